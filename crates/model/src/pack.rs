@@ -1,0 +1,137 @@
+//! Packs: a versioned, immutable unit of content for one layer.
+//!
+//! The folder format is Palette's (`pack.json`, `values.yaml`, `presets.yaml`, `schema.yaml`, `manifests/*.yaml`);
+//! reading it is the work of `strata-render`, storing it that of `strata-store`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{digest::Digest, profile::LayerKind, version::Version};
+
+/// The bytes of a pack as they came from a registry: path inside the pack → text or bytes.
+pub type PackFiles = BTreeMap<String, Vec<u8>>;
+
+/// Which pack: the name, version and content that a layer is pinned to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PackReference {
+    /// The pack's name.
+    pub name: String,
+    /// Its version (packs follow SemVer loosely; the text is kept).
+    pub version: String,
+    /// The digest of its content.
+    pub digest: Digest,
+}
+
+/// A pack in parsed form. Serialised canonically for its digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pack {
+    /// `name` of `pack.json`.
+    pub name: String,
+    /// `displayName` of `pack.json`.
+    pub display_name: String,
+    /// `version` of `pack.json`.
+    pub version: String,
+    /// `layer` of `pack.json`.
+    pub layer: LayerKind,
+    /// `cloudTypes` of `pack.json`.
+    #[serde(default)]
+    pub cloud_types: Vec<String>,
+    /// Constraints on other packs.
+    #[serde(default)]
+    pub constraints: Vec<PackConstraint>,
+    /// `values.yaml` as its author wrote it.
+    pub values: String,
+    /// Choices that rewrite the values.
+    #[serde(default)]
+    pub presets: Vec<Preset>,
+    /// `schema.yaml` as its author wrote it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// Templated manifests, in the order in which they render.
+    #[serde(default)]
+    pub manifests: Vec<PackManifest>,
+    /// Keys of `pack.json` that Strata does not know; kept and reported.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Pack {
+    /// The version as SemVer, if it is one.
+    #[must_use]
+    pub fn semver(&self) -> Option<Version> {
+        self.version.parse().ok()
+    }
+}
+
+/// One templated manifest of a pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackManifest {
+    /// The file's path inside the pack, e.g. `manifests/app.yaml`.
+    pub path: String,
+    /// The template's text.
+    pub text: String,
+}
+
+impl PackManifest {
+    /// The name that `values.yaml` knows it by under `manifests:` — the file name without ending.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let file = self.path.rsplit('/').next().unwrap_or(&self.path);
+        file.strip_suffix(".yaml").or_else(|| file.strip_suffix(".yml")).unwrap_or(file)
+    }
+}
+
+/// A named choice of a pack: choosing it removes paths from the values and merges others in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preset {
+    /// The name inside its group.
+    pub name: String,
+    /// What people see.
+    pub display_name: String,
+    /// At most one preset of a group is chosen.
+    pub group: String,
+    /// Dotted paths taken out of the values.
+    #[serde(default)]
+    pub remove: Vec<String>,
+    /// YAML text merged into the values.
+    #[serde(default)]
+    pub add: String,
+}
+
+/// How a pack relates to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ConstraintKind {
+    /// The other pack must be there, in range.
+    Required,
+    /// If the other pack is there, it must be in range.
+    Optional,
+    /// The other pack must not be there (in range).
+    NotSupported,
+    /// This pack may move only to versions in range.
+    Upgrade,
+}
+
+/// One entry of `constraints.dependencies`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackConstraint {
+    /// The other pack.
+    pub pack_name: String,
+    /// Its layer, if it matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<LayerKind>,
+    /// Lowest version allowed; none = unbounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_version: Option<String>,
+    /// Highest version allowed; none = unbounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_version: Option<String>,
+    /// How it relates.
+    #[serde(rename = "type")]
+    pub kind: ConstraintKind,
+}

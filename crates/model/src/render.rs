@@ -1,0 +1,136 @@
+//! Renders: a composition turned into Kubernetes objects, each knowing its layer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    diagnostic::Diagnostic,
+    fact::FactsRead,
+    object::{Destination, ObjectKey},
+    profile::{ConflictPolicy, ImmutablePolicy, LayerKind, LayerName, OrphanPolicy, RevisionReference},
+    secret::SecretText,
+    version::KubernetesVersion,
+};
+
+/// One rendered object. `body` is in the clear: a render is stored sealed and never shown unmasked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenderedObject {
+    /// Which object.
+    pub key: ObjectKey,
+    /// The API version it is sent in.
+    pub api_version: String,
+    /// The layers that render it; one, except for a Namespace that several share.
+    pub layers: Vec<LayerName>,
+    /// The kind of the first layer.
+    pub layer_kind: LayerKind,
+    /// The revision that the first layer comes from.
+    pub revision: RevisionReference,
+    /// The file of the pack that it comes from.
+    pub source: String,
+    /// Where it is applied.
+    pub destination: Destination,
+    /// Lowest first; infrastructure goes before all add-ons.
+    pub install_priority: i32,
+    /// Policy of its layer.
+    pub on_conflict: ConflictPolicy,
+    /// Policy of its layer.
+    pub on_immutable: ImmutablePolicy,
+    /// Policy of its layer.
+    pub orphan_policy: OrphanPolicy,
+    /// The manifest with Strata's marks, ready to be sent.
+    pub body: Value,
+}
+
+/// The values of one layer on one cluster, as text for people and as the value that was rendered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerValues {
+    /// Which layer.
+    pub layer: LayerName,
+    /// Its kind.
+    pub kind: LayerKind,
+    /// Pack name and version, for display.
+    pub pack: String,
+    /// The revision it comes from.
+    pub revision: RevisionReference,
+    /// Comments and key order of the author kept, overrides applied, variables not yet resolved.
+    pub text: String,
+    /// Merged and resolved: what the templates saw.
+    pub value: Value,
+    /// Where each value comes from: path → origin.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "origin", rename_all = "camelCase")]
+pub enum Origin {
+    /// The pack's defaults.
+    Pack {
+        /// Name and version.
+        pack: String,
+    },
+    /// A preset.
+    Preset {
+        /// Its group and name.
+        preset: String,
+    },
+    /// The profile's own values.
+    Profile {
+        /// Which revision.
+        revision: RevisionReference,
+    },
+    /// An override of the cluster.
+    Override {
+        /// Who set it.
+        author: String,
+    },
+    /// A variable.
+    Variable {
+        /// Its name.
+        name: String,
+        /// Whether the profile's default was used.
+        default: bool,
+    },
+}
+
+/// The result of a render.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Render {
+    /// In the order in which they are applied.
+    pub objects: Vec<RenderedObject>,
+    /// By layer, in layer order.
+    pub layers: Vec<LayerValues>,
+    /// What was asked of the cluster.
+    pub facts_read: FactsRead,
+    /// The Kubernetes version that the composition asks for, where a layer says so.
+    pub kubernetes_version: Option<KubernetesVersion>,
+    /// What the author should know but what does not stop the render.
+    pub warnings: Vec<Diagnostic>,
+    /// The same object rendered by two layers that may not share it.
+    pub duplicates: Vec<DuplicateObject>,
+    /// All secrets that occur in it, for masking. Not serialised: whoever opens a stored render collects them anew.
+    #[serde(skip)]
+    pub secrets: Vec<SecretText>,
+}
+
+/// One object that two layers render.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DuplicateObject {
+    /// Which object.
+    pub key: ObjectKey,
+    /// Who renders it.
+    pub layers: Vec<LayerName>,
+}
+
+impl Render {
+    /// The object with this key at this destination.
+    #[must_use]
+    pub fn object(&self, destination: Destination, key: &ObjectKey) -> Option<&RenderedObject> {
+        self.objects.iter().find(|object| object.destination == destination && object.key == *key)
+    }
+}

@@ -1,0 +1,76 @@
+//! Profile variables: definitions in a profile version, values per cluster.
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Fingerprint;
+
+/// The form that a variable's text must have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VariableFormat {
+    /// Any text.
+    #[default]
+    String,
+    /// A decimal number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// An IPv4 address.
+    Ipv4,
+    /// An IPv4 network, `10.0.0.0/8`.
+    Ipv4cidr,
+    /// An IPv6 address.
+    Ipv6,
+    /// A SemVer version.
+    Version,
+    /// Base64.
+    Base64,
+}
+
+/// A variable as a profile version defines it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VariableDefinition {
+    /// The name used in references; unique in the profile.
+    pub name: String,
+    /// What people see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The form of its text.
+    #[serde(default)]
+    pub format: VariableFormat,
+    /// The value where a cluster gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_value: Option<String>,
+    /// A regular expression that the whole text must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+    /// Whether a cluster must have a value.
+    #[serde(default)]
+    pub required: bool,
+    /// Whether clusters may not change the default.
+    #[serde(default)]
+    pub immutable: bool,
+    /// Whether forms leave it out.
+    #[serde(default)]
+    pub hidden: bool,
+    /// Whether the value is a secret.
+    #[serde(default)]
+    pub sensitive: bool,
+    /// The only values allowed, if any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+}
+
+/// The value of a variable in a composition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VariableValue {
+    /// In the clear.
+    Plain(String),
+    /// A secret, by fingerprint; its text is sealed in the store.
+    Sensitive(Fingerprint),
+}

@@ -1,0 +1,17 @@
+//! What the end-to-end tests stand on: real processes on the loopback interface.
+//!
+//! - [`control_plane`]: a whole Kubernetes control plane (etcd, API server, controller manager, scheduler, kwok for the
+//!   machines), as many side by side as a test wants;
+//! - [`postgres`]: a PostgreSQL server with a fresh database per test;
+//! - [`processes`]: how their processes are started and how none is left behind, whatever becomes of the test.
+//!
+//! A part whose programs are not installed is *left out*: the test says so by name and passes, unless the environment
+//! demands the part (see [`left_out`]). Nothing here stands in for a part that is missing.
+
+pub mod control_plane;
+pub mod left_out;
+pub mod postgres;
+pub mod processes;
+
+pub use control_plane::ControlPlane;
+pub use postgres::Postgres;
