@@ -122,7 +122,12 @@ impl Process {
     ///
     /// # Errors
     /// When the log cannot be written or the program cannot be started.
-    pub fn start(name: &'static str, command: &mut Command, directory: &Path, group: Group) -> io::Result<Self> {
+    pub fn start(
+        name: &'static str,
+        command: &mut Command,
+        directory: &Path,
+        group: Group,
+    ) -> io::Result<Self> {
         let log = directory.join(format!("{name}.log"));
         let output = File::options().create(true).append(true).open(&log)?;
         let group = match group {
@@ -202,7 +207,8 @@ fn tail(path: &Path) -> io::Result<String> {
 
 /// The log tails of processes, one after the other, for an error that a person reads.
 pub fn log_tails<'a>(processes: impl IntoIterator<Item = &'a Process>) -> String {
-    let tails: BTreeMap<_, _> = processes.into_iter().map(|process| (process.name(), process.log_tail())).collect();
+    let tails: BTreeMap<_, _> =
+        processes.into_iter().map(|process| (process.name(), process.log_tail())).collect();
     tails.iter().map(|(name, tail)| format!("--- {name} ---\n{tail}\n")).collect()
 }
 
@@ -215,7 +221,8 @@ pub fn log_tails<'a>(processes: impl IntoIterator<Item = &'a Process>) -> String
 pub fn free_port() -> io::Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Test processes that run at the same time begin at different places.
-    let begin = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(PORT_COUNT)).map_err(io::Error::other)?;
+    let begin = u16::try_from(std::process::id().wrapping_mul(97) % u32::from(PORT_COUNT))
+        .map_err(io::Error::other)?;
     for _ in 0..PORT_COUNT {
         let offset = (NEXT.fetch_add(1, Ordering::Relaxed) % PORT_COUNT + begin) % PORT_COUNT;
         let port = FIRST_PORT + offset;
@@ -241,11 +248,4 @@ pub async fn until<T>(patience: Duration, mut probe: impl AsyncFnMut() -> Option
         }
     };
     tokio::time::timeout(patience, asking).await.ok()
-}
-
-/// Where short-lived data goes: memory if the system offers a file system in it.
-#[must_use]
-pub fn scratch() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() }
 }

@@ -1,1 +1,23 @@
-//! (head of the crate)
+//! Packs as they come from outside: a folder or an archive in, a bounded map of paths and bytes out.
+//!
+//! *Idea.* A pack is untrusted input. Both readers give the same [`strata_model::pack::PackFiles`], whatever the pack
+//! came in; what the files mean is the work of `strata-render`.
+//!
+//! *Guarantees.* Never more than the [`Budget`] is held in memory, however an archive is compressed. Links, device
+//! files, absolute paths and `..` are refused, so nothing outside the pack is ever read. No file is written.
+//!
+//! *Caveats.* Reading blocks the calling thread: call it from a blocking task. Hidden files (`.git`, `.DS_Store`) and
+//! the logo are left out, since nothing reads them.
+
+mod archive;
+mod budget;
+mod error;
+mod folder;
+
+pub use archive::{read_archive, read_archive_with};
+pub use budget::Budget;
+pub use error::RegistryError;
+pub use folder::{PackFolder, list_packs, read_folder, read_folder_with};
+
+/// The file that makes a folder a pack.
+pub const PACK_FILE: &str = "pack.json";

@@ -140,14 +140,24 @@ mod tests {
 
     #[test]
     fn changes_are_told_by_path() {
-        let current = json!({"a": null, "c": [{"name": "x", "v": 1}, {"name": "y"}, {"name": "z"}], "gone": 1});
-        let pending = json!({"a": 0, "c": [{"name": "z"}, {"name": "x", "v": 2}, {"name": "n"}], "new": null});
+        let current =
+            json!({"a": null, "c": [{"name": "x", "v": 1}, {"name": "y"}, {"name": "z"}], "gone": 1});
+        let pending =
+            json!({"a": 0, "c": [{"name": "z"}, {"name": "x", "v": 2}, {"name": "n"}], "new": null});
         let changes = diff_values(&current, &pending);
-        let told: Vec<String> = changes.iter().map(|change| format!("{:?} {}", change.kind, change.path)).collect();
+        let told: Vec<String> =
+            changes.iter().map(|change| format!("{:?} {}", change.kind, change.path)).collect();
         assert_eq!(
             told,
-            ["Removed gone", "Changed a", "Removed c[name=y]", "Added c[name=n]", "Moved c[name=z]", "Changed c[name=x].v",
-                "Added new"]
+            [
+                "Removed gone",
+                "Changed a",
+                "Removed c[name=y]",
+                "Added c[name=n]",
+                "Moved c[name=z]",
+                "Changed c[name=x].v",
+                "Added new"
+            ]
         );
         assert_eq!(apply_changes(&changes, &current).unwrap(), pending);
         let stored = serde_json::to_string(&changes).unwrap();

@@ -155,8 +155,32 @@ fn is_plain_char(c: char) -> bool {
     c.is_alphanumeric()
         || matches!(
             c,
-            ' ' | '_' | '-' | '.' | '/' | ':' | '@' | '+' | '=' | '%' | '(' | ')' | '*' | '!' | '?' | ';' | '<' | '>'
-                | '|' | '^' | '$' | '~' | '\'' | '"' | '\\' | '#' | '&'
+            ' ' | '_'
+                | '-'
+                | '.'
+                | '/'
+                | ':'
+                | '@'
+                | '+'
+                | '='
+                | '%'
+                | '('
+                | ')'
+                | '*'
+                | '!'
+                | '?'
+                | ';'
+                | '<'
+                | '>'
+                | '|'
+                | '^'
+                | '$'
+                | '~'
+                | '\''
+                | '"'
+                | '\\'
+                | '#'
+                | '&'
         )
 }
 
@@ -231,17 +255,91 @@ mod tests {
     #[test]
     fn look_alikes_are_quoted() {
         for text in [
-            "", " ", "yes", "No", "on", "Y", "n", "~", "null", "NULL", "1", "-1", "+1", ".5", "1e3", "0x1F", "0755", "0o17",
-            "1_000", "190:20:30", "2020-01-01", ".nan", ".inf", "-.inf", "nan", "inf", "-inf", "<<", "=", "- a", "-", "--", "---",
-            "--- x", "...", "a: b", "a:", ":a", "a #b", "#a", "*a", "&a", "!a", "%a", "@a", "`a", "|", ">", "{a", "[a", "a]",
-            "a,b", "'a", "\"a", "a ", " a", "? a", "\u{feff}a", "\u{85}", "a\u{2028}b", "\u{7f}", "\0", "\r\n", "\n",
-            "a\n b\n", " a\nb", "a\r\nb\n", "a\n\n\n", "\ta\nb", "a\n \nb", "a\n---\nb\n", "a\n# b\n", "true", "-true", "1.2.3",
+            "",
+            " ",
+            "yes",
+            "No",
+            "on",
+            "Y",
+            "n",
+            "~",
+            "null",
+            "NULL",
+            "1",
+            "-1",
+            "+1",
+            ".5",
+            "1e3",
+            "0x1F",
+            "0755",
+            "0o17",
+            "1_000",
+            "190:20:30",
+            "2020-01-01",
+            ".nan",
+            ".inf",
+            "-.inf",
+            "nan",
+            "inf",
+            "-inf",
+            "<<",
+            "=",
+            "- a",
+            "-",
+            "--",
+            "---",
+            "--- x",
+            "...",
+            "a: b",
+            "a:",
+            ":a",
+            "a #b",
+            "#a",
+            "*a",
+            "&a",
+            "!a",
+            "%a",
+            "@a",
+            "`a",
+            "|",
+            ">",
+            "{a",
+            "[a",
+            "a]",
+            "a,b",
+            "'a",
+            "\"a",
+            "a ",
+            " a",
+            "? a",
+            "\u{feff}a",
+            "\u{85}",
+            "a\u{2028}b",
+            "\u{7f}",
+            "\0",
+            "\r\n",
+            "\n",
+            "a\n b\n",
+            " a\nb",
+            "a\r\nb\n",
+            "a\n\n\n",
+            "\ta\nb",
+            "a\n \nb",
+            "a\n---\nb\n",
+            "a\n# b\n",
+            "true",
+            "-true",
+            "1.2.3",
         ] {
-            for value in [json!(text), json!({"k": text, "z": 1}), json!([text, [text]]), json!({text: {"x": text}})] {
+            for value in
+                [json!(text), json!({"k": text, "z": 1}), json!([text, [text]]), json!({text: {"x": text}})]
+            {
                 assert_eq!(parse(&emit(&value), "v").unwrap(), value, "{text:?} written as {}", emit(&value));
             }
         }
-        for plain in ["a", "nginx:1.25", "http://x.y/z?a=b", "it's", "--flag=x", "a/b", "größe", "a - b", "a#b"] {
+        for plain in
+            ["a", "nginx:1.25", "http://x.y/z?a=b", "it's", "--flag=x", "a/b", "größe", "a - b", "a#b"]
+        {
             assert_eq!(emit(&json!(plain)), format!("{plain}\n"));
         }
     }

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn field_of(list: &Value) -> Option<&'static str> {
-        key_field(&[list.as_array().unwrap()])
+        key_field(&[list.as_array()?])
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod merge;
 pub mod parse;
 pub mod patch;
 pub mod redact;
+mod secret_forms;
 pub mod secret_object;
 pub mod three_way;
 pub mod unified;

@@ -51,7 +51,7 @@ pub struct Layered<O> {
 #[derive(Debug, Clone, PartialEq)]
 struct Origins<O> {
     origin: O,
-    children: Children<Origins<O>>,
+    children: Children<Self>,
 }
 
 /// The parts below a node, by key or by position.
@@ -183,7 +183,9 @@ impl<O: Clone> Origins<O> {
             Value::Object(map) => Children::Keys(
                 map.iter().map(|(key, value)| (key.clone(), Self::uniform(value, origin))).collect(),
             ),
-            Value::Array(items) => Children::Items(items.iter().map(|item| Self::uniform(item, origin)).collect()),
+            Value::Array(items) => {
+                Children::Items(items.iter().map(|item| Self::uniform(item, origin)).collect())
+            }
             _ => Children::None,
         };
         Self { origin: origin.clone(), children }
@@ -222,9 +224,10 @@ impl<O: Clone> Origins<O> {
                         .map(|item| {
                             let key = field.and_then(|field| keyed::key_text(item, field));
                             match key.and_then(|key| positions.get(&key)) {
-                                Some((index, old)) => items
-                                    .get(*index)
-                                    .map_or_else(|| Self::uniform(item, origin), |node| node.realigned(old, item, origin)),
+                                Some((index, old)) => items.get(*index).map_or_else(
+                                    || Self::uniform(item, origin),
+                                    |node| node.realigned(old, item, origin),
+                                ),
                                 None => Self::uniform(item, origin),
                             }
                         })
@@ -244,7 +247,9 @@ impl<O: Clone> Origins<O> {
         let Some(below) = segment.find(value) else { return };
         let child = match (&mut self.children, segment) {
             (Children::Keys(keys), Segment::Key(key)) => keys.get_mut(key),
-            (Children::Items(items), segment) => index_of(value, segment).and_then(|index| items.get_mut(index)),
+            (Children::Items(items), segment) => {
+                index_of(value, segment).and_then(|index| items.get_mut(index))
+            }
             _ => None,
         };
         if let Some(child) = child {
@@ -319,9 +324,14 @@ mod tests {
         let pack = json!({"image": {"repo": "a", "tag": "1"}, "ports": [80], "same": 1});
         let preset = json!({"image": {"tag": "2"}, "extra": {"on": true}, "same": 1});
         let mut layered = Layered::of([("pack", &pack), ("preset", &preset)]);
-        for (at, origin) in [("image", "pack"), ("image.repo", "pack"), ("image.tag", "preset"), ("ports[0]", "pack"),
-            ("extra.on", "preset"), ("same", "preset")]
-        {
+        for (at, origin) in [
+            ("image", "pack"),
+            ("image.repo", "pack"),
+            ("image.tag", "preset"),
+            ("ports[0]", "pack"),
+            ("extra.on", "preset"),
+            ("same", "preset"),
+        ] {
             assert_eq!(layered.origin_of(&path(at)), Some(&origin), "{at}");
         }
         assert_eq!(layered.origin_of(&path("image.nothing")), None);
@@ -344,8 +354,12 @@ mod tests {
         layered.push_patch(&"override", &patch).unwrap();
         let leaves: Vec<_> =
             layered.leaves().into_iter().map(|(path, origin)| (path.to_string(), *origin)).collect();
-        let expected = [("env[name=A].name", "pack"), ("env[name=A].value", "pack"), ("env[name=B].name", "pack"),
-            ("env[name=B].value", "override")];
+        let expected = [
+            ("env[name=A].name", "pack"),
+            ("env[name=A].value", "pack"),
+            ("env[name=B].name", "pack"),
+            ("env[name=B].value", "override"),
+        ];
         assert_eq!(leaves, expected.map(|(path, origin)| (path.to_owned(), origin)));
     }
 }

@@ -11,7 +11,7 @@
 //! *Caveats.* Integers beyond 64 bits become floats, as in Go. NaN and infinities have no JSON form and are refused.
 
 use serde_json::{Map, Value};
-use serde_saphyr::{Error, Spanned, options::DuplicateKeyPolicy};
+use serde_saphyr::{Error, Spanned, budget::BudgetBreach, options::DuplicateKeyPolicy};
 use strata_model::diagnostic::Diagnostic;
 
 /// What a key that occurs twice in one mapping means.
@@ -182,41 +182,57 @@ fn bounded(text: &str, file: &str, options: &ParseOptions) -> Result<(), Diagnos
 }
 
 fn diagnose(error: &Error, file: &str, options: &ParseOptions) -> Diagnostic {
-    let error = error.without_snippet();
+    let mut error = error.without_snippet();
+    // A limit that is reached while an alias is expanded comes wrapped, with two places.
+    let location = error.location();
+    while let Error::AliasError { error: inner, .. } = error {
+        error = inner;
+    }
+    let text = error.to_string();
+    let too_large = || {
+        let nodes = options.max_nodes;
+        ("YAML_TOO_LARGE", format!("at most {nodes} nodes are read, aliases expanded; split the file"))
+    };
+    let mut message = without_place(&text).to_owned();
     let (code, help) = match error {
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            message = format!("the text is nested deeper than {} levels", options.max_depth);
+            ("YAML_TOO_LARGE", "flatten it; nothing that Kubernetes reads is nested this deep".to_owned())
+        }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. } => (
-            "YAML_TOO_LARGE",
-            format!(
-                "at most {} nodes (after aliases are expanded) and {} levels are read; split the file, or write \
-                 less through aliases",
-                options.max_nodes, options.max_depth
-            ),
-        ),
+        | Error::AliasReplayCounterOverflow { .. } => {
+            message = "the text grows beyond what is read here".to_owned();
+            too_large()
+        }
+        // The scanner's own guards, met before the budget.
+        Error::ExternalMessage { msg, .. } if msg.contains("limit exceeded") => too_large(),
         Error::DuplicateMappingKey { .. } => {
             ("YAML_DUPLICATE_KEY", "keep one of the two; only one can count".to_owned())
         }
         Error::MultipleDocuments { .. } => {
+            message = "a second document begins here, where one is expected".to_owned();
             ("YAML_MULTIPLE_DOCUMENTS", "put one document into the file, without `---` in between".to_owned())
         }
-        Error::NonFiniteFloat { .. } => (
-            "YAML_UNSUPPORTED_VALUE",
-            "JSON has no such number; put the value in quotes if a text is meant".to_owned(),
-        ),
+        Error::NonFiniteFloat { .. } => {
+            message = "the number is not finite".to_owned();
+            let help = "JSON has no such number; put the value in quotes if a text is meant";
+            ("YAML_UNSUPPORTED_VALUE", help.to_owned())
+        }
         Error::NullIntoString { .. } => {
+            message = "a key is null".to_owned();
             ("YAML_UNSUPPORTED_VALUE", "keys must be texts; put quotes around this one".to_owned())
         }
-        _ => (
-            "YAML_SYNTAX",
-            "check the indentation, colons and quotes here; quote texts that hold `: `, ` #`, `{` or `*`".to_owned(),
-        ),
+        _ => {
+            let help =
+                "check the indentation, colons and quotes here; quote texts with `: `, ` #`, `{` or `*`";
+            ("YAML_SYNTAX", help.to_owned())
+        }
     };
-    let text = error.to_string();
-    let diagnostic = Diagnostic::new(code, without_place(&text)).in_file(file).with_help(help);
-    match error.location() {
+    let diagnostic = Diagnostic::new(code, message).in_file(file).with_help(help);
+    match location {
         Some(location) if location.line() > 0 => {
             diagnostic.at(to_u32(location.line()), to_u32(location.column()))
         }
@@ -291,8 +307,11 @@ mod tests {
     #[test]
     fn syntax_errors_have_a_place_and_a_way_out() {
         let error = parse("a: 1\nb: 'x\n", "values.yaml").unwrap_err();
-        assert_eq!(error.place(), "values.yaml:2:4");
-        assert_eq!((error.code.as_str(), error.message.as_str()), ("YAML_SYNTAX", "unclosed quote"));
+        assert_eq!(error.place(), "values.yaml:3:1");
+        assert_eq!(
+            (error.code.as_str(), error.message.as_str()),
+            ("YAML_SYNTAX", "invalid indentation in multiline quoted scalar")
+        );
         assert!(error.help.is_some());
         assert_eq!(code("a:\n\t- b"), "YAML_SYNTAX");
         assert_eq!(code("a: *nowhere"), "YAML_SYNTAX");

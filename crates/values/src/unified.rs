@@ -33,7 +33,8 @@ pub fn unified(current: &str, pending: &str, labels: Labels<'_>) -> String {
     let old: Vec<&str> = current.split_inclusive('\n').collect();
     let new: Vec<&str> = pending.split_inclusive('\n').collect();
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let tail = old.iter().skip(head).rev().zip(new.iter().skip(head).rev()).take_while(|(a, b)| a == b).count();
+    let tail =
+        old.iter().skip(head).rev().zip(new.iter().skip(head).rev()).take_while(|(a, b)| a == b).count();
     if old.len() + new.len() - 2 * (head + tail) > MAX_LINES {
         return one_hunk(&old, &new, head, tail, labels);
     }

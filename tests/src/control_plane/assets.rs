@@ -24,7 +24,9 @@ pub enum MissingAssets {
     #[error("{VARIABLE} is not set")]
     NotSet,
     /// Somebody says where they are, and it is not so; that is a mistake, and tests fail then.
-    #[error("{VARIABLE} names {folder}, which has no {file}; tests/control-plane/build.sh makes a complete folder")]
+    #[error(
+        "{VARIABLE} names {folder}, which has no {file}; tests/control-plane/build.sh makes a complete folder"
+    )]
     Incomplete {
         /// The folder that was looked into.
         folder: PathBuf,

@@ -2,8 +2,8 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose,
 };
 
 /// Signs for one control plane.
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Identity {
 impl Authority {
     pub(super) fn new(name: &str) -> Result<Self, rcgen::Error> {
         let mut parameters = CertificateParams::default();
-        parameters.distinguished_name = named(name, &[]);
+        parameters.distinguished_name = named(name, None);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate()?)?;
@@ -41,15 +41,21 @@ impl Authority {
 
     /// For the API server, under the addresses by which it is reached.
     pub(super) fn server(&self) -> Result<Identity, rcgen::Error> {
-        let addresses =
-            ["127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "10.96.0.1"];
+        let addresses = [
+            "127.0.0.1",
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "10.96.0.1",
+        ];
         let parameters = CertificateParams::new(addresses.map(str::to_owned))?;
-        self.sign(parameters, named("kube-apiserver", &[]), ExtendedKeyUsagePurpose::ServerAuth)
+        self.sign(parameters, named("kube-apiserver", None), ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// For a client: Kubernetes reads the common name as the user and the organizations as the groups.
-    pub(super) fn client(&self, user: &str, groups: &[&str]) -> Result<Identity, rcgen::Error> {
-        self.sign(CertificateParams::default(), named(user, groups), ExtendedKeyUsagePurpose::ClientAuth)
+    /// For a client: Kubernetes reads the common name as the user and the organization as its group.
+    pub(super) fn client(&self, user: &str, group: Option<&str>) -> Result<Identity, rcgen::Error> {
+        self.sign(CertificateParams::default(), named(user, group), ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     fn sign(
@@ -96,11 +102,12 @@ current-context: "{cluster}"
     }
 }
 
-fn named(name: &str, groups: &[&str]) -> DistinguishedName {
+/// One group at most: `DistinguishedName` keeps one value of a kind.
+fn named(name: &str, group: Option<&str>) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);
-    for group in groups {
-        distinguished.push(DnType::OrganizationName, *group);
+    if let Some(group) = group {
+        distinguished.push(DnType::OrganizationName, group);
     }
     distinguished
 }

@@ -118,7 +118,11 @@ fn set(root: &mut Value, path: &ValuePath, new: &Value) -> Result<(), PatchConfl
                 }
                 let found = kind_of(here);
                 let Value::Object(map) = here else {
-                    return Err(PatchConflict::WrongKind { path: path.clone(), expected: "a mapping", found });
+                    return Err(PatchConflict::WrongKind {
+                        path: path.clone(),
+                        expected: "a mapping",
+                        found,
+                    });
                 };
                 map.entry(key.clone()).or_insert(Value::Null)
             }
@@ -175,10 +179,8 @@ fn remove(root: &mut Value, path: &ValuePath) -> Result<(), PatchConflict> {
             // `remove` would put the last key into the hole.
             map.shift_remove(key);
         }
-        (Segment::Index(index), Value::Array(items)) => {
-            if *index < items.len() {
-                items.remove(*index);
-            }
+        (Segment::Index(index), Value::Array(items)) if *index < items.len() => {
+            items.remove(*index);
         }
         (Segment::Item(fields), Value::Array(items)) => {
             items.retain(|item| !strata_model::value_path::matches_fields(item, fields));
@@ -223,11 +225,9 @@ fn insert(
 fn list_at<'a>(root: &'a mut Value, path: &ValuePath) -> Result<&'a mut Vec<Value>, PatchConflict> {
     match path.find_mut(root) {
         Some(Value::Array(items)) => Ok(items),
-        Some(other) => Err(PatchConflict::WrongKind {
-            path: path.clone(),
-            expected: "a list",
-            found: kind_of(other),
-        }),
+        Some(other) => {
+            Err(PatchConflict::WrongKind { path: path.clone(), expected: "a list", found: kind_of(other) })
+        }
         None => Err(PatchConflict::Missing { path: path.clone() }),
     }
 }
@@ -257,7 +257,10 @@ mod tests {
     #[test]
     fn set_makes_parents_and_takes_null_for_empty() {
         let patch = Patch(vec![set_op("a.b.c", json!(null)), set_op("n.x", json!(1))]);
-        assert_eq!(apply(&patch, &json!({"n": null})).unwrap(), json!({"a": {"b": {"c": null}}, "n": {"x": 1}}));
+        assert_eq!(
+            apply(&patch, &json!({"n": null})).unwrap(),
+            json!({"a": {"b": {"c": null}}, "n": {"x": 1}})
+        );
     }
 
     #[test]
@@ -283,7 +286,12 @@ mod tests {
         let list = path("c");
         let patch = Patch(vec![
             set_op("c[name=a].v", json!(2)),
-            PatchOperation::Insert { list: list.clone(), value: json!({"name": "n"}), key: None, before: Some(key("b")) },
+            PatchOperation::Insert {
+                list: list.clone(),
+                value: json!({"name": "n"}),
+                key: None,
+                before: Some(key("b")),
+            },
             PatchOperation::Move { list: list.clone(), item: key("a"), before: None },
             PatchOperation::RemoveItem { list: list.clone(), item: key("b") },
             PatchOperation::RemoveItem { list: path("nowhere"), item: key("b") },
@@ -299,7 +307,10 @@ mod tests {
 
     #[test]
     fn removing_keeps_the_order_of_the_rest() {
-        let patch = Patch(vec![PatchOperation::Remove { path: path("b") }, PatchOperation::Remove { path: path("q.r") }]);
+        let patch = Patch(vec![
+            PatchOperation::Remove { path: path("b") },
+            PatchOperation::Remove { path: path("q.r") },
+        ]);
         let value = apply(&patch, &json!({"a": 1, "b": 2, "c": 3, "d": 4})).unwrap();
         assert_eq!(value.to_string(), r#"{"a":1,"c":3,"d":4}"#);
     }

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn small_edits_give_small_patches() {
-        let base = json!({"a": 1, "env": [{"name": "A", "value": "1"}, {"name": "B"}, {"name": "C"}], "l": [1]});
+        let base =
+            json!({"a": 1, "env": [{"name": "A", "value": "1"}, {"name": "B"}, {"name": "C"}], "l": [1]});
         let edited = json!({"a": null, "env": [{"name": "C"}, {"name": "A", "value": "2"}, {"name": "N"}, {"name": "B"}], "l": [2]});
         let derived = derive(&base, &edited);
         assert_eq!(derived.patch.0.len(), 5, "{:#?}", derived.patch);

@@ -1,0 +1,165 @@
+//! `strata cluster …`
+
+use serde_json::{Value, json};
+
+use super::{Outcome, pairs, profile::found, read_text};
+use crate::{
+    arguments::ClusterCommand,
+    client::Client,
+    exit::{CliError, Code},
+    operations,
+    output::Output,
+};
+
+pub(super) async fn run(client: &Client, output: &Output, command: ClusterCommand) -> Outcome {
+    match command {
+        ClusterCommand::Register {
+            name,
+            kubeconfig,
+            management_cluster,
+            namespace,
+            cluster_api_name,
+            labels,
+            cloud,
+            region,
+        } => {
+            let infrastructure = match (kubeconfig, management_cluster) {
+                (Some(path), _) => json!({ "imported": { "kubeconfig": read_text(&path)? } }),
+                (None, Some(management)) => json!({ "clusterApi": {
+                    "managementCluster": management,
+                    "namespace": namespace.unwrap_or_else(|| "default".to_owned()),
+                    "name": cluster_api_name.unwrap_or_else(|| name.clone()),
+                } }),
+                (None, None) => {
+                    return Err(CliError::Usage(
+                        "give --kubeconfig to import a cluster, or --management-cluster to have it provisioned"
+                            .to_owned(),
+                    ));
+                }
+            };
+            let input = json!({
+                "name": name, "infrastructure": infrastructure, "labels": pairs(&labels),
+                "cloud": cloud, "region": region,
+            });
+            let payload = client.mutate(operations::CLUSTER_REGISTER, "registerCluster", input).await?;
+            let lines = [
+                ("name", "/name"),
+                ("state", "/state"),
+                ("connectivity", "/connectivity/value"),
+                ("reason", "/connectivity/reason"),
+                ("kubernetes", "/kubernetesVersion"),
+            ];
+            output.record(payload.get("cluster").unwrap_or(&Value::Null), &lines);
+        }
+        ClusterCommand::Label { name, labels } => {
+            let input = json!({ "name": name, "labels": pairs(&labels) });
+            let payload = client.mutate(operations::CLUSTER_UPDATE, "updateCluster", input).await?;
+            output.record(
+                payload.get("cluster").unwrap_or(&Value::Null),
+                &[("name", "/name"), ("labels", "/labels")],
+            );
+        }
+        ClusterCommand::Deregister { name, reason } => {
+            let input = json!({ "name": name, "reason": reason });
+            let payload = client.mutate(operations::CLUSTER_DEREGISTER, "deregisterCluster", input).await?;
+            output.record(
+                payload.get("cluster").unwrap_or(&Value::Null),
+                &[("name", "/name"), ("phase", "/phase/value")],
+            );
+        }
+        ClusterCommand::List { labels } => {
+            let variables = json!({ "filter": { "labels": pairs(&labels) } });
+            let rows = client.all(operations::CLUSTER_LIST, variables, "/clusters").await?;
+            let columns = [
+                ("NAME", "/name"),
+                ("STATE", "/state"),
+                ("CONNECTIVITY", "/connectivity/value"),
+                ("HEALTH", "/health/value"),
+                ("KUBERNETES", "/kubernetesVersion"),
+                ("PROFILES", "/applied/attachments"),
+                ("LABELS", "/labels"),
+            ];
+            output.rows(
+                &rows,
+                &columns,
+                "There are no clusters here. Register one with `strata cluster register`.",
+            );
+        }
+        ClusterCommand::Show { name } => {
+            let data = client.query(operations::CLUSTER_SHOW, json!({ "name": name })).await?;
+            let cluster = found(data.get("cluster"), "cluster", &name)?;
+            let lines = [
+                ("name", "/name"),
+                ("state", "/state"),
+                ("phase", "/phase/value"),
+                ("connectivity", "/connectivity/value"),
+                ("", "/connectivity/reason"),
+                ("health", "/health/value"),
+                ("", "/health/reason"),
+                ("activity", "/activity/value"),
+                ("kubernetes", "/kubernetesVersion"),
+                ("infrastructure", "/infrastructure/kind"),
+                ("labels", "/labels"),
+                ("runs", "/applied/attachments"),
+                ("wanted", "/wanted/attachments"),
+                ("change", "/change/id"),
+            ];
+            output.record(&cluster, &lines);
+        }
+        ClusterCommand::History { name } => {
+            let rows =
+                client.all(operations::CLUSTER_HISTORY, json!({ "name": name }), "/cluster/changes").await?;
+            let rows: Vec<Value> = rows.into_iter().map(with_approvers).collect();
+            let columns = [
+                ("REQUESTED", "/createdAt"),
+                ("BY", "/requestedBy"),
+                ("KIND", "/kind"),
+                ("TO", "/target"),
+                ("STATE", "/state"),
+                ("APPROVED BY", "/approvedBy"),
+                ("APPROVED AT", "/approvedAt"),
+                ("ENDED", "/endedAt"),
+                ("CHANGE", "/id"),
+            ];
+            output.rows(&rows, &columns, "Nothing was done to it yet.");
+        }
+        ClusterCommand::Summary => {
+            let data = client.query(operations::FLEET_SUMMARY, json!({})).await?;
+            let summary = data.get("fleetSummary").cloned().unwrap_or_default();
+            let lines = [
+                ("clusters", "/total"),
+                ("phase", "/phases"),
+                ("connectivity", "/connectivity"),
+                ("health", "/health"),
+                ("activity", "/activity"),
+            ];
+            output.record(&summary, &lines);
+        }
+    }
+    Ok(Code::Ok)
+}
+
+/// Adds who approved, and when, as plain columns.
+fn with_approvers(mut change: Value) -> Value {
+    let approvals: Vec<Value> = change
+        .get("requirements")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .flat_map(|requirement| {
+            requirement.get("satisfiedBy").and_then(Value::as_array).cloned().unwrap_or_default()
+        })
+        .collect();
+    let column = |key: &str| -> Value {
+        let mut words: Vec<&str> =
+            approvals.iter().filter_map(|approval| approval.get(key)?.as_str()).collect();
+        words.dedup();
+        Value::String(words.join(", "))
+    };
+    let (names, times) = (column("name"), column("at"));
+    if let Some(map) = change.as_object_mut() {
+        map.insert("approvedBy".to_owned(), names);
+        map.insert("approvedAt".to_owned(), times);
+    }
+    change
+}

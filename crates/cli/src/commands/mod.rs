@@ -1,0 +1,82 @@
+//! One file a noun; each command sends operations and shows their answers.
+
+mod change;
+mod cluster;
+mod orphans;
+mod pack;
+mod preview;
+mod profile;
+mod rollout;
+mod token;
+mod wish;
+
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::ClientCommand,
+    client::Client,
+    exit::{CliError, Code},
+    operations,
+    output::Output,
+};
+
+type Outcome = Result<Code, CliError>;
+
+pub(crate) async fn run(client: &Client, output: &Output, command: ClientCommand) -> Outcome {
+    match command {
+        ClientCommand::Pack(command) => pack::run(client, output, command).await,
+        ClientCommand::Profile(command) => profile::run(client, output, command).await,
+        ClientCommand::Cluster(command) => cluster::run(client, output, command).await,
+        ClientCommand::Preview(wish) => preview::run(client, output, &wish).await,
+        ClientCommand::Apply(arguments) => change::apply(client, output, arguments).await,
+        ClientCommand::Approve(arguments) => change::approve(client, output, arguments).await,
+        ClientCommand::Change(command) => change::run(client, output, command).await,
+        ClientCommand::Orphans(command) => orphans::run(client, output, command).await,
+        ClientCommand::Rollout(command) => rollout::run(client, output, command).await,
+        ClientCommand::Token(command) => token::run(client, output, command).await,
+        ClientCommand::Audit => audit(client, output).await,
+        ClientCommand::Whoami => whoami(client, output).await,
+    }
+}
+
+async fn audit(client: &Client, output: &Output) -> Outcome {
+    let rows = client.all(operations::AUDIT_LIST, json!({}), "/auditEvents").await?;
+    let columns = [
+        ("AT", "/at"),
+        ("WHO", "/actor"),
+        ("OPERATION", "/operation"),
+        ("SUBJECT", "/subject"),
+        ("OUTCOME", "/outcome"),
+        ("REASON", "/reason"),
+    ];
+    output.rows(&rows, &columns, "Nothing was done yet.");
+    Ok(Code::Ok)
+}
+
+async fn whoami(client: &Client, output: &Output) -> Outcome {
+    let data = client.send(operations::VIEWER, json!({})).await?;
+    let viewer = data.get("viewer").cloned().unwrap_or_default();
+    output.record(&viewer, &[("principal", "/principal"), ("kind", "/kind"), ("roles", "/roles")]);
+    Ok(Code::Ok)
+}
+
+/// Reads a text file; `-` is standard input.
+fn read_text(path: &std::path::Path) -> Result<String, CliError> {
+    let result = if path.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    result.map_err(|error| CliError::File { path: path.display().to_string(), reason: error.to_string() })
+}
+
+/// Reads a YAML text as JSON.
+fn read_yaml(text: &str, what: &str) -> Result<Value, CliError> {
+    strata_values::parse(text, what)
+        .map_err(|problem| CliError::File { path: what.to_owned(), reason: problem.to_string() })
+}
+
+/// `key=value` pairs as the API wants labels and attributes.
+fn pairs(pairs: &[(String, String)]) -> Value {
+    pairs.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+}

@@ -1,0 +1,197 @@
+//! `strata preview …`: the exact effect, readable in a terminal and fit for CI.
+
+use serde_json::{Value, json};
+
+use super::{Outcome, wish};
+use crate::{arguments::Wish, client::Client, exit::Code, operations, output::Output};
+
+pub(super) async fn run(client: &Client, output: &Output, wish: &Wish) -> Outcome {
+    let mut input = wish::input(wish)?;
+    if let (Some(project), Some(map)) = (&client.project, input.as_object_mut()) {
+        map.insert("project".to_owned(), json!(project));
+    }
+    let data = client.send(operations::PREVIEW_UPGRADE, json!({ "input": input })).await?;
+    let plan = data.get("previewUpgrade").cloned().unwrap_or_default();
+    show(output, &plan);
+    Ok(code(&plan))
+}
+
+/// 0 nothing to do, 2 changes, 3 conflicts or blocking findings.
+pub(super) fn code(plan: &Value) -> Code {
+    let blocked =
+        list(plan, "findings").iter().any(|finding| finding.get("severity") == Some(&json!("BLOCK")));
+    if blocked {
+        Code::Blocked
+    } else if plan.get("isEmpty") == Some(&Value::Bool(true)) {
+        Code::Ok
+    } else {
+        Code::Changes
+    }
+}
+
+/// Shows a plan.
+pub(super) fn show(output: &Output, plan: &Value) {
+    if !output.is_for_people() {
+        output.document(plan);
+        return;
+    }
+    layers(output, plan);
+    objects(output, plan);
+    repave(output, plan);
+    findings(output, plan);
+    let digest = text(plan, "planDigest");
+    if plan.get("isEmpty") == Some(&Value::Bool(true)) {
+        println!("{}", output.paint("Nothing to do.", "1"));
+    }
+    println!("\n{} {digest}", output.paint("plan", "1"));
+}
+
+fn layers(output: &Output, plan: &Value) {
+    for layer in list(plan, "layers") {
+        let (current, pending) = (text(&layer, "currentPack"), text(&layer, "pendingPack"));
+        let (before, after) = (text(&layer, "currentRevision"), text(&layer, "pendingRevision"));
+        let diff = text(&layer, "diff");
+        if current == pending && before == after && diff.is_empty() {
+            continue;
+        }
+        let step = |from: &str, to: &str| match (from, to) {
+            ("", to) => format!("new, {to}"),
+            (from, "") => format!("{from}, goes"),
+            (from, to) if from == to => from.to_owned(),
+            (from, to) => format!("{from} → {to}"),
+        };
+        let title = format!("{} ({})", text(&layer, "layer"), step(&current, &pending));
+        println!("{}  {}", output.paint(&title, "1"), step(&before, &after));
+        output.diff(&diff);
+        let redundant = list(&layer, "redundant");
+        if !redundant.is_empty() {
+            let paths: Vec<&str> = redundant.iter().filter_map(Value::as_str).collect();
+            println!("    the profile now says the same as the override of {}", paths.join(", "));
+        }
+    }
+    for conflict in list(plan, "conflicts") {
+        println!(
+            "{} {}:{} {}",
+            output.paint("conflict", "31;1"),
+            text(&conflict, "layer"),
+            text(&conflict, "path"),
+            text(&conflict, "message")
+        );
+    }
+}
+
+fn objects(output: &Output, plan: &Value) {
+    let actions = list(plan, "actions");
+    if !actions.is_empty() {
+        println!("\n{}", output.paint("Objects", "1"));
+    }
+    for action in actions {
+        let word = text(&action, "action");
+        let sgr = match word.as_str() {
+            "CREATE" | "RESTORE" => "32",
+            "CHANGE" => "33",
+            "ORPHAN" | "KEEP" => "36",
+            _ => "31",
+        };
+        let object = action.get("object").cloned().unwrap_or_default();
+        let place = match text(&object, "namespace") {
+            namespace if namespace.is_empty() => text(&object, "name"),
+            namespace => format!("{namespace}/{}", text(&object, "name")),
+        };
+        let side = if text(&action, "destination") == "MANAGEMENT" { " (management)" } else { "" };
+        println!("  {:14} {} {place}{side}", output.paint(&word, sgr), text(&object, "kind"));
+        for change in list(&action, "changes") {
+            let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);
+            let line = match (value("before"), value("after")) {
+                (None, Some(after)) => format!("+ {}: {after}", text(&change, "path")),
+                (Some(before), None) => format!("- {}: {before}", text(&change, "path")),
+                (before, after) => {
+                    format!(
+                        "~ {}: {} → {}",
+                        text(&change, "path"),
+                        before.unwrap_or_default(),
+                        after.unwrap_or_default()
+                    )
+                }
+            };
+            println!("      {line}");
+        }
+        let note = text(&action, "note");
+        if !note.is_empty() {
+            println!("      {note}");
+        }
+    }
+    if let Some(unchanged) = plan.get("unchanged").and_then(Value::as_u64).filter(|unchanged| *unchanged > 0)
+    {
+        println!("  {unchanged} unchanged");
+    }
+}
+
+fn repave(output: &Output, plan: &Value) {
+    let repave = plan.get("repave").cloned().unwrap_or_default();
+    if repave.get("required") != Some(&Value::Bool(true)) {
+        return;
+    }
+    let pools: Vec<String> =
+        list(&repave, "pools").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    println!(
+        "\n{} {} {}",
+        output.paint("Nodes are replaced:", "33;1"),
+        text(&repave, "scope"),
+        pools.join(", ")
+    );
+    for reason in list(&repave, "reasons") {
+        println!("  {} [{}]", text(&reason, "message"), text(&reason, "code"));
+    }
+}
+
+fn findings(output: &Output, plan: &Value) {
+    for finding in list(plan, "findings") {
+        let severity = text(&finding, "severity");
+        let sgr = match severity.as_str() {
+            "BLOCK" => "31;1",
+            "ACKNOWLEDGE" => "33",
+            _ => "36",
+        };
+        println!(
+            "\n{} {} [{}]",
+            output.paint(&severity, sgr),
+            text(&finding, "message"),
+            text(&finding, "code")
+        );
+        let help = text(&finding, "help");
+        if !help.is_empty() {
+            println!("  {help}");
+        }
+    }
+    for requirement in list(plan, "requirements") {
+        println!(
+            "\n{} {} of {}, by {} {}",
+            output.paint("needs approval:", "33;1"),
+            text(&requirement, "kind"),
+            text(&requirement, "scope"),
+            requirement.get("quorum").and_then(Value::as_u64).unwrap_or(1),
+            text(&requirement, "role")
+        );
+    }
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn list(value: &Value, key: &str) -> Vec<Value> {
+    value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_fit_for_ci() {
+        assert_eq!(code(&json!({ "isEmpty": true, "findings": [] })), Code::Ok);
+        assert_eq!(code(&json!({ "isEmpty": false, "findings": [{ "severity": "INFO" }] })), Code::Changes);
+        assert_eq!(code(&json!({ "isEmpty": false, "findings": [{ "severity": "BLOCK" }] })), Code::Blocked);
+    }
+}

@@ -1,0 +1,128 @@
+//! Watches a change or rollout over `graphql-transport-ws`, resuming by cursor when the connection breaks.
+
+use std::time::Duration;
+
+use futures::{SinkExt as _, StreamExt as _};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
+
+use crate::{
+    client::Client,
+    exit::{CliError, UserError},
+    operations::Operation,
+};
+
+/// The server pings more often than this; longer silence means that the connection is gone.
+const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+/// How often a broken connection is made anew before giving up.
+const RECONNECTS: u32 = 5;
+
+impl Client {
+    /// Subscribes and hands each item under `field` to `on_item` until the subscription completes.
+    pub(crate) async fn watch(
+        &self,
+        operation: Operation,
+        field: &str,
+        id: &str,
+        mut on_item: impl FnMut(&Value),
+    ) -> Result<(), CliError> {
+        let mut cursor: Option<String> = None;
+        let mut attempts = 0;
+        loop {
+            match self.watch_once(operation, field, id, &mut cursor, &mut on_item).await {
+                Err(CliError::Unreachable { .. }) if attempts < RECONNECTS => {
+                    attempts += 1;
+                    tokio::time::sleep(Duration::from_millis(200 * u64::from(attempts))).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn watch_once(
+        &self,
+        operation: Operation,
+        field: &str,
+        id: &str,
+        cursor: &mut Option<String>,
+        on_item: &mut impl FnMut(&Value),
+    ) -> Result<(), CliError> {
+        let lost = |reason: String| CliError::Unreachable { url: self.url.clone(), reason };
+        let address = format!("{}/graphql/ws", self.url.replacen("http", "ws", 1));
+        let mut request = address.into_client_request().map_err(|error| lost(error.to_string()))?;
+        request.headers_mut().insert(
+            "Sec-WebSocket-Protocol",
+            tokio_tungstenite::tungstenite::http::HeaderValue::from_static("graphql-transport-ws"),
+        );
+        let (mut socket, _) =
+            tokio_tungstenite::connect_async(request).await.map_err(|error| lost(error.to_string()))?;
+        let authorization = self.token.as_ref().map(|token| format!("Bearer {}", token.expose_secret()));
+        let hello = json!({ "type": "connection_init", "payload": { "Authorization": authorization } });
+        let start = json!({
+            "type": "subscribe", "id": "1",
+            "payload": { "query": operation.text, "variables": { "id": id, "after": cursor } },
+        });
+        for message in [hello, start] {
+            socket.send(Message::text(message.to_string())).await.map_err(|error| lost(error.to_string()))?;
+        }
+        loop {
+            let next = tokio::time::timeout(SILENCE_LIMIT, socket.next())
+                .await
+                .map_err(|_| lost("no word for a minute".to_owned()))?;
+            let message = match next {
+                None => return Err(lost("the connection was closed".to_owned())),
+                Some(Err(error)) => return Err(lost(error.to_string())),
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(Message::Close(frame))) => {
+                    let reason = frame.map_or_else(String::new, |frame| frame.reason.to_string());
+                    return Err(lost(format!("the connection was closed: {reason}")));
+                }
+                Some(Ok(_)) => continue,
+            };
+            let message: Value =
+                serde_json::from_str(&message).map_err(|error| CliError::Answer(error.to_string()))?;
+            match message.get("type").and_then(Value::as_str) {
+                Some("next") => {
+                    if let Some(errors) = message.pointer("/payload/errors").and_then(Value::as_array)
+                        && !errors.is_empty()
+                    {
+                        return Err(refused(errors));
+                    }
+                    if let Some(item) = message.pointer(&format!("/payload/data/{field}")) {
+                        *cursor = item.get("cursor").and_then(Value::as_str).map(str::to_owned);
+                        on_item(item);
+                    }
+                }
+                Some("error") => {
+                    return Err(refused(
+                        message.get("payload").and_then(Value::as_array).map_or(&[], Vec::as_slice),
+                    ));
+                }
+                Some("complete") => return Ok(()),
+                Some("ping") => {
+                    let pong = json!({ "type": "pong" }).to_string();
+                    socket.send(Message::text(pong)).await.map_err(|error| lost(error.to_string()))?;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn refused(errors: &[Value]) -> CliError {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    CliError::Refused(
+        errors
+            .iter()
+            .map(|error| UserError {
+                code: text(error.pointer("/extensions/code")),
+                message: text(error.get("message")),
+                help: text(error.pointer("/extensions/help")),
+                path: Vec::new(),
+                diagnostics: Vec::new(),
+                moved: Vec::new(),
+            })
+            .collect(),
+    )
+}

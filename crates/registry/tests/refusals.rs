@@ -1,0 +1,157 @@
+//! What is taken in, and every refusal.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::{fs, io::Write as _, path::Path};
+
+use flate2::{Compression, write::GzEncoder};
+use strata_registry::{
+    Budget, RegistryError, list_packs, read_archive, read_archive_with, read_folder, read_folder_with,
+};
+use tar::{Builder, EntryType, Header};
+
+const SMALL: Budget =
+    Budget { max_files: 4, max_file_bytes: 100, max_total_bytes: 150, max_depth: 2, max_path_bytes: 60 };
+
+/// An archive of these entries; paths are written as they are, without the checks of the writer.
+fn archive(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
+    let mut builder = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (path, kind, content) in entries {
+        let mut header = Header::new_ustar();
+        header.as_ustar_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_entry_type(*kind);
+        header.set_size(u64::try_from(content.len()).unwrap());
+        header.set_mode(0o644);
+        header.set_cksum();
+        builder.append(&header, *content).unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+fn files(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let entries: Vec<_> =
+        entries.iter().map(|(path, content)| (*path, EntryType::Regular, *content)).collect();
+    archive(&entries)
+}
+
+fn folder(entries: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, content) in entries {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn folder_and_archive_give_the_same_files() {
+    let entries: &[(&str, &[u8])] =
+        &[("pack.json", b"{}"), ("manifests/app.yaml", b"a: 1"), ("logo.png", b"x"), (".git/config", b"x")];
+    let from_folder = read_folder(folder(entries).path()).unwrap();
+    assert_eq!(from_folder.keys().collect::<Vec<_>>(), ["manifests/app.yaml", "pack.json"]);
+    assert_eq!(from_folder["manifests/app.yaml"], b"a: 1");
+    assert_eq!(read_archive(&files(entries)).unwrap(), from_folder);
+    let wrapped = files(&[("demo/pack.json", b"{}"), ("demo/manifests/app.yaml", b"a: 1")]);
+    assert_eq!(read_archive(&wrapped).unwrap(), from_folder);
+    let dotted = files(&[("./pack.json", b"{}"), ("./manifests/app.yaml", b"a: 1")]);
+    assert_eq!(read_archive(&dotted).unwrap(), from_folder);
+}
+
+#[test]
+fn budgets_hold_for_both_readers() {
+    let big = vec![b'x'; 101];
+    let half = vec![b'x'; 80];
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a [u8])>, fn(&RegistryError) -> bool);
+    let cases: Vec<Case<'_>> = vec![
+        ("file size", vec![("pack.json", &big)], |e| {
+            matches!(e, RegistryError::FileTooLarge { limit: 100, .. })
+        }),
+        ("total", vec![("pack.json", &half), ("b", &half)], |e| {
+            matches!(e, RegistryError::TooLarge { limit: 150 })
+        }),
+        ("count", vec![("pack.json", b""), ("a", b""), ("b", b""), ("c", b""), ("d", b"")], |e| {
+            matches!(e, RegistryError::TooManyFiles { limit: 4 })
+        }),
+        ("depth", vec![("pack.json", b""), ("a/b/c/d", b"")], |e| {
+            matches!(e, RegistryError::TooDeep { limit: 2, .. })
+        }),
+        (
+            "length",
+            vec![("pack.json", b""), ("a123456789012345678901234567890123456789012345678901234567890", b"")],
+            |e| matches!(e, RegistryError::ForbiddenPath { .. }),
+        ),
+        ("no pack.json", vec![("values.yaml", b"")], |e| matches!(e, RegistryError::NoPackFile { .. })),
+    ];
+    for (what, entries, expected) in cases {
+        let error = read_folder_with(folder(&entries).path(), &SMALL).unwrap_err();
+        assert!(expected(&error), "{what} in a folder: {error}");
+        let error = read_archive_with(&files(&entries), &SMALL).unwrap_err();
+        assert!(expected(&error), "{what} in an archive: {error}");
+        assert!(!error.help().is_empty());
+    }
+}
+
+#[test]
+fn paths_that_lead_out_are_refused() {
+    for path in ["../evil", "a/../../evil", "/etc/passwd", "a\\b", "a\nb"] {
+        let error = read_archive(&files(&[("pack.json", b"{}"), (path, b"x")])).unwrap_err();
+        assert!(matches!(error, RegistryError::ForbiddenPath { .. }), "{path}: {error}");
+    }
+}
+
+#[test]
+fn links_and_devices_are_refused() {
+    for kind in [EntryType::Symlink, EntryType::Link, EntryType::Char, EntryType::Fifo] {
+        let error = read_archive(&archive(&[("pack.json", EntryType::Regular, b"{}"), ("x", kind, b"")]))
+            .unwrap_err();
+        assert!(matches!(error, RegistryError::ForbiddenEntry { .. }), "{kind:?}: {error}");
+    }
+    let folder = folder(&[("pack.json", b"{}")]);
+    std::os::unix::fs::symlink("/etc/passwd", folder.path().join("values.yaml")).unwrap();
+    let error = read_folder(folder.path()).unwrap_err();
+    assert!(matches!(error, RegistryError::ForbiddenEntry { kind: "a link", .. }), "{error}");
+}
+
+#[test]
+fn a_path_twice_is_refused() {
+    let error = read_archive(&files(&[("pack.json", b"{}"), ("pack.json", b"{}")])).unwrap_err();
+    assert!(matches!(error, RegistryError::DuplicatePath { .. }), "{error}");
+}
+
+#[test]
+fn a_bomb_stops_within_the_budget() {
+    // Folders with content are skipped, so only the bound on the whole stream stops this one.
+    let zeros = vec![0_u8; 64 * 1024 * 1024];
+    let bomb = archive(&[("pack.json", EntryType::Regular, b"{}"), ("d", EntryType::Directory, &zeros)]);
+    assert!(bomb.len() < 1024 * 1024);
+    let error = read_archive_with(&bomb, &SMALL).unwrap_err();
+    assert!(matches!(error, RegistryError::TooLarge { .. }), "{error}");
+}
+
+#[test]
+fn damaged_archives_are_refused() {
+    let whole = files(&[("pack.json", &[7; 90_000])]);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&[b'x'; 2_000]).unwrap();
+    for bytes in
+        [Vec::new(), b"nonsense".to_vec(), whole[..whole.len() / 2].to_vec(), encoder.finish().unwrap()]
+    {
+        let error = read_archive(&bytes).unwrap_err();
+        assert!(matches!(error, RegistryError::Archive { .. } | RegistryError::NoPackFile { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_registry_lists_its_packs_by_name() {
+    let registry =
+        folder(&[("b/pack.json", b"{}"), ("a/pack.json", b"{}"), ("docs/README.md", b""), ("pack.txt", b"")]);
+    let names: Vec<_> = list_packs(registry.path()).unwrap().into_iter().map(|pack| pack.name).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(list_packs(&registry.path().join("a")).unwrap().len(), 1);
+    assert!(matches!(list_packs(Path::new("/nowhere/at/all")).unwrap_err(), RegistryError::Read { .. }));
+    assert!(matches!(
+        list_packs(&registry.path().join("pack.txt")).unwrap_err(),
+        RegistryError::NotAFolder { .. }
+    ));
+}
