@@ -9,6 +9,8 @@
 //!
 //! *Caveats.* The migrator takes no lock: `strata-store` holds one around [`Migrator::up`]. Steps only go forward.
 
+#![expect(elided_lifetimes_in_paths, reason = "the migration trait fixes the signature of `up`")]
+
 use sea_orm_migration::prelude::*;
 
 mod m20261121_000001_access;

@@ -7,20 +7,23 @@
 //!
 //! PostgreSQL refuses to run as root, so there it runs as the user `postgres`, or `nobody`.
 
+mod account;
+mod url;
+
 use std::{
     env, fs, io,
-    os::unix::{
-        fs::{MetadataExt as _, PermissionsExt as _, chown},
-        process::CommandExt as _,
-    },
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Stdio,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr};
 use tokio::sync::OnceCell;
+
+use account::{Account, find_programs};
+use url::ServerUrl;
 
 use crate::{
     left_out::{Part, fail},
@@ -264,114 +267,6 @@ fn random_hex() -> Result<String, PostgresError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// A URL taken apart at its database.
-#[derive(Clone)]
-struct ServerUrl {
-    server: String,
-    database: String,
-    parameters: String,
-}
-
-impl std::fmt::Debug for ServerUrl {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The rest may hold a password.
-        formatter.debug_struct("ServerUrl").field("database", &self.database).finish_non_exhaustive()
-    }
-}
-
-impl ServerUrl {
-    fn parse(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let (rest, parameters) = match rest.split_once('?') {
-            Some((rest, parameters)) => (rest, format!("?{parameters}")),
-            None => (rest, String::new()),
-        };
-        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        if !matches!(scheme, "postgres" | "postgresql") || authority.is_empty() {
-            return None;
-        }
-        let database = if database.is_empty() { "postgres" } else { database };
-        Some(Self { server: format!("{scheme}://{authority}"), database: database.to_owned(), parameters })
-    }
-
-    fn with(&self, database: &str) -> String {
-        format!("{}/{database}{}", self.server, self.parameters)
-    }
-
-    fn own_database(&self) -> String {
-        self.with(&self.database)
-    }
-}
-
-/// The folder with both programs; of several, the newest version.
-fn find_programs() -> Option<PathBuf> {
-    let named = env::var_os(FOLDER_VARIABLE).map(PathBuf::from);
-    let path =
-        env::var_os("PATH").map(|path| env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
-    let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .map(|entries| {
-            let numbered = entries.flatten().filter_map(|entry| {
-                let version = entry.file_name().to_str()?.parse().ok()?;
-                Some((version, entry.path().join("bin")))
-            });
-            numbered.collect()
-        })
-        .unwrap_or_default();
-    packaged.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
-    let packaged = packaged.into_iter().map(|(_, folder)| folder);
-    let complete =
-        |folder: &PathBuf| ["postgres", "initdb"].iter().all(|program| folder.join(program).is_file());
-    named.into_iter().chain(path).chain(packaged).find(complete)
-}
-
-/// Whom the server runs as.
-#[derive(Debug, Clone, Copy)]
-enum Account {
-    /// Whoever runs the tests.
-    Own,
-    /// Somebody else, because root runs the tests.
-    Other { user: u32, group: u32 },
-}
-
-impl Account {
-    /// Chooses, and gives the directory to whom it chose.
-    fn choose(directory: &Path) -> io::Result<Self> {
-        // Who made the directory is who we are.
-        if fs::metadata(directory)?.uid() != 0 {
-            return Ok(Self::Own);
-        }
-        let accounts = fs::read_to_string("/etc/passwd")?;
-        let find = |name: &str| {
-            let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
-            let mut fields = line.split(':').skip(2);
-            Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-        };
-        let (user, group) = find("postgres").or_else(|| find("nobody")).ok_or(io::ErrorKind::NotFound)?;
-        let account = Self::Other { user, group };
-        account.give(directory)?;
-        Ok(account)
-    }
-
-    fn give(self, path: &Path) -> io::Result<()> {
-        match self {
-            Self::Own => Ok(()),
-            Self::Other { user, group } => chown(path, Some(user), Some(group)),
-        }
-    }
-
-    fn run(self, program: &Path, directory: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(directory).env_clear().env("HOME", directory).env("LC_ALL", "C");
-        if let Some(path) = env::var_os("PATH") {
-            command.env("PATH", path);
-        }
-        if let Self::Other { user, group } = self {
-            command.uid(user).gid(group);
-        }
-        command
-    }
-}
-
 async fn initdb(
     programs: &Path,
     directory: &Path,
@@ -402,31 +297,4 @@ async fn initdb(
     }
     let text = [output.stdout, output.stderr].concat();
     Err(PostgresError::Initdb { status: output.status, output: String::from_utf8_lossy(&text).into_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_is_put_into_a_url() {
-        let url = ServerUrl::parse("postgres://u:p@h:5432/mine?sslmode=disable").unwrap();
-        assert_eq!(url.own_database(), "postgres://u:p@h:5432/mine?sslmode=disable");
-        assert_eq!(url.with("other"), "postgres://u:p@h:5432/other?sslmode=disable");
-        let bare = ServerUrl::parse("postgresql://h").unwrap();
-        assert_eq!(bare.own_database(), "postgresql://h/postgres");
-    }
-
-    #[test]
-    fn other_urls_are_refused() {
-        for url in ["h:5432/db", "sqlite://file", "postgres:///db"] {
-            assert!(ServerUrl::parse(url).is_none(), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_password_does_not_show() {
-        let url = ServerUrl::parse("postgres://u:geheim@h/db").unwrap();
-        assert!(!format!("{url:?}").contains("geheim"));
-    }
 }

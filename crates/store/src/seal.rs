@@ -90,7 +90,7 @@ impl MasterKey {
 
     fn id(&self) -> KeyId {
         let mut id = [0; KEY_ID];
-        id.copy_from_slice(&derive(&self.0, &[b"strata master key id"])[..KEY_ID]);
+        id.copy_from_slice(&derive(&*self.0, &[b"strata master key id"])[..KEY_ID]);
         id
     }
 }
@@ -119,7 +119,7 @@ impl SealKeys {
     /// Seals and opens for the installation with this salt.
     pub(crate) fn sealer(&self, salt: &[u8]) -> Sealer {
         let cipher = |key: &MasterKey| {
-            let derived = Zeroizing::new(derive(&key.0, &[b"strata seal key", salt]));
+            let derived = Zeroizing::new(derive(&*key.0, &[b"strata seal key", salt]));
             (key.id(), XChaCha20Poly1305::new(&(*derived).into()))
         };
         let ciphers = std::iter::once(&self.active).chain(&self.retired).map(cipher).collect();

@@ -162,7 +162,7 @@ fn edit_operation(file: &YamlFile, operation: &PatchOperation, before: &Value, a
             let from = index_of(list.find(before)?, &item.segment())?;
             let to = index_of(list.find(after)?, &item.segment())?;
             let sequence = sequence_at(file, list, before)?;
-            let node = sequence.get(from)?;
+            let node = standing_alone(file, &sequence.get(from)?)?;
             sequence.remove(from)?;
             sequence.insert(to, &node);
             Some(())
@@ -260,6 +260,16 @@ fn tree_of(value: &Value) -> Option<YamlNode> {
         .or_else(|| document.as_scalar().map(YamlNode::Scalar))
 }
 
+/// A copy of a node with the comments inside it, as a document of its own: only the root of one is indented anew as a
+/// whole where it is put.
+fn standing_alone(file: &YamlFile, node: &YamlNode) -> Option<YamlNode> {
+    let text = file.to_string();
+    let start = usize::try_from(node.byte_range().start).ok()?;
+    let line = text.get(..start)?.rsplit('\n').next()?;
+    let indent = " ".repeat(line.chars().count());
+    root(&YamlFile::from_str(&format!("{indent}{node}")).ok()?)
+}
+
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.is_empty(),
@@ -317,6 +327,19 @@ mod tests {
         let text = rewrite(TEXT, &wanted).unwrap();
         assert!(text.comments_kept && text.text.contains("# second"), "{}", text.text);
         assert_eq!(parse(&text.text, "t").unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_moved_item_takes_its_comments_along() {
+        let key =
+            |name: &str| strata_model::overrides::ItemKey { field: "name".to_owned(), value: json!(name) };
+        let text = "a: # ports\n  - name: x # one\n    port: 1 # in\n  - name: z\n    port: 2\n";
+        for (item, before) in [("x", None), ("z", Some(key("x")))] {
+            let operation = PatchOperation::Move { list: path("a"), item: key(item), before };
+            let edited = apply_patch(text, &Patch(vec![operation])).unwrap();
+            let expected = "a: # ports\n  - name: z\n    port: 2\n  - name: x # one\n    port: 1 # in\n";
+            assert_eq!(edited, Edited { text: expected.to_owned(), comments_kept: true });
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! YAML and values: everything between a text that a person wrote and the JSON value that the product works on.
 //!
-//! *Idea.* The value is the truth, the text is a view. Texts are read once, under budgets ([`parse`]); values are
-//! merged ([`merge`]), patched ([`patch`]), reconciled with a new version of their base ([`three_way`]) and compared
+//! *Idea.* The value is the truth, the text is a view. Texts are read once, under budgets ([`mod@parse`]); values are
+//! merged ([`mod@merge`]), patched ([`patch`]), reconciled with a new version of their base ([`mod@three_way`]) and compared
 //! ([`diff`]); a text is changed in place, comments kept, only when reading it again gives exactly the value that was
 //! meant ([`edit`]). What leaves for human eyes goes through [`redact`].
 //!

@@ -204,12 +204,21 @@ impl Redactor {
                 let old = current.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 let masked: Vec<Value> = old.iter().map(|item| self.mask_value(item)).collect();
                 let field = keyed::key_field(&[items, &masked]);
+                let by_key = field.map(|field| keyed::positions(&masked, field)).unwrap_or_default();
+                let by_look: HashMap<String, usize> = match field {
+                    Some(_) => HashMap::new(),
+                    None => {
+                        masked.iter().enumerate().map(|(index, item)| (item.to_string(), index)).collect()
+                    }
+                };
                 let restored = items.iter().enumerate().map(|(index, item)| {
-                    let keyed = field.and_then(|field| keyed::key_of(item, field));
-                    let found = match &keyed {
-                        Some(key) => keyed::position(&masked, key),
-                        None => masked.iter().position(|old| old == item).or(Some(index)),
+                    let found = match field {
+                        Some(field) => keyed::key_text(item, field)
+                            .and_then(|text| by_key.get(&text).map(|(index, _)| *index)),
+                        None if masked.get(index) == Some(item) => Some(index),
+                        None => by_look.get(&item.to_string()).copied().or(Some(index)),
                     };
+                    let keyed = field.and_then(|field| keyed::key_of(item, field));
                     let segment = keyed.map_or(Segment::Index(index), |key| key.segment());
                     self.unmask_at(&path.child(segment), item, found.and_then(|index| old.get(index)))
                 });

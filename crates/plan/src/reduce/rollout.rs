@@ -86,7 +86,7 @@ fn next(mut rollout: Rollout, event: &RolloutEvent, at: Timestamp) -> Result<Rol
         if holds { Ok(()) } else { Err(illegal.clone().because(reason)) }
     };
     let has_stage = |stage: u32| usize::try_from(stage).is_ok_and(|index| index < rollout.stages.len());
-    let mut go = |rollout: &mut Rollout, state: S, reason: &str| {
+    let go = |rollout: &mut Rollout, state: S, reason: &str| {
         rollout.state = state;
         rollout.reason = reason.to_owned();
     };
@@ -201,7 +201,7 @@ pub const fn target_may_move(from: TargetState, to: TargetState) -> bool {
             | T::Skipped,
         )
         // A target that was deferred while it should be taken back.
-        | (T::Deferred, T::RollingBack | T::RolledBack)
+        | (T::Deferred | T::Waiting, T::RollingBack | T::RolledBack)
         | (
             T::InFlight,
             T::InFlight

@@ -1,0 +1,76 @@
+//! Autoscalers: who holds the replicas of a workload.
+
+use serde_json::Value;
+use strata_model::object::{ObjectKey, split_api_version};
+
+use crate::{
+    client::{ClusterClient, Version},
+    deadline::Deadline,
+    error::{ClusterError, FieldConflict},
+    objects::ListOptions,
+};
+
+/// Group and kind of what scales workloads by itself.
+const AUTOSCALERS: [(&str, &str); 2] = [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
+
+impl ClusterClient {
+    /// The autoscalers whose target is this workload.
+    ///
+    /// # Errors
+    /// As every request; kinds that are not served have no objects.
+    pub async fn autoscalers_of(&self, workload: &ObjectKey) -> Result<Vec<ObjectKey>, ClusterError> {
+        Ok(self.autoscalers(workload, self.transport.deadline()).await?.into_iter().map(|(key, _)| key).collect())
+    }
+
+    pub(crate) async fn autoscalers(
+        &self,
+        workload: &ObjectKey,
+        deadline: Deadline,
+    ) -> Result<Vec<(ObjectKey, Value)>, ClusterError> {
+        let mut found = Vec::new();
+        for (group, kind) in AUTOSCALERS {
+            let info = match self.kind(group, kind, Version::Hint(None), std::time::Duration::ZERO, deadline).await {
+                Ok(info) => info,
+                Err(ClusterError::UnknownKind { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let namespace = Some(workload.namespace.clone().unwrap_or_else(|| "default".to_owned()));
+            let options = ListOptions { namespace, ..ListOptions::default() };
+            for item in self.list_kind(&info, &options, deadline).await?.items {
+                if targets(&item, workload)
+                    && let Some(key) = ObjectKey::of(&item)
+                {
+                    found.push((key, item));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a conflict is about replicas that an autoscaler, or somebody through the scale subresource, holds.
+    pub(crate) async fn is_autoscaled(&self, key: &ObjectKey, conflict: &FieldConflict, deadline: Deadline) -> bool {
+        if conflict.field != ".spec.replicas" {
+            return false;
+        }
+        if conflict.subresource.as_deref() == Some("scale") || conflict.manager == "kube-controller-manager" {
+            return true;
+        }
+        match self.autoscalers(key, deadline).await {
+            Ok(found) => !found.is_empty(),
+            Err(error) => {
+                // Without an answer the policy of the layer decides, as for any other field.
+                tracing::warn!(object = %key, code = error.code(), "cannot tell whether an autoscaler holds the replicas");
+                false
+            }
+        }
+    }
+}
+
+fn targets(autoscaler: &Value, workload: &ObjectKey) -> bool {
+    let Some(target) = autoscaler.pointer("/spec/scaleTargetRef") else { return false };
+    let text = |key: &str| target.get(key).and_then(Value::as_str);
+    // KEDA's target is a Deployment unless it says otherwise.
+    let kind = text("kind").unwrap_or("Deployment");
+    let group = text("apiVersion").map_or("apps", |api_version| split_api_version(api_version).0);
+    kind == workload.kind && group == workload.group && text("name") == Some(workload.name.as_str())
+}

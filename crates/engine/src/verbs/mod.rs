@@ -1,0 +1,20 @@
+//! Use cases, one file a noun of the API.
+//!
+//! Every verb checks its permission first, does its work in one transaction, and is audited there; a refusal is audited
+//! too. What starts work takes an idempotency key.
+
+mod approval;
+mod change;
+mod cluster;
+mod idempotency;
+mod orphan;
+mod pack;
+mod people;
+mod profile;
+mod request;
+mod rollout;
+
+pub use cluster::{RegisterCluster, RegisterInfrastructure};
+pub use orphan::OrphanDecision;
+pub use profile::{DraftContent, DraftLayer, DraftPack};
+pub use rollout::CreateRollout;

@@ -1,0 +1,180 @@
+//! Rollouts: making, starting, pausing, aborting, taking back.
+
+use strata_model::{
+    access::Permission,
+    error::Refusal,
+    id::{ClusterId, RolloutId},
+    rollout::{Rollout, RolloutEvent, RolloutTarget, Stage, TargetState},
+};
+use strata_plan::{decide, rollout as schedule};
+use strata_store::{ClusterFilter, ClusterOrder, Page};
+
+use crate::{error::EngineError, session::Session, wish::RevisionWish};
+
+/// What to roll out, to whom, how.
+#[derive(Debug, Clone)]
+pub struct CreateRollout {
+    /// Its name, unique in the project.
+    pub name: String,
+    /// The profile revision that the clusters shall run.
+    pub target: RevisionWish,
+    /// In order; the first stage whose selector matches a cluster has it.
+    pub stages: Vec<Stage>,
+    /// How many failed clusters are tolerated.
+    pub failure_budget: u32,
+}
+
+impl Session {
+    /// Makes a rollout over all clusters to which the profile is attached and which a stage selects.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `INVALID_INPUT`, `DUPLICATE_NAME`.
+    pub async fn create_rollout(&self, wish: CreateRollout) -> Result<Rollout, EngineError> {
+        let session = self.clone();
+        let subject = format!("rollout/{}", wish.name);
+        self.audited(Permission::Operate, "createRollout", subject.clone(), async move {
+            let attachment = session.resolve_revision(&wish.target).await?;
+            let clusters = session.clusters_running(attachment.profile_id).await?;
+            let targets = schedule::assign(&wish.stages, &clusters);
+            let target =
+                RolloutTarget { revision: attachment.revision, content_digest: attachment.content_digest };
+            let events = decide::create_rollout(
+                session.project,
+                &wish.name,
+                target,
+                wish.stages,
+                wish.failure_budget,
+                targets,
+            )?;
+            let id = RolloutId::new(session.engine.ids().next());
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        let rollout = session.ledger(tx).rollout(id, &events).await?;
+                        session.audit(tx, "createRollout", subject, None).await?;
+                        Ok(rollout)
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    /// All clusters to which a profile is attached, with their labels.
+    async fn clusters_running(
+        &self,
+        profile: strata_model::id::ProfileId,
+    ) -> Result<Vec<(ClusterId, std::collections::BTreeMap<String, String>)>, EngineError> {
+        let name = self.rows().profile_by_id(profile).await?.name;
+        let filter = ClusterFilter {
+            profile: Some(strata_store::ProfileFilter { profile: name, version: None, revision: None }),
+            ..ClusterFilter::default()
+        };
+        let mut clusters = Vec::new();
+        let mut after = None;
+        loop {
+            let page = Page { first: strata_store::PAGE_LIMIT, after };
+            let found = self.rows().cluster_list(&filter, ClusterOrder::Name, &page).await?;
+            after = found.edges.last().map(|edge| edge.cursor.clone());
+            clusters.extend(found.edges.into_iter().map(|edge| (edge.node.value.id, edge.node.value.labels)));
+            if !found.has_next {
+                return Ok(clusters);
+            }
+        }
+    }
+
+    async fn decide_rollout(
+        &self,
+        permission: Permission,
+        operation: &'static str,
+        id: RolloutId,
+        reason: Option<String>,
+        choose: impl FnOnce(&Rollout) -> Result<Vec<RolloutEvent>, Refusal> + Send + 'static,
+    ) -> Result<Rollout, EngineError> {
+        let session = self.clone();
+        self.audited(permission, operation, format!("rollout/{id}"), async move {
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        let rollout = session.ledger(tx).rollout_decided(id, choose).await?;
+                        session.audit(tx, operation, format!("rollout/{id}"), reason).await?;
+                        Ok(rollout)
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Starts a draft.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `ILLEGAL_STATE`.
+    pub async fn start_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
+        self.decide_rollout(Permission::Operate, "startRollout", id, reason, decide::start_rollout).await
+    }
+
+    /// Pauses: nothing new is started, changes in flight go on.
+    ///
+    /// # Errors
+    /// As [`Session::start_rollout`].
+    pub async fn pause_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
+        self.decide_rollout(Permission::Operate, "pauseRollout", id, reason, decide::pause_rollout).await
+    }
+
+    /// Goes on after a pause or a halt.
+    ///
+    /// # Errors
+    /// As [`Session::start_rollout`].
+    pub async fn resume_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
+        self.decide_rollout(Permission::Operate, "resumeRollout", id, reason, decide::resume_rollout).await
+    }
+
+    /// Aborts: nothing new is started, ever; what is done stays.
+    ///
+    /// # Errors
+    /// As [`Session::start_rollout`].
+    pub async fn abort_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
+        self.decide_rollout(Permission::Operate, "abortRollout", id, reason, decide::abort_rollout).await
+    }
+
+    /// Takes back: each cluster that was changed goes to what it ran before, by a change of its own.
+    ///
+    /// # Errors
+    /// As [`Session::start_rollout`].
+    pub async fn roll_back_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
+        self.decide_rollout(Permission::Operate, "rollBackRollout", id, reason, decide::roll_back_rollout).await
+    }
+
+    /// Approves a stage that asks for it.
+    ///
+    /// # Errors
+    /// As [`Session::start_rollout`].
+    pub async fn approve_stage(&self, id: RolloutId, stage: u32, reason: String) -> Result<Rollout, EngineError> {
+        let kept = reason.clone();
+        self.decide_rollout(Permission::Approve, "approveStage", id, Some(kept), move |rollout| {
+            decide::approve_stage(rollout, stage, &reason)
+        })
+        .await
+    }
+
+    /// Tries clusters again that failed, were blocked or skipped; all failed ones when none are named.
+    ///
+    /// # Errors
+    /// As [`Session::start_rollout`].
+    pub async fn retry_targets(&self, id: RolloutId, clusters: Vec<ClusterId>) -> Result<Rollout, EngineError> {
+        self.decide_rollout(Permission::Operate, "retryTargets", id, None, move |rollout| {
+            let failed = || {
+                let failed = rollout.targets.iter().filter(|target| target.state == TargetState::Failed);
+                failed.map(|target| target.cluster).collect()
+            };
+            let chosen = if clusters.is_empty() { failed() } else { clusters };
+            decide::retry_targets(rollout, &chosen)
+        })
+        .await
+    }
+}

@@ -1,0 +1,76 @@
+//! Wishes: what somebody wants a cluster to become, as they said it. Resolving names is the workbench's.
+
+use strata_model::{
+    composition::{ControlPlane, NodePool},
+    digest::Digest,
+    overrides::{ConflictResolution, Patch},
+};
+
+/// What a cluster should become: any mix of the parts.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Profiles to attach, or to bring to another version.
+    pub attach: Vec<RevisionWish>,
+    /// Add-on profiles to detach, by name.
+    pub detach: Vec<String>,
+    /// Overrides to set; each replaces the layer's override.
+    pub overrides: Vec<OverrideWish>,
+    /// Layers whose override is dropped.
+    pub unset_overrides: Vec<String>,
+    /// Variables to set.
+    pub variables: Vec<(String, String)>,
+    /// Variables to take away, so that the profile's default counts.
+    pub unset_variables: Vec<String>,
+    /// The control plane.
+    pub control_plane: Option<ControlPlane>,
+    /// All node pools.
+    pub node_pools: Option<Vec<NodePool>>,
+    /// Whether generated values are made anew.
+    pub rotate_generated: bool,
+    /// Decisions about merge conflicts.
+    pub resolutions: Vec<ConflictResolution>,
+}
+
+/// A profile version; the newest revision when none is named.
+#[derive(Debug, Clone)]
+pub struct RevisionWish {
+    /// The profile's name.
+    pub profile: String,
+    /// The version.
+    pub version: String,
+    /// The revision.
+    pub revision: Option<u32>,
+}
+
+/// An override of one layer.
+#[derive(Debug, Clone)]
+pub struct OverrideWish {
+    /// The layer's name.
+    pub layer: String,
+    /// What to override.
+    pub edit: OverrideEdit,
+}
+
+/// The two ways to say what to override.
+#[derive(Debug, Clone)]
+pub enum OverrideEdit {
+    /// As operations.
+    Patch(Patch),
+    /// As the whole edited text of the pending side; what differs from the profile becomes the override.
+    Values(String),
+}
+
+/// How a change is requested.
+#[derive(Debug, Clone, Default)]
+pub struct RequestOptions {
+    /// The digest of the plan that the requester saw; refused when the plan is another one.
+    pub expected_plan_digest: Option<Digest>,
+    /// Why, in their words.
+    pub reason: String,
+    /// The same key never starts the same work twice.
+    pub idempotency_key: Option<String>,
+    /// Whether to apply as soon as the requirements are met.
+    pub apply_when_ready: bool,
+}

@@ -1,0 +1,137 @@
+//! Composing: from what a cluster runs and what somebody wants, the composition that is wanted.
+//!
+//! *Idea.* The first step of the one path. A request may attach, swap and detach profiles, set overrides and variables,
+//! and change pools, all at once. Overrides that nobody touched are carried over to a new revision by a three-way merge
+//! (base: values of the running revision; ours: the override; theirs: values of the new revision).
+//!
+//! *Guarantees.* Pure. Nothing is dropped silently: what cannot be carried over is a finding. Conflicts keep the
+//! override until somebody decides, and block the change meanwhile.
+//!
+//! *Caveats.* What is wrong with the request itself is a [`Refusal`]; what a person must look at in the outcome is a
+//! [`Finding`].
+
+mod attach;
+mod contents;
+mod overrides;
+mod pools;
+mod request;
+mod rollback;
+mod variables;
+
+use std::collections::BTreeMap;
+
+use strata_model::{
+    cluster::Infrastructure,
+    composition::{COMPOSITION_SCHEME, Composition},
+    error::Refusal,
+    finding::{Finding, FindingCode, Severity},
+    overrides::ConflictResolution,
+    plan::MergeConflict,
+    profile::{LayerName, ProfileType},
+};
+use strata_values::Redactor;
+
+pub use contents::{Contents, ResolvedLayer, layers};
+pub use request::{CompositionRequest, OverrideChange, OverrideRequest};
+pub use rollback::roll_back;
+pub use variables::{InvalidVariableValue, validate as validate_variable};
+
+/// The composition that is wanted, and what there is to say about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Composed {
+    /// The wanted composition.
+    pub composition: Composition,
+    /// What somebody must know or decide.
+    pub findings: Vec<Finding>,
+    /// Open disagreements between overrides and new revisions, masked.
+    pub conflicts: Vec<MergeConflict>,
+    /// By layer: paths whose override now says what the profile says.
+    pub redundant: BTreeMap<LayerName, Vec<String>>,
+    /// The decisions that were used.
+    pub resolutions: Vec<ConflictResolution>,
+}
+
+/// What stands around a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Who provides the machines of the cluster.
+    pub infrastructure: &'a Infrastructure,
+    /// Knows the secrets that may occur in values: masks what is shown and reads masks back.
+    pub redactor: &'a Redactor,
+}
+
+/// Composes what is wanted from what is applied and a request. `applied` is the composition to start from: the applied
+/// one, or on a PENDING cluster the first one being edited.
+///
+/// # Errors
+/// All that is wrong with the request: a profile detached that is not attached or may not go, a layer name taken twice,
+/// an unknown layer, a patch or text that does not fit, an unknown or invalid variable, impossible pools.
+pub fn compose(
+    applied: Option<&Composition>,
+    request: &CompositionRequest,
+    contents: &dyn Contents,
+    surroundings: Surroundings<'_>,
+) -> Result<Composed, Vec<Refusal>> {
+    let before = applied.cloned().unwrap_or_default();
+    let mut refusals = Vec::new();
+    let mut findings = Vec::new();
+    let mut wanted = Composition {
+        scheme: COMPOSITION_SCHEME,
+        attachments: attach::attachments(&before, request, &mut refusals),
+        held: attach::held(&before, request),
+        overrides: Vec::new(),
+        variables: BTreeMap::new(),
+        control_plane: request.control_plane.clone().or_else(|| before.control_plane.clone()),
+        node_pools: request.node_pools.clone().unwrap_or_else(|| before.node_pools.clone()),
+        generation: before.generation.saturating_add(u32::from(request.rotate_generated)),
+    };
+    pools::check(&wanted, &mut refusals);
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let old_layers = contents::layers(&before, contents).map_err(|refusal| vec![refusal])?;
+    let new_layers = contents::layers(&wanted, contents).map_err(|refusal| vec![refusal])?;
+    attach::check_layers(&new_layers, &mut refusals);
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    if matches!(surroundings.infrastructure, Infrastructure::None) {
+        findings.extend(on_imported(&wanted));
+    }
+    let carried = overrides::carry(&before, request, &old_layers, &new_layers, surroundings.redactor);
+    let variables = variables::carry(&before, &wanted, request, contents);
+    let (carried, variables) = match (carried, variables) {
+        (Ok(carried), Ok(variables)) => (carried, variables),
+        (carried, variables) => {
+            let mut refusals = carried.err().unwrap_or_default();
+            refusals.extend(variables.err().unwrap_or_default());
+            return Err(refusals);
+        }
+    };
+    wanted.overrides = carried.sources;
+    wanted.variables = variables.values;
+    findings.extend(carried.findings);
+    findings.extend(variables.findings);
+    Ok(Composed {
+        composition: wanted,
+        findings,
+        conflicts: carried.conflicts,
+        redundant: carried.redundant,
+        resolutions: carried.resolutions,
+    })
+}
+
+/// Strata does not provide the machines of an imported cluster, so it has no infrastructure to bring.
+fn on_imported(wanted: &Composition) -> Option<Finding> {
+    let infrastructure =
+        wanted.attachments.iter().find(|attachment| attachment.profile_type != ProfileType::Addon)?;
+    Some(Finding {
+        code: FindingCode::InfrastructureOnImported,
+        severity: Severity::Block,
+        message: format!("{} brings infrastructure, and the cluster is imported", infrastructure.revision),
+        help: "attach add-on profiles only; whoever provides the machines changes the infrastructure".to_owned(),
+        layer: None,
+        object: None,
+        path: Some(infrastructure.revision.profile.to_string()),
+    })
+}

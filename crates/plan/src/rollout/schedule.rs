@@ -1,0 +1,405 @@
+//! The decisions of one moment.
+//!
+//! First every target is put where its evidence says it is; then the rollout itself moves; then, and only while it is
+//! RUNNING or ROLLING_BACK, changes are started as far as there is room.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use strata_model::{
+    change::{ChangeKind, ChangeState},
+    id::ClusterId,
+    rollout::{Rollout, RolloutEvent, RolloutState, Stage, Target, TargetState},
+};
+
+use super::{ChangeEvidence, TargetEvidence, gate, moved_by_change};
+use crate::reduce::target_may_move;
+
+/// What a rollout does not say itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the end of a rollout waits for deferred clusters, in seconds since each was deferred.
+    pub catch_up_seconds: u32,
+}
+
+impl Default for Limits {
+    /// One hour.
+    fn default() -> Self {
+        Self { catch_up_seconds: 3600 }
+    }
+}
+
+/// One thing to do, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RolloutDecision {
+    /// Record this event.
+    Move(RolloutEvent),
+    /// Make the change of this cluster if there is none, ask to apply it if nothing keeps it, and record in the same
+    /// transaction where the target stands then ([`moved_by_change`]).
+    StartChange(ClusterId),
+    /// Plan its stale change anew, and record where the target stands then.
+    ReplanChange(ClusterId),
+    /// Cancel its change, which has not begun.
+    CancelChange(ClusterId),
+    /// Make and apply a change of kind ROLLBACK, and record the target as ROLLING_BACK with that change.
+    RollBack(ClusterId),
+}
+
+/// What to do now. The same decision may come again until what it does shows in rollout and evidence; carrying it out
+/// twice must change nothing, which changes and their reducers see to.
+///
+/// A cluster without evidence counts as offline.
+#[must_use]
+pub fn next(
+    rollout: &Rollout,
+    evidence: &BTreeMap<ClusterId, TargetEvidence>,
+    limits: Limits,
+    now: Timestamp,
+) -> Vec<RolloutDecision> {
+    if rollout.state == RolloutState::Draft || rollout.state.is_final() {
+        return Vec::new();
+    }
+    let mut scheduler = Scheduler { rollout: rollout.clone(), evidence, limits, now, decisions: Vec::new() };
+    scheduler.observe();
+    match rollout.state {
+        RolloutState::Running => scheduler.run(),
+        RolloutState::RollingBack => scheduler.roll_back(),
+        RolloutState::Pausing if scheduler.nothing_in_flight() => scheduler.event(RolloutEvent::Paused),
+        RolloutState::Aborting => {
+            scheduler.cancel_what_has_not_begun();
+            if scheduler.nothing_in_flight() {
+                scheduler.event(RolloutEvent::Aborted);
+            }
+        }
+        _ => {}
+    }
+    scheduler.decisions
+}
+
+struct Scheduler<'a> {
+    rollout: Rollout,
+    evidence: &'a BTreeMap<ClusterId, TargetEvidence>,
+    limits: Limits,
+    now: Timestamp,
+    decisions: Vec<RolloutDecision>,
+}
+
+impl Scheduler<'_> {
+    fn event(&mut self, event: RolloutEvent) {
+        self.decisions.push(RolloutDecision::Move(event));
+    }
+
+    /// Puts every target where its evidence says it is.
+    fn observe(&mut self) {
+        let rolling_back = self.rollout.state == RolloutState::RollingBack;
+        for index in 0..self.rollout.targets.len() {
+            // A target may pass two states at once: its change ended, and there is proof already.
+            for _ in 0..2 {
+                let Some(target) = self.rollout.targets.get(index) else { break };
+                let Some((to, reason)) = self.judge(target, rolling_back) else { break };
+                if !target_may_move(target.state, to) {
+                    break;
+                }
+                self.put(index, to, reason);
+            }
+        }
+    }
+
+    fn put(&mut self, index: usize, to: TargetState, reason: String) {
+        let now = self.now;
+        if let Some(target) = self.rollout.targets.get_mut(index) {
+            target.state = to;
+            target.since = now;
+            target.reason.clone_from(&reason);
+            let cluster = target.cluster;
+            self.event(RolloutEvent::TargetMoved { cluster, to, change: None, reason });
+        }
+    }
+
+    /// Where a target should be, if that is another place.
+    fn judge(&self, target: &Target, rolling_back: bool) -> Option<(TargetState, String)> {
+        use TargetState as T;
+        let known = self.evidence.get(&target.cluster);
+        if known.is_some_and(|known| !known.present) {
+            return (target.state != T::Removed).then(|| (T::Removed, "the cluster is gone".to_owned()));
+        }
+        let online = known.is_some_and(|known| known.online);
+        let change = known.and_then(|known| known.change.as_ref()).filter(|_| target.change.is_some());
+        let (to, reason) = match target.state {
+            T::Succeeded | T::Skipped | T::Removed | T::RolledBack => return None,
+            T::Failed => match change {
+                // Somebody retried it by hand.
+                Some(change) if change.state.is_running() && change.kind != ChangeKind::Rollback => {
+                    (T::InFlight, "its change was retried".to_owned())
+                }
+                _ => return None,
+            },
+            T::RollingBack => Self::judge_rolling_back(online, change?)?,
+            T::Deferred if !online => return None,
+            T::Deferred => match change.filter(|change| change.kind != ChangeKind::Rollback) {
+                // In a rollback only what carries the target is taken back, and that is decided there.
+                Some(change) if !rolling_back || change.state.holds_cluster() => moved_by_change(change),
+                _ if rolling_back => return None,
+                _ => (T::Waiting, "it answers again".to_owned()),
+            },
+            T::Soaking => self.judge_soaking(target, known, online)?,
+            _ => self.judge_begun(target, known, online, change)?,
+        };
+        (to != target.state).then_some((to, reason))
+    }
+
+    fn judge_rolling_back(online: bool, change: &ChangeEvidence) -> Option<(TargetState, String)> {
+        if change.kind != ChangeKind::Rollback {
+            return None;
+        }
+        match change.state {
+            ChangeState::Succeeded => Some((TargetState::RolledBack, String::new())),
+            state if state.is_final() || state == ChangeState::Failed => {
+                Some((TargetState::Failed, format!("it could not be taken back: {}", change.reason)))
+            }
+            _ if !online => Some((TargetState::Deferred, "it is offline and not taken back yet".to_owned())),
+            _ => None,
+        }
+    }
+
+    /// A target that waits, or whose change is under way.
+    fn judge_begun(
+        &self,
+        target: &Target,
+        known: Option<&TargetEvidence>,
+        online: bool,
+        change: Option<&ChangeEvidence>,
+    ) -> Option<(TargetState, String)> {
+        // What waits to be tried again is not judged by the attempt before.
+        let again = |change: &&ChangeEvidence| target.state == TargetState::Waiting && change.fell_through();
+        let change =
+            change.filter(|change| change.kind != ChangeKind::Rollback).filter(|change| !again(change));
+        if target.stage > self.rollout.stage && change.is_none() {
+            return None;
+        }
+        let ended = change.is_some_and(|change| change.state.is_final() || change.state == ChangeState::Failed);
+        if !online && !ended {
+            return Some((TargetState::Deferred, "the cluster is offline".to_owned()));
+        }
+        if let Some(change) = change {
+            let (to, reason) = moved_by_change(change);
+            return Some((to, reason)).filter(|(to, _)| *to != target.state);
+        }
+        // It runs the target already: only its health is left to prove.
+        let there = known.and_then(|known| known.applied_content.as_ref()) == Some(&self.rollout.target.content_digest);
+        let turn = target.stage <= self.rollout.stage && self.rollout.state == RolloutState::Running;
+        (target.state == TargetState::Waiting && there && turn)
+            .then(|| (TargetState::Soaking, "it runs the target already".to_owned()))
+    }
+
+    fn judge_soaking(
+        &self,
+        target: &Target,
+        known: Option<&TargetEvidence>,
+        online: bool,
+    ) -> Option<(TargetState, String)> {
+        let known = known.filter(|_| online);
+        let Some(known) = known else {
+            return Some((TargetState::Deferred, "the cluster went offline before it was proved".to_owned()));
+        };
+        // Old evidence proves nothing: it must be newer than the apply, and come from after the soak time.
+        let applied_at = known.change.as_ref().and_then(|change| change.ended_at).unwrap_or(target.since);
+        let soak = self.stage(target.stage).map_or(0, |stage| i64::from(stage.soak_seconds));
+        if known.at <= applied_at {
+            return None;
+        }
+        if known.applied_content.as_ref() != Some(&self.rollout.target.content_digest) {
+            return Some((TargetState::Failed, "it does not run the target any more".to_owned()));
+        }
+        match known.healthy {
+            Some(false) if known.at >= target.since => Some((TargetState::Failed, "it is not healthy after its change".to_owned())),
+            Some(true) if known.at >= later(applied_at.max(soak_start(target, applied_at)), soak) => {
+                Some((TargetState::Succeeded, String::new()))
+            }
+            _ => None,
+        }
+    }
+
+    fn run(&mut self) {
+        if let Some(reason) = self.reason_to_halt() {
+            return self.event(RolloutEvent::Halted { reason });
+        }
+        // Each round starts at most one stage.
+        for _ in 0..=self.rollout.stages.len() {
+            let next_stage = self.rollout.stage.saturating_add(1);
+            if !gate::is_approved(&self.rollout, self.rollout.stage) || !gate::is_open(&self.rollout) {
+                break;
+            }
+            if self.stage(next_stage).is_none() {
+                if !self.waits_for_deferred() {
+                    return self.event(RolloutEvent::Succeeded);
+                }
+                break;
+            }
+            if !gate::is_approved(&self.rollout, next_stage) {
+                break;
+            }
+            self.rollout.stage = next_stage;
+            self.event(RolloutEvent::StageStarted { stage: next_stage });
+        }
+        self.start_changes();
+    }
+
+    fn reason_to_halt(&self) -> Option<String> {
+        let failures = gate::failures(&self.rollout);
+        let budget = self.rollout.failure_budget;
+        if failures > usize::try_from(budget).unwrap_or(usize::MAX) {
+            return Some(format!("{failures} clusters failed; {budget} were tolerated"));
+        }
+        let stage = gate::shown_nothing(&self.rollout)?;
+        let name = self.stage(stage).map_or("", |stage| stage.name.as_str());
+        Some(format!("no cluster of stage \"{name}\" proved the target; retry or skip them"))
+    }
+
+    fn waits_for_deferred(&self) -> bool {
+        let patience = i64::from(self.limits.catch_up_seconds);
+        self.rollout
+            .targets
+            .iter()
+            .any(|target| target.state == TargetState::Deferred && self.now < later(target.since, patience))
+    }
+
+    fn start_changes(&mut self) {
+        let mut room: BTreeMap<u32, u32> = BTreeMap::new();
+        for (index, stage) in (0_u32..).zip(&self.rollout.stages) {
+            room.insert(index, stage.max_concurrency.max(1));
+        }
+        for target in self.rollout.targets.iter().filter(|target| gate::is_in_flight(target.state)) {
+            if let Some(room) = room.get_mut(&target.stage) {
+                *room = room.saturating_sub(1);
+            }
+        }
+        let mut decisions = Vec::new();
+        for target in gate::begun(&self.rollout) {
+            if !gate::is_approved(&self.rollout, target.stage) {
+                continue;
+            }
+            match target.state {
+                TargetState::Waiting if self.is_online(target) => {
+                    // Two stages may be under way when deferred clusters catch up; each keeps its own limit.
+                    if let Some(room) = room.get_mut(&target.stage).filter(|room| **room > 0) {
+                        *room -= 1;
+                        decisions.push(RolloutDecision::StartChange(target.cluster));
+                    }
+                }
+                TargetState::Stale => decisions.push(RolloutDecision::ReplanChange(target.cluster)),
+                _ => {}
+            }
+        }
+        self.decisions.extend(decisions);
+    }
+
+    fn roll_back(&mut self) {
+        self.cancel_what_has_not_begun();
+        let failed: Vec<ClusterId> = self
+            .rollout
+            .targets
+            .iter()
+            .filter(|target| target.state == TargetState::Failed && self.rollback_of(target).is_some())
+            .map(|target| target.cluster)
+            .collect();
+        if !failed.is_empty() && self.nothing_in_flight() {
+            let reason = format!("{} clusters could not be taken back", failed.len());
+            return self.event(RolloutEvent::Halted { reason });
+        }
+        let limit = self.rollout.stages.iter().map(|stage| stage.max_concurrency.max(1)).min().unwrap_or(1);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut room = limit.saturating_sub(gate::in_flight(&self.rollout));
+        let mut left = false;
+        let mut decisions = Vec::new();
+        // The last that went forward goes back first.
+        for target in self.rollout.targets.iter().rev().filter(|target| self.carries_target(target)) {
+            if !self.is_online(target) {
+                left |= self.now < later(self.rollout.state_since, i64::from(self.limits.catch_up_seconds));
+                continue;
+            }
+            left = true;
+            if room > 0 && failed.is_empty() {
+                room -= 1;
+                decisions.push(RolloutDecision::RollBack(target.cluster));
+            }
+        }
+        self.decisions.extend(decisions);
+        if !left && failed.is_empty() && self.nothing_in_flight() {
+            self.event(RolloutEvent::RolledBack);
+        }
+    }
+
+    /// Whether a target has, or may have, something of the rollout on it.
+    fn carries_target(&self, target: &Target) -> bool {
+        match target.state {
+            TargetState::Succeeded | TargetState::Soaking => true,
+            TargetState::Failed | TargetState::Deferred | TargetState::Waiting => {
+                let known = self.evidence.get(&target.cluster);
+                let change = known.and_then(|known| known.change.as_ref());
+                let there = known.and_then(|known| known.applied_content.as_ref())
+                    == Some(&self.rollout.target.content_digest);
+                let half_way = change.is_some_and(|change| {
+                    change.kind != ChangeKind::Rollback && change.started && change.fell_through()
+                });
+                let tried = target.state != TargetState::Waiting && self.rollback_of(target).is_some();
+                target.change.is_some() && (there || half_way) && !tried
+            }
+            _ => false,
+        }
+    }
+
+    /// The rollback of a target that was tried.
+    fn rollback_of(&self, target: &Target) -> Option<&ChangeEvidence> {
+        self.evidence
+            .get(&target.cluster)?
+            .change
+            .as_ref()
+            .filter(|change| change.kind == ChangeKind::Rollback)
+            .filter(|change| change.state == ChangeState::Failed || change.state.is_final())
+    }
+
+    fn cancel_what_has_not_begun(&mut self) {
+        let waiting: Vec<ClusterId> = self
+            .rollout
+            .targets
+            .iter()
+            .filter(|target| target.change.is_some())
+            .filter(|target| {
+                self.evidence.get(&target.cluster).and_then(|known| known.change.as_ref()).is_some_and(|change| {
+                    change.kind != ChangeKind::Rollback
+                        && matches!(
+                            change.state,
+                            ChangeState::Planned
+                                | ChangeState::AwaitingApproval
+                                | ChangeState::Scheduled
+                                | ChangeState::Stale
+                        )
+                })
+            })
+            .map(|target| target.cluster)
+            .collect();
+        self.decisions.extend(waiting.into_iter().map(RolloutDecision::CancelChange));
+    }
+
+    fn is_online(&self, target: &Target) -> bool {
+        self.evidence.get(&target.cluster).is_some_and(|known| known.present && known.online)
+    }
+
+    fn nothing_in_flight(&self) -> bool {
+        gate::in_flight(&self.rollout) == 0
+    }
+
+    fn stage(&self, stage: u32) -> Option<&Stage> {
+        usize::try_from(stage).ok().and_then(|index| self.rollout.stages.get(index))
+    }
+}
+
+/// Where the soak time begins: with the end of the change, or when a cluster without one was looked at first.
+fn soak_start(target: &Target, applied_at: Timestamp) -> Timestamp {
+    if target.change.is_some() { applied_at } else { target.since }
+}
+
+fn later(instant: Timestamp, seconds: i64) -> Timestamp {
+    instant.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,279 @@
+//! What templates may know of the cluster, and the record of what they asked.
+//!
+//! *Idea.* Capabilities and scopes are the facts of the living cluster plus what the composition's own custom resource
+//! definitions will serve. An answer that comes from the composition itself is no fact that was read: it cannot move.
+//!
+//! *Caveats.* A cluster that was never reached has no facts; until then it is taken to serve what every Kubernetes of
+//! this age serves.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    rc::Rc,
+};
+
+use serde_json::Value;
+use strata_model::{
+    fact::{FactKey, Facts, FactsRead},
+    version::KubernetesVersion,
+};
+
+use crate::{
+    definitions::Definitions,
+    template::{self, FactReader, KubeVersion, Object},
+};
+
+/// Group and version of what any supported Kubernetes serves.
+const BUILT_IN: [&str; 20] = [
+    "admissionregistration.k8s.io/v1",
+    "apiextensions.k8s.io/v1",
+    "apiregistration.k8s.io/v1",
+    "apps/v1",
+    "authentication.k8s.io/v1",
+    "authorization.k8s.io/v1",
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "batch/v1",
+    "certificates.k8s.io/v1",
+    "coordination.k8s.io/v1",
+    "discovery.k8s.io/v1",
+    "events.k8s.io/v1",
+    "flowcontrol.apiserver.k8s.io/v1",
+    "networking.k8s.io/v1",
+    "node.k8s.io/v1",
+    "policy/v1",
+    "rbac.authorization.k8s.io/v1",
+    "scheduling.k8s.io/v1",
+    "v1",
+];
+
+/// What is assumed where no one says a version.
+const FALLBACK_VERSION: (&str, &str, &str) = ("v1.33.0", "1", "33");
+
+/// Facts with a record of what was read.
+#[derive(Debug)]
+pub(crate) struct Capabilities {
+    facts: Facts,
+    /// What the composition itself serves.
+    definitions: Definitions,
+    /// The version that the composition asks for, where the cluster is made by it.
+    target: RefCell<Option<KubernetesVersion>>,
+    read: RefCell<FactsRead>,
+    /// Answers that depended on definitions of the composition, or would have.
+    asked: RefCell<BTreeSet<String>>,
+    listed: Cell<bool>,
+    version_unknown: Cell<bool>,
+    unanswered: RefCell<BTreeSet<String>>,
+}
+
+impl Capabilities {
+    pub(crate) fn new(facts: Facts, definitions: Definitions) -> Self {
+        Self {
+            facts,
+            definitions,
+            target: RefCell::default(),
+            read: RefCell::default(),
+            asked: RefCell::default(),
+            listed: Cell::new(false),
+            version_unknown: Cell::new(false),
+            unanswered: RefCell::default(),
+        }
+    }
+
+    /// Sets the version that counts instead of the fact.
+    pub(crate) fn set_target(&self, version: Option<KubernetesVersion>) {
+        *self.target.borrow_mut() = version;
+    }
+
+    /// Reads a fact, and remembers that it was read.
+    pub(crate) fn read(&self, key: FactKey) -> Value {
+        let answer = self.facts.answer(&key);
+        self.read.borrow_mut().insert(key, answer.clone());
+        answer
+    }
+
+    /// The facts as they are, for what is recorded one by one.
+    pub(crate) const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The version that templates see, with its `v`; none where nobody knows.
+    pub(crate) fn version(&self) -> Option<String> {
+        if let Some(target) = &*self.target.borrow() {
+            return Some(target.to_string());
+        }
+        self.read(FactKey::KubernetesVersion).as_str().map(str::to_owned)
+    }
+
+    /// Whether a kind (`group/Kind`, core: `Kind`) that no table knows has no namespace.
+    pub(crate) fn is_cluster_scoped(&self, kind: &str) -> bool {
+        match self.definitions.is_cluster_scoped(kind) {
+            Some(scoped) => scoped,
+            None => self.read(FactKey::ClusterScoped(kind.to_owned())).as_bool().unwrap_or(false),
+        }
+    }
+
+    /// Whether other definitions would have given another answer to what was asked.
+    pub(crate) fn depends_on(&self, definitions: &Definitions) -> bool {
+        if *definitions == self.definitions {
+            return false;
+        }
+        self.listed.get() || self.asked.borrow().iter().any(|api| definitions.serves(api) != self.definitions.serves(api))
+    }
+
+    pub(crate) fn facts_read(&self) -> FactsRead {
+        self.read.borrow().clone()
+    }
+
+    /// Whether a template asked for a version that nobody knows.
+    pub(crate) fn version_was_unknown(&self) -> bool {
+        self.version_unknown.get()
+    }
+
+    /// Questions of `lookup` that have no answer yet.
+    pub(crate) fn unanswered(&self) -> Vec<String> {
+        self.unanswered.borrow().iter().cloned().collect()
+    }
+
+    fn never_reached(&self) -> bool {
+        self.facts.kubernetes_version.is_none() && self.facts.api_versions.is_empty()
+    }
+}
+
+impl FactReader for Capabilities {
+    fn api_versions_has(&self, api: &str) -> bool {
+        self.asked.borrow_mut().insert(api.to_owned());
+        if self.definitions.serves(api) {
+            return true;
+        }
+        let answer = self.read(FactKey::ApiVersion(api.to_owned())).as_bool().unwrap_or(false);
+        // A group and version of every Kubernetes, or a kind in it.
+        let group_version = api.rsplit_once('/').map_or(api, |(head, _)| head);
+        answer || (self.never_reached() && (BUILT_IN.contains(&api) || BUILT_IN.contains(&group_version)))
+    }
+
+    fn api_versions(&self) -> Vec<String> {
+        self.listed.set(true);
+        let mut all: BTreeSet<String> = self.definitions.served().cloned().collect();
+        for api in &self.facts.api_versions {
+            self.read(FactKey::ApiVersion(api.clone()));
+            all.insert(api.clone());
+        }
+        if self.never_reached() {
+            all.extend(BUILT_IN.iter().map(|api| (*api).to_owned()));
+        }
+        all.into_iter().collect()
+    }
+
+    fn kube_version(&self) -> KubeVersion {
+        match self.version().and_then(|text| text.parse::<KubernetesVersion>().ok()) {
+            Some(version) => KubeVersion {
+                version: version.to_string(),
+                major: version.major().to_string(),
+                minor: version.minor().to_string(),
+            },
+            None => {
+                self.version_unknown.set(true);
+                let (version, major, minor) = FALLBACK_VERSION;
+                KubeVersion { version: version.to_owned(), major: major.to_owned(), minor: minor.to_owned() }
+            }
+        }
+    }
+
+    fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Value {
+        let key = FactKey::Lookup {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        let text = key.to_string();
+        if !self.facts.lookups.contains_key(&text) {
+            self.unanswered.borrow_mut().insert(text);
+        }
+        match self.read(key) {
+            Value::Null => Value::Object(serde_json::Map::new()),
+            answer => answer,
+        }
+    }
+}
+
+/// `.Capabilities`
+#[derive(Debug)]
+pub(crate) struct CapabilitiesObject(pub(crate) Rc<Capabilities>);
+
+impl Object for CapabilitiesObject {
+    fn type_name(&self) -> &'static str {
+        "*common.Capabilities"
+    }
+
+    fn field(&self, name: &str) -> Option<template::Value> {
+        match name {
+            "KubeVersion" => Some(template::Value::Object(Rc::new(VersionObject(Rc::clone(&self.0))))),
+            "APIVersions" => Some(template::Value::Object(Rc::new(VersionsObject(Rc::clone(&self.0))))),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        "capabilities".to_owned()
+    }
+}
+
+/// `.Capabilities.KubeVersion`
+#[derive(Debug)]
+struct VersionObject(Rc<Capabilities>);
+
+impl Object for VersionObject {
+    fn type_name(&self) -> &'static str {
+        "common.KubeVersion"
+    }
+
+    fn field(&self, name: &str) -> Option<template::Value> {
+        let version = self.0.kube_version();
+        let text = match name {
+            "Version" | "GitVersion" => version.version,
+            "Major" => version.major,
+            "Minor" => version.minor,
+            _ => return None,
+        };
+        Some(template::Value::from(text.as_str()))
+    }
+
+    fn text(&self) -> String {
+        self.0.kube_version().version
+    }
+}
+
+/// `.Capabilities.APIVersions`
+#[derive(Debug)]
+struct VersionsObject(Rc<Capabilities>);
+
+impl Object for VersionsObject {
+    fn type_name(&self) -> &'static str {
+        "common.VersionSet"
+    }
+
+    fn kind_name(&self) -> &'static str {
+        "slice"
+    }
+
+    fn call_method(&self, name: &str, arguments: &[template::Value]) -> Option<Result<template::Value, String>> {
+        if name != "Has" {
+            return None;
+        }
+        Some(match arguments {
+            [template::Value::Text(api)] => Ok(template::Value::Bool(self.0.api_versions_has(&api.to_str()))),
+            _ => Err("Has takes one text such as \"apps/v1\"".to_owned()),
+        })
+    }
+
+    fn entries(&self) -> Option<Vec<(template::Value, template::Value)>> {
+        let entries = self.0.api_versions().into_iter().zip(0_i64..);
+        Some(entries.map(|(api, index)| (template::Value::int(index), template::Value::from(api.as_str()))).collect())
+    }
+
+    fn text(&self) -> String {
+        format!("[{}]", self.0.api_versions().join(" "))
+    }
+}

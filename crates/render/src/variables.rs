@@ -1,0 +1,217 @@
+//! What references mean for one layer of one cluster; and whether a variable's value has the form that it must have.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use regex::RegexBuilder;
+use serde_json::Value;
+use strata_model::{
+    fact::FactKey,
+    profile::{LayerName, RevisionReference},
+    secret::{Fingerprint, SecretText},
+    value_path::ValuePath,
+    variable::{VariableDefinition, VariableFormat, VariableValue},
+};
+
+use crate::{
+    capabilities::Capabilities,
+    input::ClusterIdentity,
+    references::{Lookup, Meaning, Unknown},
+};
+
+/// Largest compiled form of a variable's regular expression, in bytes.
+const REGEX_BYTES: usize = 1 << 20;
+
+/// Why a text cannot be the value of a variable; `None` if it can. The reason never quotes the value.
+#[must_use]
+pub fn refuse_value(definition: &VariableDefinition, text: &str) -> Option<String> {
+    let name = &definition.name;
+    if !definition.options.is_empty() && !definition.options.iter().any(|option| option == text) {
+        return Some(format!("the variable `{name}` must be one of {}", definition.options.join(", ")));
+    }
+    if let Some(pattern) = definition.regex.as_deref().filter(|pattern| !pattern.is_empty()) {
+        match RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(REGEX_BYTES).build() {
+            Ok(regex) if regex.is_match(text) => {}
+            Ok(_) => return Some(format!("the value of the variable `{name}` does not match `{pattern}`")),
+            Err(_) => return Some(format!("the variable `{name}` is defined with a pattern that cannot be read")),
+        }
+    }
+    let fits = match definition.format {
+        VariableFormat::String => true,
+        VariableFormat::Number => text.parse::<f64>().is_ok_and(f64::is_finite),
+        VariableFormat::Boolean => matches!(text, "true" | "false"),
+        VariableFormat::Ipv4 => text.parse::<std::net::Ipv4Addr>().is_ok(),
+        VariableFormat::Ipv4cidr => text.split_once('/').is_some_and(|(address, bits)| {
+            address.parse::<std::net::Ipv4Addr>().is_ok() && bits.parse::<u8>().is_ok_and(|bits| bits <= 32)
+        }),
+        VariableFormat::Ipv6 => text.parse::<std::net::Ipv6Addr>().is_ok(),
+        VariableFormat::Version => semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).is_ok(),
+        VariableFormat::Base64 => STANDARD.decode(text).is_ok(),
+    };
+    (!fits).then(|| format!("the value of the variable `{name}` is not of its format {:?}", definition.format))
+}
+
+/// What references of one layer mean.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) cluster: &'a ClusterIdentity,
+    pub(crate) layer: &'a LayerName,
+    pub(crate) revision: &'a RevisionReference,
+    pub(crate) definitions: &'a [VariableDefinition],
+    pub(crate) variables: &'a BTreeMap<String, VariableValue>,
+    pub(crate) secrets: &'a BTreeMap<Fingerprint, SecretText>,
+    pub(crate) macros: &'a BTreeMap<String, String>,
+    /// Values by pack name.
+    pub(crate) packs: &'a BTreeMap<String, Value>,
+    pub(crate) capabilities: &'a Capabilities,
+    /// The version to answer with; none while it is being found out.
+    pub(crate) kubernetes_version: Option<String>,
+}
+
+impl Lookup for Scope<'_> {
+    fn meaning(&self, path: &[&str], optional: bool) -> Result<Meaning, Unknown> {
+        match path {
+            ["spectro" | "strata", "var", name] => self.variable(name),
+            ["spectro" | "strata", "macro", name] => match self.macros.get(*name) {
+                Some(text) => Ok(text_meaning(text.clone())),
+                None if optional => Ok(Meaning::default()),
+                None => Err(self.unknown(path, "no macro has this name", "define the macro in the project")),
+            },
+            ["spectro" | "strata", "pack", pack, rest @ ..] => Ok(self.pack(pack, rest)),
+            ["spectro", "system", rest @ ..] | ["strata", rest @ ..] => match self.system(rest) {
+                Some(meaning) if optional || !meaning.value.is_null() => Ok(meaning),
+                Some(_) => Err(self.unknown(path, "it is not known for this cluster", "give it a default: `| default \"…\"`")),
+                None => Err(self.unknown(
+                    path,
+                    "there is no such name",
+                    "known are cluster.name, cluster.id, kubernetes.version, cloud.type, cloud.region, profile.name, \
+                     profile.version and project.name",
+                )),
+            },
+            _ => Err(self.unknown(
+                path,
+                "there is no such name",
+                "references begin with .spectro.var, .spectro.macro, .spectro.system, .spectro.pack, or the same with .strata",
+            )),
+        }
+    }
+}
+
+impl Scope<'_> {
+    fn unknown(&self, path: &[&str], reason: &str, help: &str) -> Unknown {
+        Unknown {
+            code: "UNRESOLVED_VARIABLE",
+            message: format!("`.{}` of layer `{}` cannot be resolved: {reason}", path.join("."), self.layer),
+            help: help.to_owned(),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Result<Meaning, Unknown> {
+        let path = ["spectro", "var", name];
+        let Some(definition) = self.definitions.iter().find(|definition| definition.name == name) else {
+            let reason = format!("{} defines no variable `{name}`", self.revision);
+            return Err(self.unknown(&path, &reason, "define the variable in the profile version, or correct the name"));
+        };
+        // Clusters may not change an immutable one, so a value that is there all the same does not count.
+        let own = if definition.immutable { None } else { self.variables.get(name) };
+        let (text, default, sealed) = match own {
+            Some(VariableValue::Plain(text)) => (text.clone(), false, false),
+            Some(VariableValue::Sensitive(fingerprint)) => match self.secrets.get(fingerprint) {
+                Some(secret) => (secret.expose().to_owned(), false, true),
+                None => return Err(self.unknown(&path, "its secret is not there", "set the variable again")),
+            },
+            None => match &definition.default_value {
+                Some(text) => (text.clone(), true, false),
+                None if definition.required => {
+                    return Err(self.unknown(&path, "it is required and has no value", "set the variable for this cluster"));
+                }
+                None => return Ok(Meaning { variable: Some((name.to_owned(), true)), ..Meaning::default() }),
+            },
+        };
+        if let Some(reason) = refuse_value(definition, &text) {
+            return Err(Unknown {
+                code: "INVALID_VARIABLE",
+                message: format!("{reason} (layer `{}`)", self.layer),
+                help: "set the variable to a value of the right form".to_owned(),
+            });
+        }
+        Ok(Meaning {
+            value: Value::String(text),
+            secret: sealed || definition.sensitive,
+            variable: Some((name.to_owned(), default)),
+        })
+    }
+
+    /// Empty if undefined, as in Palette.
+    fn pack(&self, pack: &str, rest: &[&str]) -> Meaning {
+        let path = ValuePath::of_keys(rest.iter().copied());
+        let value = self.packs.get(pack).and_then(|values| path.find(values));
+        Meaning { value: value.cloned().unwrap_or_default(), ..Meaning::default() }
+    }
+
+    /// `None` for a name that nobody knows, null for what is not known of this cluster.
+    fn system(&self, path: &[&str]) -> Option<Meaning> {
+        let fact = |key| Meaning { value: self.capabilities.read(key), ..Meaning::default() };
+        Some(match path {
+            ["cluster", "name"] => {
+                self.capabilities.read(FactKey::ClusterName);
+                text_meaning(self.cluster.name.to_string())
+            }
+            ["cluster", "uid" | "id"] => text_meaning(self.cluster.id.to_string()),
+            ["kubernetes", "version"] => match &self.kubernetes_version {
+                Some(version) => text_meaning(version.trim_start_matches('v').to_owned()),
+                None => Meaning::default(),
+            },
+            ["cloud", "type"] => fact(FactKey::Cloud),
+            ["cloud", "region"] => fact(FactKey::Region),
+            ["clusterprofile" | "profile", "name"] => text_meaning(self.revision.profile.to_string()),
+            ["clusterprofile" | "profile", "version"] => text_meaning(self.revision.version.to_string()),
+            ["project", "name"] | ["project"] => text_meaning(self.cluster.project.clone()),
+            _ => return None,
+        })
+    }
+}
+
+fn text_meaning(text: String) -> Meaning {
+    Meaning { value: Value::String(text), ..Meaning::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_decide_without_quoting_the_value() {
+        let definition = |format| VariableDefinition {
+            name: "x".to_owned(),
+            display_name: None,
+            description: None,
+            format,
+            default_value: None,
+            regex: None,
+            required: false,
+            immutable: false,
+            hidden: false,
+            sensitive: false,
+            options: Vec::new(),
+        };
+        for (format, good, bad) in [
+            (VariableFormat::Number, "1.5", "inf"),
+            (VariableFormat::Boolean, "true", "yes"),
+            (VariableFormat::Ipv4, "10.0.0.1", "10.0.0"),
+            (VariableFormat::Ipv4cidr, "10.0.0.0/8", "10.0.0.0/33"),
+            (VariableFormat::Ipv6, "::1", "1"),
+            (VariableFormat::Version, "v1.2.3", "1.2"),
+            (VariableFormat::Base64, "aGk=", "a"),
+        ] {
+            assert_eq!(refuse_value(&definition(format), good), None, "{format:?}");
+            assert!(refuse_value(&definition(format), bad).is_some(), "{format:?}");
+        }
+        let mut coded = definition(VariableFormat::String);
+        coded.regex = Some("[a-z]{3}".to_owned());
+        assert!(!refuse_value(&coded, "hunter2").unwrap().contains("hunter2"));
+        assert_eq!(refuse_value(&coded, "abc"), None);
+        coded.options = vec!["abd".to_owned()];
+        assert!(refuse_value(&coded, "abc").is_some());
+    }
+}
