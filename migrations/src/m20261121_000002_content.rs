@@ -18,7 +18,8 @@ impl MigrationTrait for Step {
         sql::run(manager, TABLES).await?;
         sql::freeze(manager, "pack").await?;
         sql::refuse(manager, "blob", "UPDATE", None).await?;
-        let held_by_pack = "EXISTS (SELECT 1 FROM pack WHERE pack.project = OLD.project AND pack.blob = OLD.digest)";
+        let held_by_pack =
+            "EXISTS (SELECT 1 FROM pack WHERE pack.project = OLD.project AND pack.blob = OLD.digest)";
         sql::refuse(manager, "blob", "DELETE", Some(held_by_pack)).await
     }
 }

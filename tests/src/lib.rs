@@ -3,6 +3,8 @@
 //! - [`control_plane`]: a whole Kubernetes control plane (etcd, API server, controller manager, scheduler, kwok for the
 //!   machines), as many side by side as a test wants;
 //! - [`postgres`]: a PostgreSQL server with a fresh database per test;
+//! - [`server`]: the program `strata` itself, with a client of its interface and subscriptions;
+//! - [`scenario`]: what many tests do first, through that interface;
 //! - [`processes`]: how their processes are started and how none is left behind, whatever becomes of the test.
 //!
 //! A part whose programs are not installed is *left out*: the test says so by name and passes, unless the environment
@@ -12,6 +14,11 @@ pub mod control_plane;
 pub mod left_out;
 pub mod postgres;
 pub mod processes;
+pub mod scenario;
+pub mod server;
+pub mod subscription;
 
 pub use control_plane::ControlPlane;
 pub use postgres::Postgres;
+pub use server::{Database, Server};
+pub use subscription::Subscription;

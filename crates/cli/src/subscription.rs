@@ -20,7 +20,10 @@ const RECONNECTS: u32 = 5;
 
 impl Client {
     /// Subscribes and hands each item under `field` to `on_item` until the subscription completes.
-    pub(crate) async fn watch(
+    ///
+    /// # Errors
+    /// [`CliError::Refused`] when the server refuses it, [`CliError::Unreachable`] when the connection stays broken.
+    pub async fn watch(
         &self,
         operation: Operation,
         field: &str,

@@ -30,11 +30,13 @@ use crate::{
     objects::{Metadata, ObjectReference},
     ownership::{Marks, Ownership, ownership},
     paths::with_query,
-    transport::{APPLY_PATCH, Answer, Ask, METADATA, Refusal},
+    transport::{APPLY_PATCH, Answer, Ask, METADATA, Refusal, backoff},
 };
 
 /// Most rounds of sending one object: each ends it, leaves fields out, or reads anew.
 const MAX_ROUNDS: usize = 10;
+/// Most of them that only wait: together three seconds.
+const MAX_WAITS: u32 = 4;
 
 /// How to apply an object.
 #[derive(Debug, Clone)]
@@ -166,15 +168,20 @@ impl ClusterClient {
                 Ownership::Absent => is_new = true,
                 Ownership::Ours => before = existing.map(|metadata| metadata.resource_version),
                 Ownership::OtherCluster { cluster } => {
-                    return Err(ClusterError::NotOurs { call, managers: vec![format!("strata for cluster {cluster}")] });
+                    return Err(ClusterError::NotOurs {
+                        call,
+                        managers: vec![format!("strata for cluster {cluster}")],
+                    });
                 }
                 Ownership::NotOurs { managers } => return Err(ClusterError::NotOurs { call, managers }),
             }
         }
         let mut body = body.clone();
-        // Server-side apply refuses it, and manifests exported from a cluster carry it.
+        // Manifests exported from a cluster carry these; the first is refused, the others would bind the apply to the past.
         if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.shift_remove("managedFields");
+            for field in ["managedFields", "resourceVersion", "uid"] {
+                metadata.shift_remove(field);
+            }
         }
         let mut sending = Sending {
             api_version: api_version.to_owned(),
@@ -188,6 +195,7 @@ impl ClusterClient {
             force: false,
         };
         let answer = self.apply_rounds(&mut sending).await?;
+        sending.yielded.sort();
         let metadata = Metadata::of(&answer.body);
         let effect = match (&before, answer.status) {
             (_, StatusCode::CREATED) => Effect::Created,
@@ -212,7 +220,7 @@ impl ClusterClient {
     /// Deletes an object that cannot be changed in place and applies it anew. `uid` is that of the object to go.
     ///
     /// Sent again after a crash it does the same: what is gone is not deleted twice, and a new object of another UID
-    /// is not deleted but applied to.
+    /// is not deleted but applied to; give [`ApplyOptions::check`], so that this is not somebody else's.
     ///
     /// # Errors
     /// [`ClusterError::TimedOut`] when the object is not gone within `patience`; as [`Self::apply`].
@@ -241,25 +249,37 @@ impl ClusterClient {
 
     async fn apply_rounds(&self, sending: &mut Sending<'_>) -> Result<Answer, ClusterError> {
         let mut last = None;
+        // Rounds that only wait for the server to catch up.
+        let mut waits = 0;
         for _ in 0..MAX_ROUNDS {
             match self.send(sending).await {
                 Ok(answer) => return Ok(answer),
-                Err(refusal) if refusal.unknown_path => {
-                    self.forget_discovery().await;
-                    last = Some(refusal.error);
-                }
                 Err(Refusal { error: ClusterError::FieldConflict { fields, .. }, .. }) => {
-                    let error = ClusterError::FieldConflict { call: sending.call.clone(), fields: fields.clone() };
+                    let error =
+                        ClusterError::FieldConflict { call: sending.call.clone(), fields: fields.clone() };
                     self.settle(sending, fields).await?;
                     last = Some(error);
                 }
                 // The object moved, or went, under a takeover: from the beginning, with what is there now.
-                Err(Refusal { error: error @ (ClusterError::Stale { .. } | ClusterError::NotFound { .. }), .. })
-                    if sending.guard.is_some() =>
-                {
+                Err(Refusal {
+                    error: error @ (ClusterError::Stale { .. } | ClusterError::NotFound { .. }),
+                    ..
+                }) if sending.guard.is_some() => {
                     sending.guard = None;
                     sending.force = false;
                     last = Some(error);
+                }
+                // Created by another at this instant, or a path that one of several servers does not serve yet.
+                Err(refusal)
+                    if waits < MAX_WAITS
+                        && (refusal.unknown_path || matches!(refusal.error, ClusterError::Stale { .. })) =>
+                {
+                    if refusal.unknown_path {
+                        self.forget_discovery().await;
+                    }
+                    waits += 1;
+                    tokio::time::sleep(backoff(waits).min(sending.deadline.remaining())).await;
+                    last = Some(refusal.error);
                 }
                 Err(refusal) => return Err(refusal.error),
             }
@@ -305,7 +325,11 @@ impl ClusterClient {
     }
 
     /// Decides what the next round sends.
-    async fn settle(&self, sending: &mut Sending<'_>, fields: Vec<FieldConflict>) -> Result<(), ClusterError> {
+    async fn settle(
+        &self,
+        sending: &mut Sending<'_>,
+        fields: Vec<FieldConflict>,
+    ) -> Result<(), ClusterError> {
         let (own, others): (Vec<_>, Vec<_>) =
             fields.into_iter().partition(|conflict| is_own_manager(&conflict.manager));
         let mut left = Vec::new();

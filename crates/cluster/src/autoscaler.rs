@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Group and kind of what scales workloads by itself.
-const AUTOSCALERS: [(&str, &str); 2] = [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
+const AUTOSCALERS: [(&str, &str); 2] =
+    [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
 
 impl ClusterClient {
     /// The autoscalers whose target is this workload.
@@ -19,7 +20,12 @@ impl ClusterClient {
     /// # Errors
     /// As every request; kinds that are not served have no objects.
     pub async fn autoscalers_of(&self, workload: &ObjectKey) -> Result<Vec<ObjectKey>, ClusterError> {
-        Ok(self.autoscalers(workload, self.transport.deadline()).await?.into_iter().map(|(key, _)| key).collect())
+        Ok(self
+            .autoscalers(workload, self.transport.deadline())
+            .await?
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect())
     }
 
     pub(crate) async fn autoscalers(
@@ -29,14 +35,23 @@ impl ClusterClient {
     ) -> Result<Vec<(ObjectKey, Value)>, ClusterError> {
         let mut found = Vec::new();
         for (group, kind) in AUTOSCALERS {
-            let info = match self.kind(group, kind, Version::Hint(None), std::time::Duration::ZERO, deadline).await {
+            let info = match self
+                .kind(group, kind, Version::Hint(None), std::time::Duration::ZERO, deadline)
+                .await
+            {
                 Ok(info) => info,
                 Err(ClusterError::UnknownKind { .. }) => continue,
                 Err(error) => return Err(error),
             };
             let namespace = Some(workload.namespace.clone().unwrap_or_else(|| "default".to_owned()));
             let options = ListOptions { namespace, ..ListOptions::default() };
-            for item in self.list_kind(&info, &options, deadline).await?.items {
+            let listed = match self.list_kind(&info, &options, deadline).await {
+                Ok(listed) => listed.items,
+                // Its kind went since the APIs were read.
+                Err(ClusterError::NotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            for item in listed {
                 if targets(&item, workload)
                     && let Some(key) = ObjectKey::of(&item)
                 {
@@ -48,7 +63,12 @@ impl ClusterClient {
     }
 
     /// Whether a conflict is about replicas that an autoscaler, or somebody through the scale subresource, holds.
-    pub(crate) async fn is_autoscaled(&self, key: &ObjectKey, conflict: &FieldConflict, deadline: Deadline) -> bool {
+    pub(crate) async fn is_autoscaled(
+        &self,
+        key: &ObjectKey,
+        conflict: &FieldConflict,
+        deadline: Deadline,
+    ) -> bool {
         if conflict.field != ".spec.replicas" {
             return false;
         }

@@ -70,7 +70,7 @@ impl ClusterClient {
 
     /// How it connects and how long it waits.
     #[must_use]
-    pub const fn options(&self) -> &ConnectOptions {
+    pub fn options(&self) -> &ConnectOptions {
         &self.transport.options
     }
 
@@ -83,9 +83,8 @@ impl ClusterClient {
         let ask = Ask::get(call.clone(), "/version".to_owned(), self.transport.deadline());
         let body = self.transport.ask(&ask).await?.body;
         let text = body.get("gitVersion").and_then(Value::as_str).unwrap_or_default();
-        text.parse().map_err(|error: strata_model::version::InvalidKubernetesVersion| ClusterError::Unreadable {
-            call,
-            detail: error.to_string(),
+        text.parse().map_err(|error: strata_model::version::InvalidKubernetesVersion| {
+            ClusterError::Unreadable { call, detail: error.to_string() }
         })
     }
 

@@ -31,7 +31,7 @@ pub enum Connection {
     Kubeconfig(SecretText),
     /// The kubeconfig in the Secret `<name>-kubeconfig` of the management cluster.
     ManagementSecret(SecretText),
-    /// The cluster that Strata runs in, by its ServiceAccount.
+    /// The cluster that Strata runs in, by its service account.
     InCluster,
 }
 
@@ -82,7 +82,7 @@ impl Default for ConnectOptions {
 ///
 /// # Errors
 /// [`ClusterError::Kubeconfig`] when the kubeconfig is refused, [`ClusterError::Setup`] when its certificates cannot be
-/// used, or there is no ServiceAccount to run in.
+/// used, or there is no service account to run as.
 pub fn connect(connection: &Connection, options: &ConnectOptions) -> Result<ClusterClient, ClusterError> {
     let (mut config, guarded) = match connection {
         Connection::Kubeconfig(text) | Connection::ManagementSecret(text) => {
@@ -105,7 +105,11 @@ pub fn connect(connection: &Connection, options: &ConnectOptions) -> Result<Clus
     Ok(ClusterClient::new(client, options.clone()))
 }
 
-fn stack(config: &kube::Config, guarded: bool, options: &ConnectOptions) -> Result<kube::Client, ClusterError> {
+fn stack(
+    config: &kube::Config,
+    guarded: bool,
+    options: &ConnectOptions,
+) -> Result<kube::Client, ClusterError> {
     use_ring();
     let setup = |error: kube::Error| ClusterError::Setup { detail: error.to_string() };
     // In a cluster the address comes from the kubelet and may be anything.

@@ -50,7 +50,8 @@ impl ClusterClient {
         if let Some(resource_version) = &preconditions.resource_version {
             conditions.insert("resourceVersion".to_owned(), resource_version.clone().into());
         }
-        let mut body = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
+        let mut body =
+            json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
         if !conditions.is_empty() {
             body["preconditions"] = Value::Object(conditions);
         }
@@ -66,7 +67,10 @@ impl ClusterClient {
                 Ok(answer) => {
                     let finalizers = if Metadata::of(&answer.body).is_deleting {
                         let list = answer.body.pointer("/metadata/finalizers").and_then(Value::as_array);
-                        list.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+                        list.into_iter()
+                            .flatten()
+                            .filter_map(|name| name.as_str().map(str::to_owned))
+                            .collect()
                     } else {
                         Vec::new()
                     };

@@ -100,7 +100,8 @@ impl Discovery {
     }
 
     fn add(&mut self, info: KindInfo) {
-        let versions = self.kinds.entry(info.kind.clone()).or_default().entry(info.group.clone()).or_default();
+        let versions =
+            self.kinds.entry(info.kind.clone()).or_default().entry(info.group.clone()).or_default();
         // A version that serves a kind under several plurals means the first.
         if versions.iter().all(|known| known.version != info.version) {
             versions.push(Arc::new(info));
@@ -295,7 +296,9 @@ async fn add_by_group(
                 Ok(answer) => Ok((group, version, Some(typed::<LegacyResources>(answer.body)?))),
                 // An extension API server that is down must not hide the rest.
                 Err(refusal) => match refusal.error {
-                    ClusterError::Unavailable { .. } | ClusterError::NotFound { .. } => Ok((group, version, None)),
+                    ClusterError::Unavailable { .. } | ClusterError::NotFound { .. } => {
+                        Ok((group, version, None))
+                    }
                     error => Err(error),
                 },
             }
@@ -314,7 +317,11 @@ async fn add_by_group(
             list.resources.into_iter().partition(|resource| resource.name.contains('/'));
         for resource in plurals {
             let of_it = |entry: &LegacyResource| {
-                entry.name.split_once('/').filter(|(plural, _)| *plural == resource.name).map(|(_, name)| name.to_owned())
+                entry
+                    .name
+                    .split_once('/')
+                    .filter(|(plural, _)| *plural == resource.name)
+                    .map(|(_, name)| name.to_owned())
             };
             discovery.add(KindInfo {
                 group: group.clone(),

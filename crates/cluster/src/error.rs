@@ -56,12 +56,12 @@ impl fmt::Display for Call {
 /// One field that another field manager holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FieldConflict {
+    /// The field as Kubernetes writes it, e.g. `.spec.replicas`.
+    pub field: String,
     /// The manager.
     pub manager: String,
     /// The subresource through which it set the field, e.g. `scale`.
     pub subresource: Option<String>,
-    /// The field as Kubernetes writes it, e.g. `.spec.replicas`.
-    pub field: String,
 }
 
 impl fmt::Display for FieldConflict {
@@ -165,11 +165,13 @@ pub enum ClusterError {
         /// The kind.
         kind: String,
     },
-    /// There is no such object.
-    #[error("cannot {call}: it does not exist")]
+    /// There is no such object, or not the namespace that it should be in.
+    #[error("cannot {call}: {message}")]
     NotFound {
         /// What was being done.
         call: Call,
+        /// What the server said.
+        message: String,
     },
     /// Other field managers hold fields.
     #[error("cannot {call}: {}", list(fields))]
@@ -327,7 +329,7 @@ impl ClusterError {
             Self::UnknownKind { .. } => {
                 "install what defines the kind first: a pack of a lower install priority, or by hand".into()
             }
-            Self::NotFound { .. } => "somebody deleted it; retry, or plan again".into(),
+            Self::NotFound { .. } => "check that its namespace exists; if somebody deleted it, retry or plan again".into(),
             Self::FieldConflict { .. } => {
                 "set the layer's onConflict to YIELD to leave the fields to the other manager, or to FORCE to take them".into()
             }
@@ -357,7 +359,7 @@ impl ClusterError {
             | Self::Unauthenticated { call }
             | Self::Forbidden { call, .. }
             | Self::AdmissionDenied { call, .. }
-            | Self::NotFound { call }
+            | Self::NotFound { call, .. }
             | Self::FieldConflict { call, .. }
             | Self::Stale { call, .. }
             | Self::NotOurs { call, .. }
@@ -376,7 +378,10 @@ impl ClusterError {
     /// Whether the cluster may be well and only not answering now: worth another attempt later, unchanged.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Stale { .. } | Self::Expired { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Stale { .. } | Self::Expired { .. }
+        )
     }
 
     /// Whether the cluster could not be reached at all: what makes it OFFLINE.

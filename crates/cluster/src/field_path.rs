@@ -123,7 +123,8 @@ fn item<'a>(items: &[Value], text: &'a str) -> Option<(usize, &'a str)> {
     }
     let exact = |item: &Value| keys.iter().all(|(name, value)| item.get(name) == Some(value));
     // The server fills in defaults of key fields (`protocol: TCP`) that the manifest leaves out.
-    let filled = |item: &Value| keys.iter().all(|(name, value)| item.get(name).is_none_or(|found| found == value));
+    let filled =
+        |item: &Value| keys.iter().all(|(name, value)| item.get(name).is_none_or(|found| found == value));
     let index = items.iter().position(exact).or_else(|| items.iter().position(filled))?;
     Some((index, rest))
 }
@@ -166,7 +167,7 @@ mod tests {
             assert!(remove(&mut body, path), "{path}");
             assert_eq!(body.pointer(gone), None, "{path}");
             // Nothing else went.
-            assert_eq!(body.to_string().len() < deployment().to_string().len(), true);
+            assert!(body.to_string().len() < deployment().to_string().len());
             assert_eq!(body.pointer("/metadata/name"), Some(&json!("x")));
         }
     }
@@ -196,7 +197,15 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_removed() {
-        for path in ["", ".", ".spec.x", ".spec[0]", ".spec.template.spec.containers[name=\"db\"].image", ".spec[", "x"] {
+        for path in [
+            "",
+            ".",
+            ".spec.x",
+            ".spec[0]",
+            ".spec.template.spec.containers[name=\"db\"].image",
+            ".spec[",
+            "x",
+        ] {
             let mut body = deployment();
             assert!(!remove(&mut body, path), "{path}");
             assert_eq!(body, deployment());

@@ -3,7 +3,7 @@
 //! *Idea.* [`connect`] turns a [`Connection`] into a [`ClusterClient`]; the client does what Strata needs of a cluster
 //! and nothing else: say who it is and what it serves, read objects, send them by server-side apply, replace, delete,
 //! stop and restart them, and wait until they are healthy. What a cluster answers is judged in one place
-//! ([`health`]), and every refusal becomes one [`ClusterError`] with a stable code and a way out.
+//! ([`mod@health`]), and every refusal becomes one [`ClusterError`] with a stable code and a way out.
 //!
 //! *Guarantees.* Every request has a deadline and every operation a budget; answers are read up to a limit. Redirects
 //! are not followed. Retries wait for fixed times or for what the server asks. Everything that is sent may be sent again

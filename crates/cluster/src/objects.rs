@@ -77,7 +77,9 @@ impl Metadata {
             uid: text("uid"),
             resource_version: text("resourceVersion"),
             generation: metadata.get("generation").and_then(Value::as_i64),
-            labels: labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
+            labels: labels
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect(),
             managers,
             is_deleting: metadata.get("deletionTimestamp").is_some_and(|at| !at.is_null()),
         }
@@ -188,13 +190,18 @@ impl ClusterClient {
         let namespace = (!namespace.is_empty()).then(|| namespace.to_owned());
         let (group, _) = split_api_version(api_version);
         if !name.is_empty() {
-            let key = ObjectKey { group: group.to_owned(), kind: kind.to_owned(), namespace, name: name.to_owned() };
+            let key = ObjectKey {
+                group: group.to_owned(),
+                kind: kind.to_owned(),
+                namespace,
+                name: name.to_owned(),
+            };
             return self.get(&ObjectReference::new(key, api_version)).await;
         }
         match self.list(api_version, kind, &ListOptions { namespace, ..ListOptions::default() }).await {
-            Ok(items) => {
-                Ok(Some(serde_json::json!({"apiVersion": api_version, "kind": format!("{kind}List"), "items": items})))
-            }
+            Ok(items) => Ok(Some(
+                serde_json::json!({"apiVersion": api_version, "kind": format!("{kind}List"), "items": items}),
+            )),
             Err(ClusterError::UnknownKind { .. } | ClusterError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -214,7 +221,8 @@ impl ClusterClient {
                 Err(error) => return Err(error),
             };
             let path = info.object(key.namespace.as_deref(), &key.name);
-            match self.transport.ask(&Ask::get(Call::on("read", key), path, deadline).accepting(accept)).await {
+            match self.transport.ask(&Ask::get(Call::on("read", key), path, deadline).accepting(accept)).await
+            {
                 Ok(answer) => return Ok(Some(answer.body)),
                 // The version may have gone since the APIs were read.
                 Err(refusal) if refusal.unknown_path => self.forget_discovery().await,
@@ -251,8 +259,11 @@ impl ClusterClient {
             let accept = if options.metadata_only { METADATA_LIST } else { JSON };
             let ask = Ask::get(call.clone(), with_query(&path, &parameters), deadline).accepting(accept);
             let mut body = self.transport.ask(&ask).await?.body;
-            let resource_version =
-                body.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let resource_version = body
+                .pointer("/metadata/resourceVersion")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
             next = body.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
             if let Some(Value::Array(page)) = body.get_mut("items").map(Value::take) {
                 items.extend(page);
@@ -261,10 +272,10 @@ impl ClusterClient {
                 return Err(ClusterError::AnswerTooLarge { call, limit: options.max_items });
             }
             if next.is_empty() {
-                // Items of a list say neither kind nor version.
+                // Items of a list say neither kind nor version, and those with metadata only another one.
                 for item in items.iter_mut().filter_map(Value::as_object_mut) {
-                    item.entry("apiVersion").or_insert_with(|| info.api_version().into());
-                    item.entry("kind").or_insert_with(|| info.kind.clone().into());
+                    item.insert("apiVersion".to_owned(), info.api_version().into());
+                    item.insert("kind".to_owned(), info.kind.clone().into());
                 }
                 return Ok(Listed { items, resource_version });
             }

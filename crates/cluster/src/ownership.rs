@@ -23,9 +23,11 @@ pub struct Marks {
 impl Marks {
     /// Puts the marks, and the layer if one is given, on a manifest; other labels stay. Twice is as once.
     pub fn put_on(&self, object: &mut Value, layer: Option<&str>) {
-        let Some(object) = object.as_object_mut() else { return };
-        let metadata = ensure_map(object, "metadata");
-        let labels = ensure_map(metadata, "labels");
+        let labels = object
+            .as_object_mut()
+            .and_then(|object| inner_map(object, "metadata"))
+            .and_then(|metadata| inner_map(metadata, "labels"));
+        let Some(labels) = labels else { return };
         labels.insert(marks::INSTALLATION.to_owned(), self.installation.to_string().into());
         labels.insert(marks::CLUSTER.to_owned(), self.cluster.to_string().into());
         if let Some(layer) = layer {
@@ -40,16 +42,12 @@ impl Marks {
     }
 }
 
-fn ensure_map<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
-    let entry = map.entry(key).or_insert_with(|| Value::Object(Map::new()));
-    if !entry.is_object() {
-        *entry = Value::Object(Map::new());
+/// The mapping under a key, made if there is none.
+fn inner_map<'a>(map: &'a mut Map<String, Value>, key: &str) -> Option<&'a mut Map<String, Value>> {
+    if !map.get(key).is_some_and(Value::is_object) {
+        map.insert(key.to_owned(), Value::Object(Map::new()));
     }
-    match entry {
-        Value::Object(inner) => inner,
-        // It was made a mapping just above.
-        _ => unreachable!("the entry is a mapping"),
-    }
+    map.get_mut(key)?.as_object_mut()
 }
 
 /// Whose an object is, seen from one cluster of one installation.

@@ -16,7 +16,7 @@ pub(crate) fn from_status(call: Call, http: u16, status: &Status) -> ClusterErro
     let message = telling(&call, status, &fields);
     match http {
         401 => ClusterError::Unauthenticated { call },
-        404 => ClusterError::NotFound { call },
+        404 => ClusterError::NotFound { call, message },
         409 => {
             let conflicts = field_conflicts(status);
             if conflicts.is_empty() {
@@ -28,11 +28,14 @@ pub(crate) fn from_status(call: Call, http: u16, status: &Status) -> ClusterErro
         410 => ClusterError::Expired { call },
         413 => ClusterError::TooLarge { call },
         429 | 500 | 502 | 503 | 504 => ClusterError::Unavailable { call, status: http, message },
-        _ if is_immutable(&status.message) => {
+        // A webhook's word is taken only when it is plain: REPLACE deletes the object on it.
+        _ if is_admission(&status.message) && !status.message.contains("is immutable") => {
+            ClusterError::AdmissionDenied { call, message }
+        }
+        400 | 403 | 422 if is_immutable(http, &status.message) => {
             let fields = immutable_fields(status);
             ClusterError::ImmutableField { call, fields, message }
         }
-        _ if is_admission(&status.message) => ClusterError::AdmissionDenied { call, message },
         403 => ClusterError::Forbidden { call, message },
         400 | 422 => ClusterError::Invalid { call, fields, message },
         _ => ClusterError::Rejected { call, status: http, message },
@@ -48,7 +51,11 @@ pub(crate) fn is_unknown_path(status: &Status) -> bool {
 fn telling(call: &Call, status: &Status, fields: &[String]) -> String {
     if call.object().is_some_and(ObjectKey::is_secret) {
         let reason = if status.reason.is_empty() { "refused" } else { &status.reason };
-        return if fields.is_empty() { reason.to_owned() } else { format!("{reason}: {}", fields.join(", ")) };
+        return if fields.is_empty() {
+            reason.to_owned()
+        } else {
+            format!("{reason}: {}", fields.join(", "))
+        };
     }
     if status.message.is_empty() { status.reason.clone() } else { shorten(&status.message) }
 }
@@ -126,13 +133,21 @@ const IMMUTABLE: &[&str] = &[
     "updates to the spec are forbidden",
 ];
 
-fn is_immutable(message: &str) -> bool {
+fn is_immutable(http: u16, message: &str) -> bool {
+    if http == 422 {
+        says_immutable(message)
+    } else {
+        is_admission(message) && message.contains("is immutable")
+    }
+}
+
+fn says_immutable(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     IMMUTABLE.iter().any(|phrase| message.contains(phrase))
 }
 
 fn immutable_fields(status: &Status) -> Vec<String> {
-    let fields = causes(status, is_immutable);
+    let fields = causes(status, says_immutable);
     if fields.is_empty() { causes(status, |_| true) } else { fields }
 }
 
@@ -152,7 +167,6 @@ pub(crate) fn from_kube(call: Call, error: &kube::Error) -> ClusterError {
 }
 
 fn reason(error: &(dyn StdError + 'static)) -> UnreachableReason {
-    use std::io::ErrorKind;
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     // Ten links are more than any chain of the stack has.
     for _ in 0..10 {
@@ -160,28 +174,42 @@ fn reason(error: &(dyn StdError + 'static)) -> UnreachableReason {
         if link.is::<rustls::Error>() {
             return UnreachableReason::Tls;
         }
-        if let Some(io) = link.downcast_ref::<std::io::Error>() {
-            // An I/O error that wraps another hides it from `source`.
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                return UnreachableReason::Tls;
-            }
-            match io.kind() {
-                ErrorKind::ConnectionRefused => return UnreachableReason::Refused,
-                ErrorKind::TimedOut => return UnreachableReason::Timeout,
-                ErrorKind::PermissionDenied => return UnreachableReason::ForbiddenAddress,
-                _ => {}
-            }
+        if let Some(reason) = link.downcast_ref::<std::io::Error>().and_then(io_reason) {
+            return reason;
         }
         if link.to_string().starts_with("dns error") {
             let forbidden = link
                 .source()
                 .and_then(|source| source.downcast_ref::<std::io::Error>())
-                .is_some_and(|io| io.kind() == ErrorKind::PermissionDenied);
-            return if forbidden { UnreachableReason::ForbiddenAddress } else { UnreachableReason::UnknownName };
+                .is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied);
+            return if forbidden {
+                UnreachableReason::ForbiddenAddress
+            } else {
+                UnreachableReason::UnknownName
+            };
         }
         next = link.source();
     }
     UnreachableReason::Broken
+}
+
+/// An I/O error that wraps another hides it from `source`.
+fn io_reason(error: &std::io::Error) -> Option<UnreachableReason> {
+    use std::io::ErrorKind;
+    if let Some(inner) = error.get_ref() {
+        if inner.is::<rustls::Error>() {
+            return Some(UnreachableReason::Tls);
+        }
+        if let Some(reason) = inner.downcast_ref::<std::io::Error>().and_then(io_reason) {
+            return Some(reason);
+        }
+    }
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Some(UnreachableReason::Refused),
+        ErrorKind::TimedOut => Some(UnreachableReason::Timeout),
+        ErrorKind::PermissionDenied => Some(UnreachableReason::ForbiddenAddress),
+        _ => None,
+    }
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {
@@ -211,7 +239,9 @@ mod tests {
 
     fn refusal(http: u16, kind: &str, message: &str, causes: serde_json::Value) -> ClusterError {
         let key = ObjectKey { group: String::new(), kind: kind.into(), namespace: None, name: "x".into() };
-        let status = status(json!({"message": message, "reason": "Invalid", "details": {"name": "x", "causes": causes}}));
+        let status = status(
+            json!({"message": message, "reason": "Invalid", "details": {"name": "x", "causes": causes}}),
+        );
         from_status(Call::on("apply", &key), http, &status)
     }
 
@@ -228,7 +258,11 @@ mod tests {
             ),
             ("conflict with somebody", "somebody", None),
         ] {
-            assert_eq!(manager(message), (manager_name.to_owned(), subresource.map(str::to_owned)), "{message}");
+            assert_eq!(
+                manager(message),
+                (manager_name.to_owned(), subresource.map(str::to_owned)),
+                "{message}"
+            );
         }
     }
 
@@ -274,6 +308,10 @@ mod tests {
         let webhook = r#"admission webhook "policy.example.com" denied the request: no latest tags"#;
         assert!(matches!(refusal(403, "Pod", webhook, json!([])), ClusterError::AdmissionDenied { .. }));
         assert!(matches!(refusal(400, "Pod", webhook, json!([])), ClusterError::AdmissionDenied { .. }));
+        let owner = r#"admission webhook "x" denied the request: the owner cannot be changed"#;
+        assert!(matches!(refusal(403, "Pod", owner, json!([])), ClusterError::AdmissionDenied { .. }));
+        let fixed = r#"admission webhook "x" denied the request: spec.providerID: field is immutable"#;
+        assert!(matches!(refusal(403, "Pod", fixed, json!([])), ClusterError::ImmutableField { .. }));
         let rbac = r#"pods is forbidden: User "s" cannot create resource "pods""#;
         assert!(matches!(refusal(403, "Pod", rbac, json!([])), ClusterError::Forbidden { .. }));
     }

@@ -1,6 +1,6 @@
 //! Stopping what runs without deleting it, and starting it again.
 //!
-//! *Idea.* Three ways, by kind: the scale subresource, `suspend` (CronJob, Job), and for a DaemonSet a node selector that no
+//! *Idea.* Three ways, by kind: the scale subresource, `suspend` (`CronJob`, `Job`), and for a DaemonSet a node selector that no
 //! node has. [`ClusterClient::former_state`] reads what is needed to undo it; the caller makes that durable as a
 //! [`RestoreRecord`], and only then calls [`ClusterClient::stop`] with it.
 //!
@@ -8,7 +8,7 @@
 //! still be so, else [`ClusterError::Stale`]: record anew. Sent twice, both do nothing the second time. Starting never
 //! undoes what somebody else did meanwhile.
 //!
-//! *Autoscalers.* A HorizontalPodAutoscaler rests while its target has no replicas. A ScaledObject of KEDA does not, and is
+//! *Autoscalers.* A `HorizontalPodAutoscaler` rests while its target has no replicas. A `ScaledObject` of KEDA does not, and is
 //! paused first and resumed afterwards.
 
 use std::{sync::Arc, time::Duration};
@@ -94,7 +94,10 @@ impl ClusterClient {
     ///
     /// # Errors
     /// [`ClusterError::NotStoppable`] when its kind cannot be stopped; as every request.
-    pub async fn former_state(&self, reference: &ObjectReference) -> Result<Option<FormerState>, ClusterError> {
+    pub async fn former_state(
+        &self,
+        reference: &ObjectReference,
+    ) -> Result<Option<FormerState>, ClusterError> {
         let target = self.target(reference, "stop").await?;
         let live = match self.current(&target, "read").await {
             Ok(live) => live,
@@ -120,7 +123,13 @@ impl ClusterClient {
             }
         }
         let is_stopped = is_stopped(target.reach, &state(target.reach, &live));
-        Ok(Some(FormerState { uid: Metadata::of(&live).uid, reach: target.reach, former, autoscalers, is_stopped }))
+        Ok(Some(FormerState {
+            uid: Metadata::of(&live).uid,
+            reach: target.reach,
+            former,
+            autoscalers,
+            is_stopped,
+        }))
     }
 
     /// Stops an object whose former state is recorded.
@@ -128,7 +137,11 @@ impl ClusterClient {
     /// # Errors
     /// [`ClusterError::Stale`] when the object is another one or no longer as recorded; [`ClusterError::NotFound`];
     /// as every request.
-    pub async fn stop(&self, reference: &ObjectReference, record: &RestoreRecord) -> Result<(), ClusterError> {
+    pub async fn stop(
+        &self,
+        reference: &ObjectReference,
+        record: &RestoreRecord,
+    ) -> Result<(), ClusterError> {
         let target = self.target(reference, "stop").await?;
         self.pause_scaled_objects(&target, record, true).await?;
         self.change(&target, "stop", record, |live| {
@@ -152,7 +165,11 @@ impl ClusterClient {
     ///
     /// # Errors
     /// [`ClusterError::Stale`] when the object is another one; [`ClusterError::NotFound`]; as every request.
-    pub async fn start(&self, reference: &ObjectReference, record: &RestoreRecord) -> Result<(), ClusterError> {
+    pub async fn start(
+        &self,
+        reference: &ObjectReference,
+        record: &RestoreRecord,
+    ) -> Result<(), ClusterError> {
         let target = self.target(reference, "start").await?;
         self.change(&target, "start", record, |live| {
             if !is_stopped(target.reach, &state(target.reach, live)) {
@@ -162,7 +179,9 @@ impl ClusterClient {
             Ok(Some(match target.reach {
                 Reach::Suspend => json!({"suspend": former.get("suspend").cloned().unwrap_or(Value::Null)}),
                 Reach::Park => json!({"template": {"spec": {"nodeSelector": {PARKED_SELECTOR: null}}}}),
-                Reach::Scale | Reach::None => json!({"replicas": former.get("replicas").cloned().unwrap_or(json!(1))}),
+                Reach::Scale | Reach::None => {
+                    json!({"replicas": former.get("replicas").cloned().unwrap_or_else(|| json!(1))})
+                }
             }))
         })
         .await?;
@@ -280,7 +299,11 @@ impl ClusterClient {
             let value = if pause { json!("true") } else { Value::Null };
             let body = json!({"metadata": {"annotations": {KEDA_PAUSED: value}}});
             let call = Call::on(if pause { "pause" } else { "resume" }, &key);
-            match self.transport.ask(&Ask::send(call, Method::PATCH, path, MERGE_PATCH, &body, target.deadline)).await {
+            match self
+                .transport
+                .ask(&Ask::send(call, Method::PATCH, path, MERGE_PATCH, &body, target.deadline))
+                .await
+            {
                 Ok(_) => {}
                 // It went meanwhile, and scales nothing any more.
                 Err(refusal) if matches!(refusal.error, ClusterError::NotFound { .. }) => {}
@@ -298,21 +321,26 @@ fn state(reach: Reach, live: &Value) -> Value {
         Reach::Suspend => json!({"suspend": at("/spec/suspend")}),
         Reach::Park => json!({"nodeSelector": at("/spec/template/spec/nodeSelector")}),
         // The API leaves zero out.
-        Reach::Scale | Reach::None => json!({"replicas": live.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0)}),
+        Reach::Scale | Reach::None => {
+            json!({"replicas": live.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0)})
+        }
     }
 }
 
 fn is_stopped(reach: Reach, state: &Value) -> bool {
     match reach {
         Reach::Suspend => state.get("suspend") == Some(&Value::Bool(true)),
-        Reach::Park => state.pointer("/nodeSelector").is_some_and(|selector| selector.get(PARKED_SELECTOR).is_some()),
+        Reach::Park => {
+            state.pointer("/nodeSelector").is_some_and(|selector| selector.get(PARKED_SELECTOR).is_some())
+        }
         Reach::Scale | Reach::None => state.get("replicas").and_then(Value::as_u64) == Some(0),
     }
 }
 
 /// Whether what is there now is what the record says, in the part that stopping changes.
 fn agrees(now: &Value, former: &Value) -> bool {
-    now.as_object().is_some_and(|now| now.iter().all(|(key, value)| former.get(key).unwrap_or(&Value::Null) == value))
+    now.as_object()
+        .is_some_and(|now| now.iter().all(|(key, value)| former.get(key).unwrap_or(&Value::Null) == value))
 }
 
 fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {

@@ -5,7 +5,7 @@
 //! Only refusals that ask for it (429, 502, 503, 504, and 500, which is also what a webhook that is starting up causes) and
 //! connections that broke before the answer are tried again: every request of this crate may be sent twice.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -29,7 +29,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 pub(crate) const JSON: &str = "application/json";
 /// Only metadata, from servers that can; the whole object from those that cannot.
-pub(crate) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+pub(crate) const METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 /// Only metadata of the items of a list.
 pub(crate) const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
@@ -102,12 +103,12 @@ enum Trouble {
 #[derive(Clone)]
 pub(crate) struct Transport {
     client: kube::Client,
-    pub(crate) options: ConnectOptions,
+    pub(crate) options: Arc<ConnectOptions>,
 }
 
 impl Transport {
-    pub(crate) const fn new(client: kube::Client, options: ConnectOptions) -> Self {
-        Self { client, options }
+    pub(crate) fn new(client: kube::Client, options: ConnectOptions) -> Self {
+        Self { client, options: Arc::new(options) }
     }
 
     /// The deadline of an ordinary operation that begins now.

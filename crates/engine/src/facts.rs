@@ -5,8 +5,6 @@ use strata_model::{
     cluster::{Cluster, ClusterEvent, Connectivity},
     fact::Facts,
 };
-use strata_store::Optional as _;
-
 use crate::{
     error::EngineError,
     reach::ReachError,
@@ -16,7 +14,7 @@ use crate::{
 impl Session {
     /// The facts that were read last, with what Strata itself knows of the cluster put in.
     pub(crate) async fn known_facts(&self, cluster: &Cluster) -> Result<Facts, EngineError> {
-        let mut facts = self.rows().facts_get(cluster.id).await.optional()?.unwrap_or_default();
+        let mut facts = self.rows().facts_get(cluster.id).await?.map(|record| record.facts).unwrap_or_default();
         facts.cluster_name = cluster.name.to_string();
         facts.labels = cluster.labels.clone();
         facts.cloud = cluster.cloud.clone();
@@ -42,7 +40,8 @@ impl Session {
             .store()
             .try_write::<_, EngineError, _>(move |tx| {
                 Box::pin(async move {
-                    tx.facts_put(session.project, id, &kept).await?;
+                    let now = tx.now();
+                    tx.facts_put(session.project, id, &kept, now).await?;
                     if news {
                         let reached = ClusterEvent::Reached { uid, kubernetes_version: version };
                         session.ledger(tx).cluster(id, &[reached]).await?;

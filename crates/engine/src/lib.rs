@@ -14,6 +14,7 @@ mod access;
 mod contents;
 mod error;
 mod facts;
+mod health;
 mod ledger;
 mod reach;
 mod reads;
@@ -64,7 +65,7 @@ impl Default for EngineOptions {
         Self {
             connect: ConnectOptions::default(),
             concurrent_changes: 64,
-            lease: Duration::from_secs(15),
+            lease: Duration::from_secs(4),
             approval_lifetime: Duration::from_secs(24 * 3600),
             plan_lifetime: Duration::from_secs(24 * 3600),
             step_deadline: Duration::from_secs(30 * 60),
@@ -87,6 +88,8 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     options: EngineOptions,
     contents: contents::ContentCache,
+    /// Who this server is in leases.
+    holder: String,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -95,9 +98,11 @@ impl Engine {
     /// An engine over an open store. Nothing runs by itself until [`Engine::start`].
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, options: EngineOptions) -> Self {
+        let holder = format!("server/{}", ids.next());
         Self {
             inner: Arc::new(Inner {
                 store,
+                holder,
                 clock,
                 ids,
                 options,
@@ -142,6 +147,10 @@ impl Engine {
 
     pub(crate) fn options(&self) -> &EngineOptions {
         &self.inner.options
+    }
+
+    pub(crate) fn holder(&self) -> &str {
+        &self.inner.holder
     }
 
     pub(crate) fn contents(&self) -> &contents::ContentCache {

@@ -17,6 +17,9 @@ pub(crate) enum ReachError {
     /// Its identity is not the one that was registered.
     #[error("the API server at this address belongs to another cluster: kube-system has the UID {found}, registered was {registered}")]
     OtherCluster { registered: String, found: String },
+    /// Cluster API has not made its credentials yet.
+    #[error("the Secret {secret} is not there yet: the cluster is not far enough")]
+    NoKubeconfig { secret: String },
     /// Something inside.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -40,7 +43,10 @@ impl Session {
                     return Err(EngineError::internal("a management Secret without a management cluster").into());
                 };
                 let management = self.reach_management(cluster).await?;
-                Connection::ManagementSecret(management.kubeconfig_secret(namespace, name).await?)
+                let kubeconfig = management.cluster_api_kubeconfig(namespace, name).await?;
+                Connection::ManagementSecret(kubeconfig.ok_or_else(|| ReachError::NoKubeconfig {
+                    secret: format!("{namespace}/{name}-kubeconfig"),
+                })?)
             }
         };
         Ok(connect(&connection, options)?)

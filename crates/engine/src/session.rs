@@ -145,7 +145,7 @@ impl Session {
     }
 
     /// Audits a mutation inside its transaction.
-    pub(crate) async fn audit(&self, tx: &Tx, operation: &str, subject: String, reason: Option<String>) -> Result<(), EngineError> {
+    pub(crate) async fn note(&self, tx: &Tx, operation: &str, subject: String, reason: Option<String>) -> Result<(), EngineError> {
         let entry = AuditEntry { operation: operation.to_owned(), subject, outcome: "OK".to_owned(), reason };
         tx.audit_append(self.project, &entry, &self.caller.actor, self.caller.cause.as_deref()).await?;
         Ok(())

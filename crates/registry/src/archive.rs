@@ -57,7 +57,10 @@ pub fn read_archive_with(bytes: &[u8], budget: &Budget) -> Result<PackFiles, Reg
                 return Err(RegistryError::ForbiddenEntry { path: name, kind: "a link" });
             }
             _ => {
-                return Err(RegistryError::ForbiddenEntry { path: name, kind: "neither a file nor a folder" });
+                return Err(RegistryError::ForbiddenEntry {
+                    path: name,
+                    kind: "neither a file nor a folder",
+                });
             }
         }
         let mut content = Vec::new();

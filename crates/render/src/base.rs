@@ -41,10 +41,16 @@ pub(crate) fn layer_file(layer: &Layer, file: &str) -> String {
 /// # Errors
 /// All problems of the texts and of the choice of presets, placed in ``layer `x` values.yaml`` (the layer's own text)
 /// or ``layer `x` pack values.yaml``.
-pub fn layer_base(layer: &Layer, pack: &Pack, revision: &RevisionReference) -> Result<LayerBase, Vec<Diagnostic>> {
+pub fn layer_base(
+    layer: &Layer,
+    pack: &Pack,
+    revision: &RevisionReference,
+) -> Result<LayerBase, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut keep = |result: Result<Value, Diagnostic>| {
-        result.map_err(|problem| problems.push(problem)).unwrap_or_else(|()| Value::Object(serde_json::Map::new()))
+        result
+            .map_err(|problem| problems.push(problem))
+            .unwrap_or_else(|()| Value::Object(serde_json::Map::new()))
     };
     let mapping = |text: &str, file: &str| {
         strata_values::parse_mapping(text, &layer_file(layer, file)).map(Value::Object)
@@ -67,9 +73,12 @@ pub fn layer_base(layer: &Layer, pack: &Pack, revision: &RevisionReference) -> R
         let origin = Origin::Preset { preset: format!("{}:{}", preset.group, preset.name) };
         let removal = preset::removal(preset).map_err(|problem| vec![problem])?;
         if let Err(error) = layered.push_patch(&origin, &removal) {
-            let problem = Diagnostic::new("PRESET_DOES_NOT_FIT", format!("preset `{}`: {error}", preset.name))
-                .in_file(layer_file(layer, "pack values.yaml"))
-                .with_help("the preset removes a path that the values do not have; the pack must be corrected");
+            let problem =
+                Diagnostic::new("PRESET_DOES_NOT_FIT", format!("preset `{}`: {error}", preset.name))
+                    .in_file(layer_file(layer, "pack values.yaml"))
+                    .with_help(
+                        "the preset removes a path that the values do not have; the pack must be corrected",
+                    );
             return Err(vec![problem]);
         }
         layered.push(origin, &preset::addition(preset).map_err(|problem| vec![problem])?);
@@ -77,8 +86,19 @@ pub fn layer_base(layer: &Layer, pack: &Pack, revision: &RevisionReference) -> R
     layered.push(Origin::Profile { revision: revision.clone() }, &own_values);
     let value = layered.value().clone();
     // Without values of the pack the layer's own text says all, in its author's words.
-    let source = if *layered.value() == own_values && !pack.values.contains('#') { &layer.values } else { &pack.values };
+    let source = if *layered.value() == own_values && !pack.values.contains('#') {
+        &layer.values
+    } else {
+        &pack.values
+    };
     let written = preset::rewritten(source, value).map_err(|problem| vec![problem])?;
-    let origins = layered.leaves().into_iter().map(|(path, origin)| (path.to_string(), origin.clone())).collect();
-    Ok(LayerBase { text: written.text, value: written.value, origins, comments_kept: written.comments_kept, layered })
+    let origins =
+        layered.leaves().into_iter().map(|(path, origin)| (path.to_string(), origin.clone())).collect();
+    Ok(LayerBase {
+        text: written.text,
+        value: written.value,
+        origins,
+        comments_kept: written.comments_kept,
+        layered,
+    })
 }

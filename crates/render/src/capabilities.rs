@@ -9,7 +9,6 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
-    rc::Rc,
 };
 
 use serde_json::Value;
@@ -20,7 +19,7 @@ use strata_model::{
 
 use crate::{
     definitions::Definitions,
-    template::{self, FactReader, KubeVersion, Object},
+    template::{FactReader, KubeVersion},
 };
 
 /// Group and version of what any supported Kubernetes serves.
@@ -55,7 +54,7 @@ const FALLBACK_VERSION: (&str, &str, &str) = ("v1.33.0", "1", "33");
 pub(crate) struct Capabilities {
     facts: Facts,
     /// What the composition itself serves.
-    definitions: Definitions,
+    definitions: RefCell<Definitions>,
     /// The version that the composition asks for, where the cluster is made by it.
     target: RefCell<Option<KubernetesVersion>>,
     read: RefCell<FactsRead>,
@@ -70,7 +69,7 @@ impl Capabilities {
     pub(crate) fn new(facts: Facts, definitions: Definitions) -> Self {
         Self {
             facts,
-            definitions,
+            definitions: RefCell::new(definitions),
             target: RefCell::default(),
             read: RefCell::default(),
             asked: RefCell::default(),
@@ -105,9 +104,18 @@ impl Capabilities {
         self.read(FactKey::KubernetesVersion).as_str().map(str::to_owned)
     }
 
+    /// The same for a template, with a note where nobody knows.
+    pub(crate) fn version_for_template(&self) -> Option<String> {
+        let version = self.version();
+        if version.is_none() {
+            self.version_unknown.set(true);
+        }
+        version
+    }
+
     /// Whether a kind (`group/Kind`, core: `Kind`) that no table knows has no namespace.
     pub(crate) fn is_cluster_scoped(&self, kind: &str) -> bool {
-        match self.definitions.is_cluster_scoped(kind) {
+        match self.definitions.borrow().is_cluster_scoped(kind) {
             Some(scoped) => scoped,
             None => self.read(FactKey::ClusterScoped(kind.to_owned())).as_bool().unwrap_or(false),
         }
@@ -115,10 +123,15 @@ impl Capabilities {
 
     /// Whether other definitions would have given another answer to what was asked.
     pub(crate) fn depends_on(&self, definitions: &Definitions) -> bool {
-        if *definitions == self.definitions {
-            return false;
-        }
-        self.listed.get() || self.asked.borrow().iter().any(|api| definitions.serves(api) != self.definitions.serves(api))
+        let own = self.definitions.borrow();
+        *definitions != *own
+            && (self.listed.get()
+                || self.asked.borrow().iter().any(|api| definitions.serves(api) != own.serves(api)))
+    }
+
+    /// Takes definitions that change no answer given so far, for the scopes that are asked for next.
+    pub(crate) fn settle(&self, definitions: Definitions) {
+        *self.definitions.borrow_mut() = definitions;
     }
 
     pub(crate) fn facts_read(&self) -> FactsRead {
@@ -143,7 +156,7 @@ impl Capabilities {
 impl FactReader for Capabilities {
     fn api_versions_has(&self, api: &str) -> bool {
         self.asked.borrow_mut().insert(api.to_owned());
-        if self.definitions.serves(api) {
+        if self.definitions.borrow().serves(api) {
             return true;
         }
         let answer = self.read(FactKey::ApiVersion(api.to_owned())).as_bool().unwrap_or(false);
@@ -154,7 +167,7 @@ impl FactReader for Capabilities {
 
     fn api_versions(&self) -> Vec<String> {
         self.listed.set(true);
-        let mut all: BTreeSet<String> = self.definitions.served().cloned().collect();
+        let mut all: BTreeSet<String> = self.definitions.borrow().served().cloned().collect();
         for api in &self.facts.api_versions {
             self.read(FactKey::ApiVersion(api.clone()));
             all.insert(api.clone());
@@ -195,85 +208,5 @@ impl FactReader for Capabilities {
             Value::Null => Value::Object(serde_json::Map::new()),
             answer => answer,
         }
-    }
-}
-
-/// `.Capabilities`
-#[derive(Debug)]
-pub(crate) struct CapabilitiesObject(pub(crate) Rc<Capabilities>);
-
-impl Object for CapabilitiesObject {
-    fn type_name(&self) -> &'static str {
-        "*common.Capabilities"
-    }
-
-    fn field(&self, name: &str) -> Option<template::Value> {
-        match name {
-            "KubeVersion" => Some(template::Value::Object(Rc::new(VersionObject(Rc::clone(&self.0))))),
-            "APIVersions" => Some(template::Value::Object(Rc::new(VersionsObject(Rc::clone(&self.0))))),
-            _ => None,
-        }
-    }
-
-    fn text(&self) -> String {
-        "capabilities".to_owned()
-    }
-}
-
-/// `.Capabilities.KubeVersion`
-#[derive(Debug)]
-struct VersionObject(Rc<Capabilities>);
-
-impl Object for VersionObject {
-    fn type_name(&self) -> &'static str {
-        "common.KubeVersion"
-    }
-
-    fn field(&self, name: &str) -> Option<template::Value> {
-        let version = self.0.kube_version();
-        let text = match name {
-            "Version" | "GitVersion" => version.version,
-            "Major" => version.major,
-            "Minor" => version.minor,
-            _ => return None,
-        };
-        Some(template::Value::from(text.as_str()))
-    }
-
-    fn text(&self) -> String {
-        self.0.kube_version().version
-    }
-}
-
-/// `.Capabilities.APIVersions`
-#[derive(Debug)]
-struct VersionsObject(Rc<Capabilities>);
-
-impl Object for VersionsObject {
-    fn type_name(&self) -> &'static str {
-        "common.VersionSet"
-    }
-
-    fn kind_name(&self) -> &'static str {
-        "slice"
-    }
-
-    fn call_method(&self, name: &str, arguments: &[template::Value]) -> Option<Result<template::Value, String>> {
-        if name != "Has" {
-            return None;
-        }
-        Some(match arguments {
-            [template::Value::Text(api)] => Ok(template::Value::Bool(self.0.api_versions_has(&api.to_str()))),
-            _ => Err("Has takes one text such as \"apps/v1\"".to_owned()),
-        })
-    }
-
-    fn entries(&self) -> Option<Vec<(template::Value, template::Value)>> {
-        let entries = self.0.api_versions().into_iter().zip(0_i64..);
-        Some(entries.map(|(api, index)| (template::Value::int(index), template::Value::from(api.as_str()))).collect())
-    }
-
-    fn text(&self) -> String {
-        format!("[{}]", self.0.api_versions().join(" "))
     }
 }

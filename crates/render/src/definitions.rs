@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What a set of definitions serves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,14 +15,12 @@ pub(crate) struct Definitions {
 
 impl Definitions {
     /// Adds what an object defines, if it is a custom resource definition.
-    pub(crate) fn add(&mut self, object: &Value) {
-        if !is_definition(object) {
-            return;
-        }
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-        let (Some(group), Some(kind)) = (text("/spec/group"), text("/spec/names/kind")) else { return };
-        self.scopes.insert(format!("{group}/{kind}"), text("/spec/scope") == Some("Cluster"));
-        for version in object.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten() {
+    pub(crate) fn add_manifest(&mut self, object: &Map<String, Value>) {
+        let (Some(spec), true) = (object.get("spec"), is_definition(object)) else { return };
+        let text = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str);
+        let (Some(group), Some(kind)) = (text("/group"), text("/names/kind")) else { return };
+        self.scopes.insert(format!("{group}/{kind}"), text("/scope") == Some("Cluster"));
+        for version in spec.get("versions").and_then(Value::as_array).into_iter().flatten() {
             let served = version.get("served").and_then(Value::as_bool).unwrap_or(true);
             if let (true, Some(name)) = (served, version.get("name").and_then(Value::as_str)) {
                 self.served.insert(format!("{group}/{name}"));
@@ -45,8 +43,7 @@ impl Definitions {
     }
 }
 
-/// Whether an object is a custom resource definition.
-pub(crate) fn is_definition(object: &Value) -> bool {
+fn is_definition(object: &Map<String, Value>) -> bool {
     object.get("kind").and_then(Value::as_str) == Some("CustomResourceDefinition")
         && object
             .get("apiVersion")

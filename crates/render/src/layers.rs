@@ -11,7 +11,7 @@ use strata_model::{
     variable::VariableDefinition,
 };
 
-use crate::base::LayerBase;
+use crate::{base::LayerBase, template::Engine};
 
 /// One layer with all that it refers to.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct ResolvedLayer<'a> {
     pub variables: &'a [VariableDefinition],
     /// The base, if it was made before; else the render makes it.
     pub base: Option<&'a LayerBase>,
+    /// The pack's templates, if they were parsed before; else the render parses them.
+    pub templates: Option<&'a Engine>,
 }
 
 /// Finds the layers of a composition. `contents` has the content of each attached revision and of each held one, `packs`
@@ -77,7 +79,8 @@ impl<'a, P: Borrow<Pack>> Resolver<'a, P> {
         let content = contents.get(revision).map(Borrow::borrow);
         if content.is_none() {
             let message = format!("the content of {revision} is not there");
-            self.problems.push(Diagnostic::new("UNKNOWN_REVISION", message).with_help("attach a published version"));
+            self.problems
+                .push(Diagnostic::new("UNKNOWN_REVISION", message).with_help("attach a published version"));
         }
         content
     }
@@ -93,8 +96,9 @@ impl<'a, P: Borrow<Pack>> Resolver<'a, P> {
             Some(layer) => self.push(layer, revision, content),
             None => {
                 let message = format!("the layer `{name}` is held at {revision}, which has no such layer");
-                self.problems
-                    .push(Diagnostic::new("UNKNOWN_LAYER", message).with_help("release the hold of this layer"));
+                self.problems.push(
+                    Diagnostic::new("UNKNOWN_LAYER", message).with_help("release the hold of this layer"),
+                );
             }
         }
     }
@@ -113,6 +117,7 @@ impl<'a, P: Borrow<Pack>> Resolver<'a, P> {
                 revision,
                 variables: &content.variables,
                 base: None,
+                templates: None,
             }),
             None => {
                 let message = format!(
@@ -122,7 +127,8 @@ impl<'a, P: Borrow<Pack>> Resolver<'a, P> {
                     layer.name,
                     layer.pack.digest.short()
                 );
-                self.problems.push(Diagnostic::new("UNKNOWN_PACK", message).with_help("publish the pack again"));
+                self.problems
+                    .push(Diagnostic::new("UNKNOWN_PACK", message).with_help("publish the pack again"));
             }
         }
     }

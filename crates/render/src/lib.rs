@@ -1,1 +1,44 @@
-//! (head of the crate)
+//! Layer in, objects out: the pack format, presets, values, references, Go templates.
+//!
+//! *Idea.* [`load_pack`] turns the files of a pack into a [`strata_model::pack::Pack`]; [`layer_base`] merges what pack,
+//! presets and layer say; [`resolve_layers`] finds the layers of a composition; [`render`] puts overrides and variables on
+//! top, executes the templates, and gives the objects with the origin of every value.
+//!
+//! *Guarantees.* Pure: no I/O, no clock, no randomness. The same input gives the same bytes. Every loop ends within a
+//! budget, and every problem of a text is a [`strata_model::diagnostic::Diagnostic`] with a place and a way out; all
+//! problems are told at once.
+//!
+//! *Caveats.* Helm charts are refused by name until they are rendered. Values are resolved after merging, so an override
+//! may hold references too.
+
+mod assemble;
+mod base;
+mod capabilities;
+mod conceal;
+mod definitions;
+pub mod functions;
+mod input;
+mod layer_values;
+mod layers;
+mod manifests;
+mod objects;
+pub mod pack;
+mod place;
+pub mod preset;
+mod references;
+mod render;
+mod root;
+pub mod schema;
+mod scope;
+mod settings;
+pub mod template;
+mod template_error;
+mod variables;
+
+pub use base::{LayerBase, layer_base};
+pub use input::{ClusterIdentity, LayerSeed, RenderInput};
+pub use layers::{ResolvedLayer, resolve_layers};
+pub use manifests::pack_templates;
+pub use pack::{LoadedPack, load_pack, pack_digest};
+pub use render::render;
+pub use variables::refuse_value;

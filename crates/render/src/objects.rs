@@ -44,7 +44,12 @@ impl Manifest {
                 None => drop(metadata.shift_remove("namespace")),
             }
         }
-        ObjectKey { group: self.group().to_owned(), kind: self.kind.clone(), namespace: target, name: self.name.clone() }
+        ObjectKey {
+            group: self.group().to_owned(),
+            kind: self.kind.clone(),
+            namespace: target,
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -104,16 +109,23 @@ impl Reader<'_> {
             Value::Object(body) if body.is_empty() => return,
             Value::Object(body) => body,
             other => {
-                let message = format!("a manifest must be a mapping, found {}", strata_values::parse::kind_of(&other));
+                let message =
+                    format!("a manifest must be a mapping, found {}", strata_values::parse::kind_of(&other));
                 self.problem(line, "OBJECT_INVALID", message, "begin it with apiVersion, kind and metadata");
                 return;
             }
         };
         let field = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let (Some(api_version), Some(kind)) = (field("apiVersion"), field("kind")) else {
-            let missing: Vec<&str> = ["apiVersion", "kind"].into_iter().filter(|name| field(name).is_none()).collect();
+            let missing: Vec<&str> =
+                ["apiVersion", "kind"].into_iter().filter(|name| field(name).is_none()).collect();
             let message = format!("the manifest has no {}", missing.join(" and no "));
-            self.problem(line, "OBJECT_INVALID", message, "give every document apiVersion, kind and metadata.name");
+            self.problem(
+                line,
+                "OBJECT_INVALID",
+                message,
+                "give every document apiVersion, kind and metadata.name",
+            );
             return;
         };
         let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
@@ -130,16 +142,31 @@ impl Reader<'_> {
             }
             return;
         }
-        let Some(name) = body.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Value::as_str)
+        let Some(name) =
+            body.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Value::as_str)
         else {
             let message = format!("the {kind} has no metadata.name");
-            self.problem(line, "OBJECT_INVALID", message, "give it a name; generateName cannot be applied twice");
+            self.problem(
+                line,
+                "OBJECT_INVALID",
+                message,
+                "give it a name; generateName cannot be applied twice",
+            );
             return;
         };
         let name = name.to_owned();
-        if name.is_empty() || name.len() > 253 || name.contains(['/', '%']) || name.chars().any(char::is_control) {
+        if name.is_empty()
+            || name.len() > 253
+            || name.contains(['/', '%'])
+            || name.chars().any(char::is_control)
+        {
             let message = format!("the name of a {kind} is not a name that Kubernetes takes");
-            self.problem(line, "OBJECT_INVALID", message, "use up to 253 lower-case letters, digits, `-` and `.`");
+            self.problem(
+                line,
+                "OBJECT_INVALID",
+                message,
+                "use up to 253 lower-case letters, digits, `-` and `.`",
+            );
             return;
         }
         let namespace = match body.get("metadata").and_then(|metadata| metadata.get("namespace")) {
@@ -165,9 +192,10 @@ impl Reader<'_> {
         for field in ["labels", "annotations"] {
             let wrong = match body.get("metadata").and_then(|metadata| metadata.get(field)) {
                 None | Some(Value::Null) => continue,
-                Some(Value::Object(map)) => {
-                    map.iter().find(|(_, value)| !value.is_string() && !value.is_null()).map(|(key, _)| key.clone())
-                }
+                Some(Value::Object(map)) => map
+                    .iter()
+                    .find(|(_, value)| !value.is_string() && !value.is_null())
+                    .map(|(key, _)| key.clone()),
                 Some(_) => Some(String::new()),
             };
             let Some(key) = wrong else { continue };
@@ -207,7 +235,16 @@ pub(crate) fn phase(group: &str, kind: &str) -> u8 {
     match (group, kind) {
         ("", "Namespace") => 0,
         ("apiextensions.k8s.io", "CustomResourceDefinition") => 1,
-        ("", "ServiceAccount" | "Secret" | "ConfigMap" | "LimitRange" | "ResourceQuota" | "PersistentVolume" | "PersistentVolumeClaim")
+        (
+            "",
+            "ServiceAccount"
+            | "Secret"
+            | "ConfigMap"
+            | "LimitRange"
+            | "ResourceQuota"
+            | "PersistentVolume"
+            | "PersistentVolumeClaim",
+        )
         | ("rbac.authorization.k8s.io" | "storage.k8s.io" | "scheduling.k8s.io" | "node.k8s.io", _) => 2,
         ("networking.k8s.io", "NetworkPolicy" | "IngressClass") => 2,
         // What machine templates are needed by comes after them.

@@ -20,11 +20,11 @@ pub(crate) struct Place {
     pub(crate) line: u32,
     /// Column in characters, from 1.
     pub(crate) column: u32,
-    /// Line of the value itself, from 1; for block texts the line of its `|`.
-    pub(crate) value_line: u32,
+    /// Where the value itself begins, line and column from 1; for block texts where their content does.
+    pub(crate) value: (u32, u32),
     /// Whether it is a scalar without quotes.
     pub(crate) plain: bool,
-    /// Whether it is a block text, whose content begins on the next line.
+    /// Whether it is a block text, `|` or `>`.
     pub(crate) block: bool,
 }
 
@@ -104,7 +104,7 @@ impl Places {
                 _ => (path.child(Segment::Item(Vec::new())), at),
             },
         };
-        let place = Place { line: start.0, column: start.1, value_line: at.0, plain, block };
+        let place = Place { line: start.0, column: start.1, value: at, plain, block };
         self.0.insert(path.clone(), place);
         path
     }
@@ -154,7 +154,10 @@ mod tests {
         assert_eq!(at(text, "b[1].c"), Some((5, 5, false)));
         assert_eq!(at(text, "b[1].d.e"), Some((6, 9, true)));
         assert_eq!(at(text, "nothing"), None);
-        assert_eq!(at("{\n  \"name\": \"x\",\n  \"list\": [1, {\"k\": 2}]\n}", "list[1].k"), Some((3, 16, false)).map(|_| (3, 16, true)));
+        assert_eq!(
+            at("{\n  \"name\": \"x\",\n  \"list\": [1, {\"k\": 2}]\n}", "list[1].k"),
+            Some((3, 16, false)).map(|_| (3, 16, true))
+        );
     }
 
     #[test]

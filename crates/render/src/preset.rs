@@ -27,7 +27,10 @@ pub struct Chosen {
 ///
 /// # Errors
 /// `PRESET_UNKNOWN` for a choice that the pack does not offer, `PRESET_GROUP_TWICE` for two choices of one group.
-pub fn chosen<'p>(presets: &'p [Preset], choices: &[PresetChoice]) -> Result<Vec<&'p Preset>, Vec<Diagnostic>> {
+pub fn chosen<'p>(
+    presets: &'p [Preset],
+    choices: &[PresetChoice],
+) -> Result<Vec<&'p Preset>, Vec<Diagnostic>> {
     let (mut found, mut problems): (Vec<&Preset>, Vec<Diagnostic>) = (Vec::new(), Vec::new());
     for choice in choices {
         if found.iter().any(|preset| preset.group == choice.group) {
@@ -45,7 +48,8 @@ pub fn chosen<'p>(presets: &'p [Preset], choices: &[PresetChoice]) -> Result<Vec
                 } else {
                     format!("the pack offers {}", offered.join(", "))
                 };
-                let message = format!("the pack has no preset `{}` in a group `{}`", choice.name, choice.group);
+                let message =
+                    format!("the pack has no preset `{}` in a group `{}`", choice.name, choice.group);
                 problems.push(Diagnostic::new("PRESET_UNKNOWN", message).with_help(help));
             }
         }
@@ -83,7 +87,8 @@ pub(crate) fn addition(preset: &Preset) -> Result<serde_json::Value, Diagnostic>
 pub fn choose(values: &str, presets: &[Preset], choices: &[PresetChoice]) -> Result<Chosen, Vec<Diagnostic>> {
     let presets = chosen(presets, choices)?;
     let one = |diagnostic| vec![diagnostic];
-    let mut value = serde_json::Value::Object(strata_values::parse_mapping(values, "values.yaml").map_err(one)?);
+    let mut value =
+        serde_json::Value::Object(strata_values::parse_mapping(values, "values.yaml").map_err(one)?);
     for preset in presets {
         let unfit = |error| vec![Diagnostic::new("PRESET_DOES_NOT_FIT", format!("{error}"))];
         value = strata_values::apply(&removal(preset).map_err(one)?, &value).map_err(unfit)?;

@@ -115,7 +115,7 @@ impl Resolver<'_> {
                 let resolve = |(index, item): (usize, &Value)| {
                     let step = Segment::Index(index);
                     let key = field.and_then(|field| keyed::key_of(item, field));
-                    let shown = shown.child(key.map_or(step.clone(), |key| key.segment()));
+                    let shown = shown.child(key.map_or_else(|| step.clone(), |key| key.segment()));
                     self.value(item, &path.child(step), &shown)
                 };
                 Value::Array(items.iter().enumerate().map(resolve).collect())
@@ -152,7 +152,8 @@ impl Resolver<'_> {
                 value
             }
             Err(mut problem) => {
-                problem.message = format!("`{shown}` is not YAML once its references are replaced: {}", problem.message);
+                problem.message =
+                    format!("`{shown}` is not YAML once its references are replaced: {}", problem.message);
                 problem.help = Some("put the value in quotes, so that it stays a text".to_owned());
                 self.problems.push(self.places.locate(problem, path));
                 Value::Null
@@ -184,9 +185,14 @@ impl Resolver<'_> {
         Some(replaced)
     }
 
-    fn evaluate(&mut self, inner: &str, shown: &ValuePath, replaced: &mut Replaced) -> Result<String, Diagnostic> {
+    fn evaluate(
+        &mut self,
+        inner: &str,
+        shown: &ValuePath,
+        replaced: &mut Replaced,
+    ) -> Result<String, Diagnostic> {
         let references = references(inner);
-        let optional = inner.contains("default") || inner.contains("coalesce");
+        let optional = has_fallback(inner, &references);
         let mut root = Vec::with_capacity(references.len());
         let mut secret = false;
         let mut rewritten = String::new();
@@ -200,7 +206,8 @@ impl Resolver<'_> {
                     .with_help(unknown.help)
             })?;
             if is_reference_text(&meaning.value) {
-                let message = format!("`{shown}`: what `{}` stands for holds a reference itself", reference.path);
+                let message =
+                    format!("`{shown}`: what `{}` stands for holds a reference itself", reference.path);
                 return Err(Diagnostic::new("NESTED_REFERENCE", message)
                     .in_file(self.file)
                     .with_help("references do not nest: refer to the variable directly"));
@@ -215,7 +222,10 @@ impl Resolver<'_> {
             if reference.start == 0 && reference.end == inner.len() {
                 only = Some(text_of(&meaning.value));
             }
-            root.push((format!("r{index}"), template::Value::from_json(&meaning.value, template::Numbers::Whole)));
+            root.push((
+                format!("r{index}"),
+                template::Value::from_json(&meaning.value, template::Numbers::Whole),
+            ));
             rewritten.push_str(inner.get(end..reference.start).unwrap_or_default());
             rewritten.push_str(&format!(".r{index}"));
             end = reference.end;
@@ -345,6 +355,19 @@ fn references(inner: &str) -> Vec<Reference<'_>> {
         }
     }
     references
+}
+
+/// Whether an action says what to take where a reference gives nothing.
+fn has_fallback(inner: &str, references: &[Reference<'_>]) -> bool {
+    let mut end = 0;
+    let mut words = String::new();
+    for reference in references {
+        words.push_str(inner.get(end..reference.start).unwrap_or_default());
+        words.push(' ');
+        end = reference.end;
+    }
+    words.push_str(inner.get(end..).unwrap_or_default());
+    words.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| matches!(word, "default" | "coalesce"))
 }
 
 /// Whether a text holds a reference.

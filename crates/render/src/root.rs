@@ -4,7 +4,7 @@
 //! without such a section it is all values but `pack`. Whole numbers are whole here, unlike in Helm, so that 1000000
 //! prints as such. What belongs to the living cluster is read only when a template asks, and recorded then.
 
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 
 use serde_json::Value;
 use strata_model::{
@@ -16,7 +16,8 @@ use strata_model::{
 };
 
 use crate::{
-    capabilities::{Capabilities, CapabilitiesObject},
+    capabilities::Capabilities,
+    functions,
     input::ClusterIdentity,
     template::{self, Numbers, Object},
 };
@@ -39,14 +40,15 @@ impl Roots<'_> {
         template::Value::map([
             ("Values", template::Value::from_json(&self.values_of(manifest), Numbers::Whole)),
             ("Release", self.release()),
-            ("Capabilities", template::Value::Object(Rc::new(CapabilitiesObject(Rc::clone(self.capabilities))))),
+            ("Capabilities", functions::objects::capabilities(Rc::clone(self.capabilities) as Rc<_>)),
             ("Strata", self.strata()),
             ("Pack", self.pack()),
         ])
     }
 
     fn values_of(&self, manifest: &PackManifest) -> Value {
-        if let Some(section) = self.values.get("manifests").and_then(|sections| sections.get(manifest.name())) {
+        if let Some(section) = self.values.get("manifests").and_then(|sections| sections.get(manifest.name()))
+        {
             return if section.is_null() { Value::Object(serde_json::Map::new()) } else { section.clone() };
         }
         let mut all = self.values.clone();
@@ -88,27 +90,59 @@ impl Roots<'_> {
             infrastructure: self.cluster.infrastructure.as_str(),
             capabilities: Rc::clone(self.capabilities),
         };
-        let control_plane = match &self.composition.control_plane {
-            Some(plane) => template::Value::map([
-                ("Replicas", template::Value::int(i64::from(plane.replicas))),
-                ("Attributes", attributes(&plane.attributes)),
-            ]),
-            None => template::Value::Nil,
-        };
-        let pools = self.composition.node_pools.iter().map(|pool| {
-            template::Value::map([
-                ("Name", text(&pool.name)),
-                ("Replicas", template::Value::int(i64::from(pool.replicas))),
-                ("Attributes", attributes(&pool.attributes)),
-            ])
-        });
-        let version = self.capabilities.version().map_or(template::Value::Nil, |version| text(&version));
-        template::Value::map([
-            ("Cluster", template::Value::Object(Rc::new(cluster))),
-            ("ControlPlane", control_plane),
-            ("NodePools", template::Value::list(pools.collect())),
-            ("KubernetesVersion", version),
-        ])
+        let plane = self.composition.control_plane.as_ref();
+        let control_plane = plane.map(|plane| (plane.replicas, plane.attributes.clone()));
+        let pools = self.composition.node_pools.iter();
+        let pools = pools.map(|pool| (pool.name.clone(), pool.replicas, pool.attributes.clone())).collect();
+        template::Value::Object(Rc::new(StrataObject { cluster: Rc::new(cluster), control_plane, pools }))
+    }
+}
+
+/// `.Strata`
+#[derive(Debug)]
+struct StrataObject {
+    cluster: Rc<ClusterObject>,
+    control_plane: Option<(u32, BTreeMap<String, String>)>,
+    pools: Vec<(String, u32, BTreeMap<String, String>)>,
+}
+
+impl Object for StrataObject {
+    fn type_name(&self) -> &'static str {
+        "strata.Strata"
+    }
+
+    fn field(&self, name: &str) -> Option<template::Value> {
+        Some(match name {
+            "Cluster" => template::Value::Object(Rc::clone(&self.cluster) as Rc<dyn Object>),
+            "ControlPlane" => match &self.control_plane {
+                Some((replicas, own)) => template::Value::map([
+                    ("Replicas", template::Value::int(i64::from(*replicas))),
+                    ("Attributes", attributes(own)),
+                ]),
+                None => template::Value::Nil,
+            },
+            "NodePools" => template::Value::list(
+                self.pools
+                    .iter()
+                    .map(|(name, replicas, own)| {
+                        template::Value::map([
+                            ("Name", text(name)),
+                            ("Replicas", template::Value::int(i64::from(*replicas))),
+                            ("Attributes", attributes(own)),
+                        ])
+                    })
+                    .collect(),
+            ),
+            "KubernetesVersion" => match self.cluster.capabilities.version_for_template() {
+                Some(version) => text(&version),
+                None => template::Value::Nil,
+            },
+            _ => return None,
+        })
+    }
+
+    fn text(&self) -> String {
+        "strata".to_owned()
     }
 }
 
@@ -116,7 +150,7 @@ fn text(text: &str) -> template::Value {
     template::Value::from(text)
 }
 
-fn attributes(attributes: &std::collections::BTreeMap<String, String>) -> template::Value {
+fn attributes(attributes: &BTreeMap<String, String>) -> template::Value {
     template::Value::map(attributes.iter().map(|(name, value)| (name.as_str(), text(value))))
 }
 
@@ -189,7 +223,11 @@ impl Object for LabelsObject {
         Some(self.label(name))
     }
 
-    fn call_method(&self, name: &str, arguments: &[template::Value]) -> Option<Result<template::Value, String>> {
+    fn call_method(
+        &self,
+        name: &str,
+        arguments: &[template::Value],
+    ) -> Option<Result<template::Value, String>> {
         if name != "Get" {
             return None;
         }

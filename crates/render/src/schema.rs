@@ -93,9 +93,14 @@ pub fn parse_schema(text: &str) -> Result<Vec<SchemaRule>, Vec<Diagnostic>> {
         match read.and_then(|body| rule(path, body)) {
             Ok(rule) => rules.push(rule),
             Err(reason) => {
-                let diagnostic = Diagnostic::new("SCHEMA_INVALID", format!("the rule for `{path}`: {reason}"))
-                    .in_file(SCHEMA)
-                    .with_help("write e.g. schema: '{{ required | format \"${string:/^[a-z]+$/}\" | hints \"…\" }}'");
+                let diagnostic = Diagnostic::new(
+                    "SCHEMA_INVALID",
+                    format!("the rule for `{path}`: {reason}"),
+                )
+                .in_file(SCHEMA)
+                .with_help(
+                    "write e.g. schema: '{{ required | format \"${string:/^[a-z]+$/}\" | hints \"…\" }}'",
+                );
                 problems.push(places.locate(diagnostic, &ValuePath::of_keys([path.as_str()])));
             }
         }
@@ -246,7 +251,7 @@ fn rule(path: &str, body: &str) -> Result<SchemaRule, String> {
             "format" => rule.format = Some(format_of(&quoted(argument)?)?),
             "hints" => {
                 for hint in split(argument, ' ').into_iter().filter(|hint| !hint.trim().is_empty()) {
-                    rule.hints.push(quoted(hint)?);
+                    rule.hints.push(quoted(&hint)?);
                 }
             }
             other => return Err(format!("`{}` is not known", other.chars().take(40).collect::<String>())),
@@ -262,7 +267,9 @@ fn steps(path: &str) -> Result<Vec<Step>, String> {
             "" => return Err("the path has an empty step".to_owned()),
             "$[]" => Step::Each,
             part => match part.strip_prefix("$[").and_then(|rest| rest.strip_suffix(']')) {
-                Some(index) => Step::Index(index.parse().map_err(|_| "the path has an index that is no number")?),
+                Some(index) => {
+                    Step::Index(index.parse().map_err(|_| "the path has an index that is no number")?)
+                }
                 None => match part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
                     Some(key) => Step::Key(key.to_owned()),
                     None => Step::Key(part.to_owned()),
@@ -296,7 +303,9 @@ fn quoted(text: &str) -> Result<String, String> {
     let text = text.trim();
     let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|_| text.len() > 1);
     // Patterns are full of backslashes that mean themselves; only a quote needs one.
-    inner.map(|inner| inner.replace("\\\"", "\"")).ok_or_else(|| "expected a text in double quotes".to_owned())
+    inner
+        .map(|inner| inner.replace("\\\"", "\""))
+        .ok_or_else(|| "expected a text in double quotes".to_owned())
 }
 
 fn format_of(text: &str) -> Result<SchemaFormat, String> {
@@ -315,7 +324,9 @@ fn format_of(text: &str) -> Result<SchemaFormat, String> {
         "list" => {
             let items = argument.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
             let items = items.ok_or("a list is written as `${list:[a,b]}`")?;
-            SchemaFormat::List(items.split(',').map(|item| item.trim().trim_matches(['\'', '"']).to_owned()).collect())
+            SchemaFormat::List(
+                items.split(',').map(|item| item.trim().trim_matches(['\'', '"']).to_owned()).collect(),
+            )
         }
         other => {
             return Err(format!("the format `{}` is not known", other.chars().take(40).collect::<String>()));
@@ -375,10 +386,13 @@ app.address:
             check_values(&rules, &bad).into_iter().map(|problem| problem.message).collect();
         assert_eq!(
             problems,
-            ["`app.port`: a value is required", "`app.name`: the value does not fit the pattern `^(?:[a-z]+)$`",
+            [
+                "`app.port`: a value is required",
+                "`app.name`: the value does not fit the pattern `^(?:[a-z]+)$`",
                 "`app.secret`: the value does not fit the format password",
                 "`app.users[1].role`: the value does not fit the list admin, viewer",
-                "`app.address`: the value does not fit the format ipv4"]
+                "`app.address`: the value does not fit the format ipv4"
+            ]
         );
         assert!(!problems.concat().contains("short"));
         assert_eq!(rules[0].hints, ["a port | any", "of ours"]);
@@ -388,12 +402,21 @@ app.address:
 
     #[test]
     fn a_rule_that_cannot_be_read_is_placed() {
-        for body in ["required", "{{ nothing }}", "{{ format string }}", "{{ format \"${blob}\" }}",
-            "{{ format \"${string:/(/}\" }}", "{{ format \"${list:a}\" }}"]
-        {
+        for body in [
+            "required",
+            "{{ nothing }}",
+            "{{ format string }}",
+            "{{ format \"${blob}\" }}",
+            "{{ format \"${string:/(/}\" }}",
+            "{{ format \"${list:a}\" }}",
+        ] {
             let text = format!("a: {{schema: '{{{{ required }}}}'}}\nb.c:\n  schema: '{body}'\n");
             let problems = parse_schema(&text).unwrap_err();
-            assert_eq!((problems.len(), problems[0].line, problems[0].code.as_str()), (1, Some(2), "SCHEMA_INVALID"), "{body}");
+            assert_eq!(
+                (problems.len(), problems[0].line, problems[0].code.as_str()),
+                (1, Some(2), "SCHEMA_INVALID"),
+                "{body}"
+            );
         }
     }
 }

@@ -91,7 +91,11 @@ impl Reader<'_> {
             (None, None) => None,
             (None, Some(value)) if value.as_str() == Some("") => None,
             (None, Some(_)) => {
-                self.problem("INVALID_NAMESPACE", "`pack.namespace` is not a text".to_owned(), "put it in quotes");
+                self.problem(
+                    "INVALID_NAMESPACE",
+                    "`pack.namespace` is not a text".to_owned(),
+                    "put it in quotes",
+                );
                 None
             }
         };
@@ -99,7 +103,9 @@ impl Reader<'_> {
         let mut names = vec![namespace.clone()];
         match self.pack("additionalNamespaces") {
             None => {}
-            Some(Value::Array(items)) if items.len() <= MAX_NAMESPACES && items.iter().all(Value::is_string) => {
+            Some(Value::Array(items))
+                if items.len() <= MAX_NAMESPACES && items.iter().all(Value::is_string) =>
+            {
                 names.extend(items.iter().filter_map(Value::as_str).map(str::to_owned));
             }
             Some(_) => {
@@ -137,7 +143,9 @@ impl Reader<'_> {
             Value::String(text) => {
                 for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
                     match part.split_once('=').or_else(|| part.split_once(':')) {
-                        Some((name, value)) => drop(pairs.insert(name.trim().to_owned(), value.trim().to_owned())),
+                        Some((name, value)) => {
+                            drop(pairs.insert(name.trim().to_owned(), value.trim().to_owned()))
+                        }
                         None => well_formed = false,
                     }
                 }
@@ -155,7 +163,11 @@ impl Reader<'_> {
         }
         if !well_formed {
             let message = format!("`pack.{key}` of the namespace `{namespace}` cannot be read");
-            self.problem("INVALID_NAMESPACE", message, "write `name=value` pairs with commas between, in quotes");
+            self.problem(
+                "INVALID_NAMESPACE",
+                message,
+                "write `name=value` pairs with commas between, in quotes",
+            );
         }
         pairs
     }
@@ -174,7 +186,11 @@ impl Reader<'_> {
                 Ok(priority) => return priority,
                 Err(_) => {
                     let path = ValuePath::of_keys(["pack", key]);
-                    self.problem("INVALID_PRIORITY", format!("`{path}` is no whole number"), "write e.g. \"10\"");
+                    self.problem(
+                        "INVALID_PRIORITY",
+                        format!("`{path}` is no whole number"),
+                        "write e.g. \"10\"",
+                    );
                 }
             }
         }

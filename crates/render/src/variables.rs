@@ -33,7 +33,9 @@ pub fn refuse_value(definition: &VariableDefinition, text: &str) -> Option<Strin
         match RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(REGEX_BYTES).build() {
             Ok(regex) if regex.is_match(text) => {}
             Ok(_) => return Some(format!("the value of the variable `{name}` does not match `{pattern}`")),
-            Err(_) => return Some(format!("the variable `{name}` is defined with a pattern that cannot be read")),
+            Err(_) => {
+                return Some(format!("the variable `{name}` is defined with a pattern that cannot be read"));
+            }
         }
     }
     let fits = match definition.format {
@@ -48,7 +50,8 @@ pub fn refuse_value(definition: &VariableDefinition, text: &str) -> Option<Strin
         VariableFormat::Version => semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).is_ok(),
         VariableFormat::Base64 => STANDARD.decode(text).is_ok(),
     };
-    (!fits).then(|| format!("the value of the variable `{name}` is not of its format {:?}", definition.format))
+    (!fits)
+        .then(|| format!("the value of the variable `{name}` is not of its format {:?}", definition.format))
 }
 
 /// What references of one layer mean.
@@ -63,6 +66,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) macros: &'a BTreeMap<String, String>,
     /// Values by pack name.
     pub(crate) packs: &'a BTreeMap<String, Value>,
+    /// Secrets that are in these values.
+    pub(crate) known: &'a [SecretText],
     pub(crate) capabilities: &'a Capabilities,
     /// The version to answer with; none while it is being found out.
     pub(crate) kubernetes_version: Option<String>,
@@ -110,7 +115,11 @@ impl Scope<'_> {
         let path = ["spectro", "var", name];
         let Some(definition) = self.definitions.iter().find(|definition| definition.name == name) else {
             let reason = format!("{} defines no variable `{name}`", self.revision);
-            return Err(self.unknown(&path, &reason, "define the variable in the profile version, or correct the name"));
+            return Err(self.unknown(
+                &path,
+                &reason,
+                "define the variable in the profile version, or correct the name",
+            ));
         };
         // Clusters may not change an immutable one, so a value that is there all the same does not count.
         let own = if definition.immutable { None } else { self.variables.get(name) };
@@ -123,7 +132,11 @@ impl Scope<'_> {
             None => match &definition.default_value {
                 Some(text) => (text.clone(), true, false),
                 None if definition.required => {
-                    return Err(self.unknown(&path, "it is required and has no value", "set the variable for this cluster"));
+                    return Err(self.unknown(
+                        &path,
+                        "it is required and has no value",
+                        "set the variable for this cluster",
+                    ));
                 }
                 None => return Ok(Meaning { variable: Some((name.to_owned(), true)), ..Meaning::default() }),
             },
@@ -145,8 +158,9 @@ impl Scope<'_> {
     /// Empty if undefined, as in Palette.
     fn pack(&self, pack: &str, rest: &[&str]) -> Meaning {
         let path = ValuePath::of_keys(rest.iter().copied());
-        let value = self.packs.get(pack).and_then(|values| path.find(values));
-        Meaning { value: value.cloned().unwrap_or_default(), ..Meaning::default() }
+        let value = self.packs.get(pack).and_then(|values| path.find(values)).cloned().unwrap_or_default();
+        let secret = self.known.iter().any(|secret| holds(&value, secret.expose()));
+        Meaning { value, secret, variable: None }
     }
 
     /// `None` for a name that nobody knows, null for what is not known of this cluster.
@@ -169,6 +183,16 @@ impl Scope<'_> {
             ["project", "name"] | ["project"] => text_meaning(self.cluster.project.clone()),
             _ => return None,
         })
+    }
+}
+
+/// Whether a secret is a part of some text in a value.
+fn holds(value: &Value, secret: &str) -> bool {
+    match value {
+        Value::String(text) => !secret.is_empty() && text.contains(secret),
+        Value::Array(items) => items.iter().any(|item| holds(item, secret)),
+        Value::Object(map) => map.values().any(|item| holds(item, secret)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

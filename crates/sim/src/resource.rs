@@ -164,12 +164,12 @@ const ROWS: &[Row] = &[
 #[derive(Debug)]
 pub(crate) struct Builtins {
     pub(crate) list: Vec<Arc<Resource>>,
-    by_name: HashMap<(&'static str, &'static str), Arc<Resource>>,
+    by_name: HashMap<&'static str, HashMap<&'static str, Arc<Resource>>>,
 }
 
 pub(crate) static BUILTINS: LazyLock<Builtins> = LazyLock::new(|| {
     let mut list = Vec::with_capacity(ROWS.len());
-    let mut by_name = HashMap::with_capacity(ROWS.len());
+    let mut by_name: HashMap<_, HashMap<_, _>> = HashMap::new();
     for (id, row) in (0u32..).zip(ROWS) {
         let Row(group, version, kind, plural, short, namespaced, categories, traits) = row;
         let split = |text: &str| text.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect::<Vec<_>>();
@@ -196,7 +196,7 @@ pub(crate) static BUILTINS: LazyLock<Builtins> = LazyLock::new(|| {
             schema: crate::schema::builtin(group, plural),
             crd: Vec::new(),
         });
-        by_name.insert((*group, *plural), resource.clone());
+        by_name.entry(*group).or_default().insert(*plural, resource.clone());
         list.push(resource);
     }
     Builtins { list, by_name }
@@ -204,7 +204,7 @@ pub(crate) static BUILTINS: LazyLock<Builtins> = LazyLock::new(|| {
 
 impl Builtins {
     pub(crate) fn get(&self, group: &str, plural: &str) -> Option<&Arc<Resource>> {
-        self.by_name.get(&(group, plural))
+        self.by_name.get(group)?.get(plural)
     }
 }
 

@@ -205,9 +205,7 @@ impl State {
             after: Some(bytes.clone()),
             last: None,
         });
-        if self.controllers {
-            self.work.push_back(Work::Changed(key));
-        }
+        self.work.push_back(Work::Changed(key));
         bytes
     }
 

@@ -1,7 +1,8 @@
 //! Changes: projections of their events. At most one change holds a cluster, by a unique index.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 use strata_model::{
     access::Actor,
@@ -11,12 +12,12 @@ use strata_model::{
 };
 
 use crate::{
-    cluster::after,
+    cluster_filter::after,
     document::{Stored, from_text, name_of, to_text},
     entity::change::{Column, Entity, Model},
     error::{StoreError, on_unique},
     event::new_events,
-    page::{Cursor, Edge, Page, PageOf},
+    page::{Cursor, Edge, ID_BATCH, Page, PageOf},
     scope::Scoped,
     transaction::Tx,
 };
@@ -37,10 +38,8 @@ pub struct ChangeFilter {
 }
 
 fn row_of(change: &Change, seq: i64, now: jiff::Timestamp) -> Result<Model, StoreError> {
-    let before_start = matches!(
-        change.state,
-        ChangeState::Planned | ChangeState::AwaitingApproval | ChangeState::Scheduled
-    );
+    let before_start =
+        matches!(change.state, ChangeState::Planned | ChangeState::AwaitingApproval | ChangeState::Scheduled);
     let open_repave = change.requirements.iter().any(|requirement| {
         requirement.kind == RequirementKind::Repave && !requirement.is_satisfied(&change.plan_digest, now)
     });
@@ -129,9 +128,15 @@ impl Scoped<'_> {
     /// # Errors
     /// When the database refuses.
     pub async fn changes_get(&self, ids: &[ChangeId]) -> Result<Vec<Stored<Change>>, StoreError> {
-        let ids = ids.iter().map(|id| id.uuid());
-        let rows = self.changes().filter(Column::Id.is_in(ids)).all(&self.connection).await?;
-        rows.iter().map(read).collect()
+        let mut found = Vec::with_capacity(ids.len());
+        for batch in ids.chunks(ID_BATCH) {
+            let batch = batch.iter().map(|id| id.uuid());
+            let rows = self.changes().filter(Column::Id.is_in(batch)).all(&self.connection).await?;
+            for row in &rows {
+                found.push(read(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// The change that holds a cluster, if one does.

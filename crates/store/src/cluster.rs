@@ -1,22 +1,20 @@
 //! Clusters: projections of their events, with labels in a table of their own for selectors.
 
-use std::collections::BTreeMap;
-
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, ExprTrait},
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Order, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use strata_model::{
     access::Actor,
     cluster::{Activity, Cluster, ClusterEvent, Connectivity, Health, Infrastructure, Phase},
     event::StreamId,
     id::{ClusterId, CompositionId, ProfileId},
-    profile::{ClusterName, ProfileName},
+    profile::ClusterName,
     version::Version,
 };
 
 use crate::{
+    cluster_filter::{ClusterFilter, ClusterOrder, after},
     document::{Stored, from_text, name_of, to_text},
     entity::{
         cluster::{Column, Entity, Model},
@@ -24,69 +22,10 @@ use crate::{
     },
     error::{StoreError, on_unique},
     event::new_events,
-    page::{Cursor, Edge, Page, PageOf},
+    page::{Cursor, Edge, ID_BATCH, Page, PageOf},
     scope::Scoped,
     transaction::Tx,
 };
-
-/// Which clusters. Deleted ones are left out unless their phase is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClusterFilter {
-    /// Labels that must all match.
-    pub labels: BTreeMap<String, String>,
-    /// A part of the name.
-    pub name_contains: Option<String>,
-    /// Any of these phases; all when empty.
-    pub phases: Vec<Phase>,
-    /// Any of these; all when empty.
-    pub connectivity: Vec<Connectivity>,
-    /// Any of these; all when empty.
-    pub health: Vec<Health>,
-    /// Any of these; all when empty.
-    pub activity: Vec<Activity>,
-    /// What their applied composition attaches.
-    pub applied: Option<ProfileFilter>,
-    /// Those whose Cluster API objects live in this management cluster.
-    pub management_cluster: Option<ClusterId>,
-}
-
-/// An attached profile, as narrow as wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProfileFilter {
-    /// Its name.
-    pub profile: ProfileName,
-    /// Its version.
-    pub version: Option<Version>,
-    /// The revision of that version.
-    pub revision: Option<u32>,
-}
-
-/// The order of a list of clusters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ClusterOrder {
-    /// By name.
-    #[default]
-    Name,
-    /// By name, from the end.
-    NameDescending,
-    /// The newest first.
-    Newest,
-    /// The oldest first.
-    Oldest,
-}
-
-impl ClusterOrder {
-    const fn column(self) -> Column {
-        match self {
-            Self::Name | Self::NameDescending => Column::Name,
-            Self::Newest | Self::Oldest => Column::CreatedAt,
-        }
-    }
-
-    const fn descends(self) -> bool {
-        matches!(self, Self::NameDescending | Self::Newest)
-    }
-}
 
 /// How many clusters there are by state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,10 +143,6 @@ impl Tx {
 }
 
 impl Scoped<'_> {
-    fn clusters(&self) -> Select<Entity> {
-        Entity::find().filter(Column::Project.eq(self.project.uuid()))
-    }
-
     /// A cluster by id, also a deleted one.
     ///
     /// # Errors
@@ -222,9 +157,15 @@ impl Scoped<'_> {
     /// # Errors
     /// When the database refuses.
     pub async fn clusters_get(&self, ids: &[ClusterId]) -> Result<Vec<Stored<Cluster>>, StoreError> {
-        let ids = ids.iter().map(|id| id.uuid());
-        let rows = self.clusters().filter(Column::Id.is_in(ids)).all(&self.connection).await?;
-        rows.iter().map(read).collect()
+        let mut found = Vec::with_capacity(ids.len());
+        for batch in ids.chunks(ID_BATCH) {
+            let batch = batch.iter().map(|id| id.uuid());
+            let rows = self.clusters().filter(Column::Id.is_in(batch)).all(&self.connection).await?;
+            for row in &rows {
+                found.push(read(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// A cluster by name, among those that are not deleted.
@@ -254,7 +195,7 @@ impl Scoped<'_> {
         let column = order.column();
         let direction = if order.descends() { Order::Desc } else { Order::Asc };
         let mut query = self
-            .filtered(filter)?
+            .clusters_filtered(filter)?
             .order_by(column, direction.clone())
             .order_by(Column::Id, direction)
             .limit(page.limit());
@@ -286,16 +227,20 @@ impl Scoped<'_> {
     /// # Errors
     /// When the database refuses.
     pub async fn cluster_count(&self, filter: &ClusterFilter) -> Result<u64, StoreError> {
-        Ok(self.filtered(filter)?.count(&self.connection).await?)
+        Ok(self.clusters_filtered(filter)?.count(&self.connection).await?)
     }
 
     /// The ids of all clusters that a filter lets through, by name; at most `limit`.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn cluster_ids(&self, filter: &ClusterFilter, limit: u64) -> Result<Vec<ClusterId>, StoreError> {
+    pub async fn cluster_ids(
+        &self,
+        filter: &ClusterFilter,
+        limit: u64,
+    ) -> Result<Vec<ClusterId>, StoreError> {
         let ids: Vec<uuid::Uuid> = self
-            .filtered(filter)?
+            .clusters_filtered(filter)?
             .select_only()
             .column(Column::Id)
             .order_by_asc(Column::Name)
@@ -377,76 +322,4 @@ impl Scoped<'_> {
             .await?;
         rows.iter().map(read).collect()
     }
-
-    fn filtered(&self, filter: &ClusterFilter) -> Result<Select<Entity>, StoreError> {
-        let mut query = self.clusters();
-        if filter.phases.is_empty() {
-            query = query.filter(Column::Deleted.eq(false));
-        } else {
-            query = query.filter(Column::Phase.is_in(names(&filter.phases)?));
-        }
-        if !filter.connectivity.is_empty() {
-            query = query.filter(Column::Connectivity.is_in(names(&filter.connectivity)?));
-        }
-        if !filter.health.is_empty() {
-            query = query.filter(Column::Health.is_in(names(&filter.health)?));
-        }
-        if !filter.activity.is_empty() {
-            query = query.filter(Column::Activity.is_in(names(&filter.activity)?));
-        }
-        if let Some(part) = &filter.name_contains {
-            // Names have no upper case and none of LIKE's own characters but `_`, which no name has.
-            query = query.filter(Column::Name.contains(part.to_lowercase().replace(['%', '_', '\\'], "")));
-        }
-        if let Some(management) = filter.management_cluster {
-            query = query.filter(Column::ManagementCluster.eq(management.uuid()));
-        }
-        for (key, value) in &filter.labels {
-            let labelled = cluster_label::Entity::find()
-                .select_only()
-                .column(cluster_label::Column::Cluster)
-                .filter(cluster_label::Column::Project.eq(self.project.uuid()))
-                .filter(cluster_label::Column::KeyText.eq(key.as_str()))
-                .filter(cluster_label::Column::ValueText.eq(value.as_str()))
-                .into_query();
-            query = query.filter(Column::Id.in_subquery(labelled));
-        }
-        if let Some(profile) = &filter.applied {
-            use composition_attachment::Column as Attached;
-            let mut attached = composition_attachment::Entity::find()
-                .filter(Attached::Project.eq(self.project.uuid()))
-                .filter(Attached::ProfileName.eq(profile.profile.as_str()));
-            if let Some(version) = &profile.version {
-                attached = attached.filter(Attached::Version.eq(version.to_string()));
-            }
-            if let Some(revision) = profile.revision {
-                attached = attached.filter(Attached::Revision.eq(i64::from(revision)));
-            }
-            let attached = attached.select_only().column(Attached::Composition).into_query();
-            query = query.filter(Column::Applied.in_subquery(attached));
-        }
-        Ok(query)
-    }
-}
-
-fn names<T: serde::Serialize>(values: &[T]) -> Result<Vec<String>, StoreError> {
-    values.iter().map(|value| name_of("cluster", value)).collect()
-}
-
-/// What comes after a place in an order by `column`, then `id`.
-pub(crate) fn after<C: ColumnTrait>(
-    column: C,
-    key: impl Into<sea_orm::Value>,
-    id_column: C,
-    id: uuid::Uuid,
-    descends: bool,
-) -> Condition {
-    let key = key.into();
-    let equal = Expr::col((column.entity_name(), column)).eq(Expr::val(key.clone()));
-    let (beyond, id_beyond) = if descends {
-        (Expr::col((column.entity_name(), column)).lt(Expr::val(key)), id_column.lt(id))
-    } else {
-        (Expr::col((column.entity_name(), column)).gt(Expr::val(key)), id_column.gt(id))
-    };
-    Condition::any().add(beyond).add(Condition::all().add(equal).add(id_beyond))
 }

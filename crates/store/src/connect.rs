@@ -61,7 +61,7 @@ impl FileLock {
             let parent = parent.canonicalize().map_err(|error| unavailable(error, parent))?;
             parent.join(database.file_name().unwrap_or(database.as_os_str()))
         };
-        let mut name = real.into_os_string();
+        let mut name = real.clone().into_os_string();
         name.push(".lock");
         let path = PathBuf::from(name);
         let file = OpenOptions::new()
@@ -72,7 +72,7 @@ impl FileLock {
             .map_err(|error| unavailable(error, &path))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: real }),
             Err(TryLockError::Error(error)) => Err(unavailable(error, &path)),
         }
     }
@@ -114,8 +114,7 @@ async fn migrate(
     writer: &DatabaseConnection,
     mode: MigrationMode,
 ) -> Result<(), StoreError> {
-    let pending =
-        Migrator::get_pending_migrations_read_only(writer).await.map_err(schema_error)?.len();
+    let pending = Migrator::get_pending_migrations_read_only(writer).await.map_err(schema_error)?.len();
     match (mode, pending) {
         (_, 0) => Ok(()),
         (MigrationMode::Check, _) => Err(StoreError::Schema {

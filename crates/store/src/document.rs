@@ -60,8 +60,7 @@ pub(crate) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
 
 /// An instant from microseconds.
 pub(crate) fn instant(noun: &'static str, microseconds: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_microsecond(microseconds)
-        .map_err(|error| StoreError::corrupt(noun, microseconds, error))
+    Timestamp::from_microsecond(microseconds).map_err(|error| StoreError::corrupt(noun, microseconds, error))
 }
 
 /// A small number from a 64-bit column.

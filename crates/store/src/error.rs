@@ -42,7 +42,7 @@ pub enum StoreError {
     /// Another process has this SQLite file open.
     #[error("the database {path} is in use by another process: only one server may run on one SQLite file")]
     Locked {
-        /// The file that holds the lock.
+        /// The database file.
         path: PathBuf,
     },
     /// The master key is not the one that this database was made with.

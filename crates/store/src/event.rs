@@ -49,7 +49,9 @@ impl EventWatch {
     /// before reading, then read, then wait: so no event is missed.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<i64> {
-        self.receiver.clone()
+        let mut receiver = self.receiver.clone();
+        receiver.mark_unchanged();
+        receiver
     }
 }
 
@@ -79,9 +81,8 @@ impl EventFilter {
                 }
                 let mut any = Condition::any().add(Column::Position.lt(0));
                 for (kind, subjects) in subjects {
-                    let these = Condition::all()
-                        .add(Column::Stream.eq(kind))
-                        .add(Column::Subject.is_in(subjects));
+                    let these =
+                        Condition::all().add(Column::Stream.eq(kind)).add(Column::Subject.is_in(subjects));
                     any = any.add(these);
                 }
                 any
@@ -194,7 +195,8 @@ impl Tx {
         cause: Option<&str>,
     ) -> Result<i64, StoreError> {
         let stream = StreamId::from(project);
-        let payload = serde_json::to_value(entry).map_err(|error| StoreError::corrupt("event", "new", error))?;
+        let payload =
+            serde_json::to_value(entry).map_err(|error| StoreError::corrupt("event", "new", error))?;
         let event = NewEvent { event_type: entry.operation.clone(), version: 1, payload };
         let seq = self.stream_seq(stream).await?;
         self.append_guarded(project, stream, seq, vec![event], actor, cause).await

@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QuerySelect,
-    sea_query::Expr,
+    QueryFilter, QuerySelect, sea_query::Expr,
 };
 use strata_model::{
     digest::DigestKey,

@@ -10,7 +10,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -148,19 +148,10 @@ async fn serve(
         if received == 0 {
             break;
         }
-        let carried = carry(&connection, &core, std::mem::take(&mut group));
-        match tokio::time::timeout(GROUP_WAIT, Box::pin(carried)).await {
-            Ok(position) => {
-                if let Some(position) = position {
-                    committed.send_if_modified(|last| {
-                        let newer = position > *last;
-                        *last = position.max(*last);
-                        newer
-                    });
-                }
-            }
+        let carried = carry(&connection, &core, &committed, std::mem::take(&mut group));
+        if tokio::time::timeout(GROUP_WAIT, Box::pin(carried)).await.is_err() {
             // Dropping the group rolls it back and tells all of its waiters that it was given up.
-            Err(_) => tracing::error!("a group of writes took too long and was rolled back"),
+            tracing::error!("a group of writes took too long and was rolled back");
         }
     }
     if let Err(error) = connection.close().await {
@@ -168,8 +159,13 @@ async fn serve(
     }
 }
 
-/// Runs a group, commits it and answers; the last position of its events if it was committed.
-async fn carry(connection: &DatabaseConnection, core: &Arc<Core>, group: Vec<Box<dyn Job>>) -> Option<i64> {
+/// Runs a group and commits it, then wakes readers of the event log, then answers.
+async fn carry(
+    connection: &DatabaseConnection,
+    core: &Arc<Core>,
+    committed: &watch::Sender<i64>,
+    group: Vec<Box<dyn Job>>,
+) {
     let transaction = match begin(connection).await {
         Ok(transaction) => transaction,
         Err(error) => {
@@ -177,7 +173,7 @@ async fn carry(connection: &DatabaseConnection, core: &Arc<Core>, group: Vec<Box
             for job in group {
                 job.refuse(error.clone());
             }
-            return None;
+            return;
         }
     };
     // On PostgreSQL a failed statement ends a transaction, and committing it anyway reports no error; releasing a
@@ -198,11 +194,21 @@ async fn carry(connection: &DatabaseConnection, core: &Arc<Core>, group: Vec<Box
             Err(error)
         }
     };
-    let committed = outcome.is_ok();
+    if let (Ok(()), Some(position)) = (&outcome, position) {
+        note_position(committed, position);
+    }
     for (_, answer) in ran {
         answer(outcome.clone());
     }
-    if committed { position } else { None }
+}
+
+/// Wakes readers of the event log, if a position is news.
+pub(crate) fn note_position(committed: &watch::Sender<i64>, position: i64) {
+    committed.send_if_modified(|last| {
+        let newer = position > *last;
+        *last = position.max(*last);
+        newer
+    });
 }
 
 async fn run_all(

@@ -10,6 +10,9 @@ use crate::error::StoreError;
 /// The most items that one page holds.
 pub const PAGE_LIMIT: u32 = 100;
 
+/// How many ids one statement names: below what SQLite binds (32,766).
+pub(crate) const ID_BATCH: usize = 10_000;
+
 /// A place in a list, opaque to callers. Valid for the same list in the same order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -197,7 +197,8 @@ impl Sealer {
         document: &T,
     ) -> Result<Vec<u8>, StoreError> {
         let plain = Zeroizing::new(
-            serde_json::to_vec(document).map_err(|error| StoreError::corrupt(place.table, place.row, error))?,
+            serde_json::to_vec(document)
+                .map_err(|error| StoreError::corrupt(place.table, place.row, error))?,
         );
         self.seal(place, &plain)
     }
@@ -296,7 +297,8 @@ mod tests {
     #[test]
     fn a_retired_key_still_opens() {
         let old = sealer(1).seal(PLACE, b"x").unwrap();
-        let ring = SealKeys::new(MasterKey::new([2; 32])).with_retired(MasterKey::new([1; 32])).sealer(b"salt");
+        let ring =
+            SealKeys::new(MasterKey::new([2; 32])).with_retired(MasterKey::new([1; 32])).sealer(b"salt");
         assert_eq!(&**ring.open(PLACE, &old).unwrap(), b"x");
         assert!(ring.is_retired(&old) && !ring.is_retired(&ring.seal(PLACE, b"x").unwrap()));
     }

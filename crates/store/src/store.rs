@@ -21,7 +21,7 @@ use crate::{
     error::StoreError,
     event::{self, EventWatch},
     installation::{self, Installation},
-    journal::Journal,
+    journal::{Journal, note_position},
     scope::Scoped,
     settings::StoreSettings,
     transaction::Tx,
@@ -65,8 +65,7 @@ impl Store {
         if readers.get_database_backend() == DbBackend::Postgres {
             tasks.spawn(poll_positions(readers.clone(), committed.clone(), stop.clone()));
         }
-        let (journal, task) = 
-            Journal::new(writer, Arc::clone(&core), committed, lock, stop.clone());
+        let (journal, task) = Journal::new(writer, Arc::clone(&core), committed, lock, stop.clone());
         tasks.spawn(task);
         let guard = Arc::new(stop.clone().drop_guard());
         Ok(Self { core, readers, journal, events: EventWatch::new(receiver), tasks, stop, _guard: guard })
@@ -165,13 +164,7 @@ async fn poll_positions(readers: DatabaseConnection, committed: watch::Sender<i6
             () = tokio::time::sleep(POLL) => {}
         }
         match event::last_position(&readers).await {
-            Ok(position) => {
-                committed.send_if_modified(|last| {
-                    let newer = position > *last;
-                    *last = position.max(*last);
-                    newer
-                });
-            }
+            Ok(position) => note_position(&committed, position),
             Err(error) => tracing::debug!(%error, "the event log could not be looked at"),
         }
     }

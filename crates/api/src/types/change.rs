@@ -1,23 +1,24 @@
 //! Changes.
 
-use async_graphql::{ID, Object, SimpleObject};
+use async_graphql::{Description, ID, Object, SimpleObject};
 use strata_engine::Session;
 use strata_model::{change, event::StreamId};
 
 use super::{
-    connection::{Total, connection},
+    connection::{Total, connection, nodes},
     event::{EventConnection, HistoryEvent},
     global_id,
     plan::Plan,
     scalar::{DateTime, DigestText},
     state::{ChangeKind, ChangeState, RequirementKind, Role, StepState},
+    summary::Names,
 };
-use crate::error::answer;
+use crate::{cost::list, error::answer};
 
 connection! { ChangeConnection, ChangeEdge of Change; }
 
 /// One plan being carried out on one cluster, with its requirements, approvals and history.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Description)]
 pub struct Change {
     session: Session,
     change: change::Change,
@@ -30,7 +31,7 @@ impl Change {
     }
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Change {
     /// The global id.
     async fn id(&self) -> ID {
@@ -157,9 +158,14 @@ impl Change {
     }
 
     /// What happened to it.
-    #[graphql(complexity = "10 + child_complexity")]
-    async fn history(&self, first: Option<u32>, after: Option<String>) -> async_graphql::Result<EventConnection> {
-        super::event::history(&self.session, StreamId::from(self.change.id), first, after).await
+    #[graphql(complexity = "list(first, child_complexity)")]
+    async fn history(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
+        #[graphql(desc = "Behind which cursor.")] after: Option<String>,
+    ) -> async_graphql::Result<EventConnection> {
+        let names = Names::of_change(&self.change);
+        super::event::history(&self.session, StreamId::from(self.change.id), &names, first, after).await
     }
 }
 
@@ -279,10 +285,15 @@ pub struct ChangeProgress {
 }
 
 /// A page of changes.
-///
-/// # Errors
-/// Those of the count, when asked for.
 pub fn page(session: &Session, page: strata_engine::PageOf<change::Change>, total: Total) -> ChangeConnection {
-    let items = page.items.into_iter().map(|(cursor, change)| (cursor, Change::new(session.clone(), change)));
-    ChangeConnection::new(items.collect(), page.has_next, total)
+    ChangeConnection::new(nodes(page, |change| Change::new(session.clone(), change)), total)
+}
+
+/// Counts the changes that a filter leaves.
+pub fn total(session: &Session, filter: strata_engine::ChangeFilter) -> Total {
+    let session = session.clone();
+    Total::new(move || {
+        let (session, filter) = (session.clone(), filter.clone());
+        async move { session.changes_count(&filter).await.map_err(answer) }
+    })
 }

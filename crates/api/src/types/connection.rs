@@ -3,6 +3,32 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use async_graphql::SimpleObject;
+use strata_engine::{Page, PageOf};
+use strata_model::error::{Refusal, RefusalCode};
+
+use crate::cost::{DEFAULT_PAGE, LARGEST_PAGE};
+
+/// The page that the arguments `first` and `after` ask for.
+///
+/// # Errors
+/// `LIMIT_EXCEEDED` for a page that is too large, or empty.
+pub fn page(first: Option<u32>, after: Option<String>) -> Result<Page, Refusal> {
+    let first = first.unwrap_or(DEFAULT_PAGE);
+    if (1..=LARGEST_PAGE).contains(&first) {
+        return Ok(Page { first, after });
+    }
+    Err(Refusal::new(
+        RefusalCode::LimitExceeded,
+        format!("a page of {first} cannot be had"),
+        format!("ask for 1 to {LARGEST_PAGE} and follow `pageInfo.endCursor`"),
+    )
+    .at("first"))
+}
+
+/// The items of a page as nodes, with their cursors.
+pub fn nodes<T, N>(page: PageOf<T>, node: impl Fn(T) -> N) -> (Vec<(String, N)>, bool) {
+    (page.items.into_iter().map(|(cursor, item)| (cursor, node(item))).collect(), page.has_next)
+}
 
 /// Where a page ends.
 #[derive(Debug, Clone, SimpleObject)]
@@ -57,7 +83,7 @@ macro_rules! connection {
         }
 
         /// A page of the list.
-        #[derive(Debug)]
+        #[derive(Debug, async_graphql::Description)]
         pub struct $connection {
             items: Vec<(String, $node)>,
             has_next: bool,
@@ -67,15 +93,14 @@ macro_rules! connection {
         impl $connection {
             /// A page.
             pub fn new(
-                items: Vec<(String, $node)>,
-                has_next: bool,
+                (items, has_next): (Vec<(String, $node)>, bool),
                 total: $crate::types::connection::Total,
             ) -> Self {
                 Self { items, has_next, total }
             }
         }
 
-        #[async_graphql::Object]
+        #[async_graphql::Object(use_type_description)]
         impl $connection {
             /// The items.
             async fn nodes(&self) -> Vec<$node> {

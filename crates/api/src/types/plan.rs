@@ -1,6 +1,6 @@
 //! Plans.
 
-use async_graphql::{ID, Json, Object, SimpleObject};
+use async_graphql::{Description, ID, Json, Object, SimpleObject};
 use strata_engine::{PlanRecord, Session};
 use strata_model::{finding, plan};
 
@@ -11,7 +11,7 @@ use super::{
 };
 
 /// What going from what a cluster runs to what is wanted does. Stored, with an expiry.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Description)]
 pub struct Plan {
     session: Session,
     record: PlanRecord,
@@ -28,7 +28,7 @@ impl Plan {
     }
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Plan {
     /// The global id.
     async fn id(&self) -> ID {

@@ -1,5 +1,7 @@
 //! Scalars and the small types that everything uses.
 
+use std::collections::BTreeMap;
+
 use async_graphql::{InputObject, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
 use strata_model::{Timestamp, object::ObjectKey, ports::to_microseconds};
 
@@ -70,6 +72,14 @@ pub struct KeyValue {
     pub key: String,
     /// Its value.
     pub value: String,
+}
+
+impl KeyValue {
+    /// As a mapping; of a key that comes twice the last one counts.
+    #[must_use]
+    pub fn map(pairs: Option<Vec<Self>>) -> BTreeMap<String, String> {
+        pairs.unwrap_or_default().into_iter().map(|pair| (pair.key, pair.value)).collect()
+    }
 }
 
 /// Pairs of a mapping, in its order.

@@ -9,6 +9,7 @@ use strata_model::{
     change::ChangeState,
     id::{ChangeId, ProjectId},
 };
+use strata_store::Lease;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use crate::{Engine, error::EngineError};
 type Running = Arc<Mutex<HashMap<ChangeId, CancellationToken>>>;
 
 /// How many due changes are looked at in one go.
-const BATCH: u64 = 2_000;
+const BATCH: u64 = 1_000;
 
 pub(super) async fn run(engine: Engine) {
     let mut positions = engine.last_position();
@@ -38,33 +39,42 @@ pub(super) async fn run(engine: Engine) {
 }
 
 async fn activate(engine: &Engine, running: &Running, slots: &Arc<Semaphore>) -> Result<(), EngineError> {
-    for due in engine.store().due_changes(BATCH).await? {
-        if let Some(stop) = lock(running).get(&due.id) {
-            if due.state == ChangeState::Cancelling {
-                stop.cancel();
+    let mut after = None;
+    loop {
+        let due = engine.store().due_changes(after, BATCH).await?;
+        let Some((_, last)) = due.last() else { return Ok(()) };
+        after = Some(*last);
+        for (project, id) in due {
+            let carried = lock(running).get(&id).cloned();
+            if let Some(stop) = carried {
+                if !stop.is_cancelled() && is_cancelling(engine, project, id).await? {
+                    stop.cancel();
+                }
+                continue;
             }
-            continue;
+            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else { return Ok(()) };
+            let name = format!("change/{id}");
+            let Some(lease) = engine.store().lease_claim(&name, engine.holder(), engine.options().lease).await? else {
+                continue;
+            };
+            let stop = CancellationToken::new();
+            lock(running).insert(id, stop.clone());
+            let (engine, running) = (engine.clone(), Arc::clone(running));
+            engine.clone().tracker().spawn(async move {
+                carry(&engine, project, id, lease, stop).await;
+                lock(&running).remove(&id);
+                drop(slot);
+            });
         }
-        let Ok(slot) = Arc::clone(slots).try_acquire_owned() else { break };
-        let name = format!("change/{}", due.id);
-        let Some(lease) = engine.store().lease_claim(&name, engine.options().lease).await? else { continue };
-        let stop = CancellationToken::new();
-        if due.state == ChangeState::Cancelling {
-            stop.cancel();
-        }
-        lock(running).insert(due.id, stop.clone());
-        let (engine, running) = (engine.clone(), Arc::clone(running));
-        engine.clone().tracker().spawn(async move {
-            carry(&engine, due.project, due.id, lease, stop).await;
-            lock(&running).remove(&due.id);
-            drop(slot);
-        });
     }
-    Ok(())
 }
 
-async fn carry(engine: &Engine, project: ProjectId, id: ChangeId, lease: strata_store::Lease, stop: CancellationToken) {
-    let work = runner::carry_out(engine, project, id, lease.clone(), stop);
+async fn is_cancelling(engine: &Engine, project: ProjectId, id: ChangeId) -> Result<bool, EngineError> {
+    Ok(engine.store().project(project).change_get(id).await?.state == ChangeState::Cancelling)
+}
+
+async fn carry(engine: &Engine, project: ProjectId, id: ChangeId, lease: Lease, stop: CancellationToken) {
+    let work = Box::pin(runner::carry_out(engine, project, id, lease.clone(), stop));
     tokio::select! {
         result = work => {
             if let Err(error) = result {
@@ -80,12 +90,12 @@ async fn carry(engine: &Engine, project: ProjectId, id: ChangeId, lease: strata_
 }
 
 /// Renews a lease until it is lost.
-async fn renew(engine: &Engine, lease: &strata_store::Lease) {
+async fn renew(engine: &Engine, lease: &Lease) {
     loop {
         tokio::time::sleep(engine.options().lease / 3).await;
         match engine.store().lease_renew(lease, engine.options().lease).await {
-            Ok(true) => {}
-            Ok(false) => return,
+            Ok(_) => {}
+            Err(error) if error.is_stale() => return,
             Err(error) => tracing::warn!(%error, "a lease could not be renewed yet"),
         }
     }

@@ -70,7 +70,7 @@ impl Session {
                             .ledger(tx)
                             .change_decided(id, |change, _| decide::approve(change, &kinds, &approval, &approver, now))
                             .await?;
-                        run.audit(tx, operation, format!("change/{id}"), Some(reason)).await?;
+                        run.note(tx, operation, format!("change/{id}"), Some(reason)).await?;
                         Ok(change)
                     })
                 })

@@ -2,12 +2,17 @@
 
 use strata_model::{
     access::Permission,
-    change::{Change, ChangeEvent},
+    change::{Change, ChangeEvent, ChangeKind},
     digest::Digest,
     error::Refusal,
-    id::ChangeId,
+    id::{ChangeId, ClusterId, RolloutId},
+    rollout::{RolloutEvent, TargetState},
 };
-use strata_plan::decide::{self, ApplyWhen};
+use strata_plan::{
+    decide::{self, ApplyWhen},
+    rollout::{ChangeEvidence, moved_by_change},
+};
+use strata_store::Tx;
 
 use crate::{error::EngineError, session::Session};
 
@@ -32,7 +37,7 @@ impl Session {
                             .ledger(tx)
                             .change_decided(id, |change, holder| choose(&session, change, holder))
                             .await?;
-                        session.audit(tx, operation, format!("change/{id}"), reason).await?;
+                        session.note(tx, operation, format!("change/{id}"), reason).await?;
                         Ok(change)
                     })
                 })
@@ -79,5 +84,60 @@ impl Session {
             decide::retry(change, holder, touched)
         })
         .await
+    }
+}
+
+/// What background work does with changes.
+impl Session {
+    /// Asks to apply a change as soon as its requirements are met.
+    pub(crate) async fn apply_when_ready(&self, id: ChangeId) -> Result<Change, EngineError> {
+        self.decide_change(Permission::Operate, "applyChange", id, None, move |session, change, holder| {
+            decide::apply(change, &change.plan_digest, ApplyWhen::Approved, holder, session.now())
+        })
+        .await
+    }
+
+    /// Puts the target of a rollout where its change is.
+    pub(crate) async fn move_target(
+        &self,
+        rollout: RolloutId,
+        cluster: ClusterId,
+        change: ChangeId,
+    ) -> Result<(), EngineError> {
+        let session = self.clone();
+        self.engine
+            .store()
+            .try_write::<_, EngineError, _>(move |tx| {
+                Box::pin(async move {
+                    let change = tx.project(session.project).change_get(change).await?.value;
+                    session.move_target_in(tx, rollout, cluster, &change).await
+                })
+            })
+            .await
+    }
+
+    /// The same, inside a transaction.
+    pub(crate) async fn move_target_in(
+        &self,
+        tx: &Tx,
+        rollout: RolloutId,
+        cluster: ClusterId,
+        change: &Change,
+    ) -> Result<(), EngineError> {
+        let (to, reason) = if change.kind == ChangeKind::Rollback && !change.state.is_final() {
+            (TargetState::RollingBack, String::new())
+        } else {
+            moved_by_change(&ChangeEvidence::of(change, tx.now()))
+        };
+        self.ledger(tx)
+            .rollout_decided(rollout, |rollout| {
+                let present = rollout.targets.iter().find(|target| target.cluster == cluster);
+                let same = present.is_some_and(|target| target.state == to && target.change == Some(change.id));
+                let moved =
+                    RolloutEvent::TargetMoved { cluster, to, change: Some(change.id), reason };
+                Ok(if same { Vec::new() } else { vec![moved] })
+            })
+            .await?;
+        Ok(())
     }
 }

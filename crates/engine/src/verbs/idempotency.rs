@@ -1,11 +1,14 @@
 //! Idempotency keys: the same key of the same principal never starts the same operation twice.
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use strata_model::{
+    Timestamp,
     digest::Digest,
     error::{Refusal, RefusalCode},
+    id::PrincipalId,
 };
-use strata_store::Tx;
+use strata_store::{IdempotencyKey, IdempotentAnswer, Tx};
 
 use crate::{error::EngineError, session::Session};
 
@@ -15,6 +18,15 @@ pub(super) struct Key {
     pub(super) operation: &'static str,
     pub(super) key: String,
     pub(super) input: Digest,
+}
+
+/// How long a key is remembered.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+impl Key {
+    fn of(&self, principal: PrincipalId) -> IdempotencyKey {
+        IdempotencyKey { principal, operation: self.operation.to_owned(), key: self.key.clone() }
+    }
 }
 
 impl Session {
@@ -27,9 +39,8 @@ impl Session {
     /// The answer that was given to this key before, inside the transaction that would do the work.
     pub(super) async fn answered(&self, tx: &Tx, key: &Key) -> Result<Option<Value>, EngineError> {
         let Some(principal) = self.caller.actor.principal else { return Ok(None) };
-        let Some(before) = tx.project(self.project).idempotency_get(principal, key.operation, &key.key).await? else {
-            return Ok(None);
-        };
+        let stored = key.of(principal);
+        let Some(before) = tx.project(self.project).idempotency_get(&stored).await? else { return Ok(None) };
         if before.input != key.input {
             return Err(Refusal::new(
                 RefusalCode::IdempotencyKeyReused,
@@ -45,7 +56,9 @@ impl Session {
     /// Remembers the answer.
     pub(super) async fn remember(&self, tx: &Tx, key: &Key, answer: Value) -> Result<(), EngineError> {
         let Some(principal) = self.caller.actor.principal else { return Ok(()) };
-        tx.idempotency_put(self.project, principal, key.operation, &key.key, &key.input, &answer).await?;
+        let expires_at = tx.now().checked_add(LIFETIME).unwrap_or(Timestamp::MAX);
+        let answer = IdempotentAnswer { input: key.input.clone(), response: answer, expires_at };
+        tx.idempotency_put(self.project, &key.of(principal), &answer).await?;
         Ok(())
     }
 }

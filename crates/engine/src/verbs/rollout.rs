@@ -35,7 +35,8 @@ impl Session {
         self.audited(Permission::Operate, "createRollout", subject.clone(), async move {
             let attachment = session.resolve_revision(&wish.target).await?;
             let clusters = session.clusters_running(attachment.profile_id).await?;
-            let targets = schedule::assign(&wish.stages, &clusters);
+            let targets =
+                schedule::assign(&wish.stages, clusters.iter().map(|(id, labels)| (*id, labels)));
             let target =
                 RolloutTarget { revision: attachment.revision, content_digest: attachment.content_digest };
             let events = decide::create_rollout(
@@ -53,7 +54,7 @@ impl Session {
                 .try_write(move |tx| {
                     Box::pin(async move {
                         let rollout = session.ledger(tx).rollout(id, &events).await?;
-                        session.audit(tx, "createRollout", subject, None).await?;
+                        session.note(tx, "createRollout", subject, None).await?;
                         Ok(rollout)
                     })
                 })
@@ -67,7 +68,7 @@ impl Session {
         &self,
         profile: strata_model::id::ProfileId,
     ) -> Result<Vec<(ClusterId, std::collections::BTreeMap<String, String>)>, EngineError> {
-        let name = self.rows().profile_by_id(profile).await?.name;
+        let name = self.rows().profile_get(profile).await?.name;
         let filter = ClusterFilter {
             profile: Some(strata_store::ProfileFilter { profile: name, version: None, revision: None }),
             ..ClusterFilter::default()
@@ -101,7 +102,7 @@ impl Session {
                 .try_write(move |tx| {
                     Box::pin(async move {
                         let rollout = session.ledger(tx).rollout_decided(id, choose).await?;
-                        session.audit(tx, operation, format!("rollout/{id}"), reason).await?;
+                        session.note(tx, operation, format!("rollout/{id}"), reason).await?;
                         Ok(rollout)
                     })
                 })

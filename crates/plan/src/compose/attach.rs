@@ -35,7 +35,9 @@ pub(super) fn attachments(
             refusals.push(
                 Refusal::new(
                     RefusalCode::InvalidInput,
-                    format!("`{name}` holds the infrastructure of the cluster and can be replaced but not removed"),
+                    format!(
+                        "`{name}` holds the infrastructure of the cluster and can be replaced but not removed"
+                    ),
                     "attach another profile of type FULL or INFRA in its place",
                 )
                 .at("detach"),
@@ -60,7 +62,9 @@ pub(super) fn attachments(
         let same = wanted.iter().position(|attachment| attachment.profile_id == wish.profile_id);
         let slot = same.or_else(|| {
             let infrastructure = wish.profile_type != ProfileType::Addon;
-            wanted.iter().position(|attachment| infrastructure && attachment.profile_type != ProfileType::Addon)
+            wanted
+                .iter()
+                .position(|attachment| infrastructure && attachment.profile_type != ProfileType::Addon)
         });
         match slot.and_then(|index| wanted.get_mut(index)) {
             Some(attachment) => *attachment = wish.clone(),

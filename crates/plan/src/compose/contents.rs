@@ -51,7 +51,9 @@ pub fn layers<'a>(
                     .layers
                     .iter()
                     .find(|candidate| candidate.name == held.layer)
-                    .ok_or_else(|| Refusal::not_found("layer", format!("{} of {}", held.layer, held.revision)))?,
+                    .ok_or_else(|| {
+                        Refusal::not_found("layer", format!("{} of {}", held.layer, held.revision))
+                    })?,
             };
             let pack = contents.pack(&layer.pack.digest).ok_or_else(|| {
                 Refusal::not_found("pack", format!("{} {}", layer.pack.name, layer.pack.version))
@@ -62,7 +64,10 @@ pub fn layers<'a>(
     Ok(resolved)
 }
 
-fn profile<'a>(contents: &'a dyn Contents, revision: &RevisionReference) -> Result<&'a ProfileContent, Refusal> {
+fn profile<'a>(
+    contents: &'a dyn Contents,
+    revision: &RevisionReference,
+) -> Result<&'a ProfileContent, Refusal> {
     contents.profile(revision).ok_or_else(|| {
         Refusal::new(
             RefusalCode::NotFound,

@@ -129,7 +129,8 @@ fn on_imported(wanted: &Composition) -> Option<Finding> {
         code: FindingCode::InfrastructureOnImported,
         severity: Severity::Block,
         message: format!("{} brings infrastructure, and the cluster is imported", infrastructure.revision),
-        help: "attach add-on profiles only; whoever provides the machines changes the infrastructure".to_owned(),
+        help: "attach add-on profiles only; whoever provides the machines changes the infrastructure"
+            .to_owned(),
         layer: None,
         object: None,
         path: Some(infrastructure.revision.profile.to_string()),

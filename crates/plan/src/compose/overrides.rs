@@ -140,7 +140,10 @@ fn carry_one(
             Severity::Info,
             &existing.layer,
             &path,
-            format!("the override of `{path}` in layer `{}` says what {} says too", existing.layer, new.revision),
+            format!(
+                "the override of `{path}` in layer `{}` says what {} says too",
+                existing.layer, new.revision
+            ),
             "it stays; clear it if it should follow the profile from now on",
         ));
         carried.redundant.entry(existing.layer.clone()).or_default().push(path);
@@ -162,7 +165,9 @@ fn wished(
         apply(patch, &base).map_err(|conflict| {
             Refusal::new(
                 RefusalCode::InvalidInput,
-                redactor.mask_text(&format!("the override of layer `{name}` does not fit its values: {conflict}")),
+                redactor.mask_text(&format!(
+                    "the override of layer `{name}` does not fit its values: {conflict}"
+                )),
                 "look at the layer's values; paths name what is there or what is to be added",
             )
         })
@@ -186,14 +191,18 @@ fn wished(
         }
         OverrideChange::Text(text) => {
             let file = format!("layer `{name}` values");
-            let edited = strata_values::parse_mapping(text, &file).map(Value::Object).map_err(|problem| {
-                invalid_yaml(name, vec![problem])
-            })?;
+            let edited = strata_values::parse_mapping(text, &file)
+                .map(Value::Object)
+                .map_err(|problem| invalid_yaml(name, vec![problem]))?;
             // What was shown, in the clear: the values with the override that was there.
             let patch = running_patch(before, name);
             let shown = apply(&patch, &base).unwrap_or_else(|_| base.clone());
             let edited = redactor.unmask(&edited, &shown).map_err(|error| {
-                Refusal::new(RefusalCode::InvalidInput, error.to_string(), "write the value itself in place of the mask")
+                Refusal::new(
+                    RefusalCode::InvalidInput,
+                    error.to_string(),
+                    "write the value itself in place of the mask",
+                )
             })?;
             Ok(derive(&base, &edited).patch)
         }

@@ -34,7 +34,11 @@ pub(super) fn check(wanted: &Composition, refusals: &mut Vec<Refusal>) {
             );
         }
         if !names.insert(pool.name.as_str()) {
-            refuse("nodePools", format!("two pools are named `{}`", pool.name), "give each a name of its own");
+            refuse(
+                "nodePools",
+                format!("two pools are named `{}`", pool.name),
+                "give each a name of its own",
+            );
         }
         if pool.replicas > MAX_REPLICAS {
             refuse(

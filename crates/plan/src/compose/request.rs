@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use strata_model::{
     composition::{Attachment, ControlPlane, NodePool},
     overrides::{ConflictResolution, Patch},
@@ -11,7 +12,8 @@ use strata_model::{
 };
 
 /// A new override of one layer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OverrideRequest {
     /// Which layer.
     pub layer: LayerName,
@@ -20,7 +22,8 @@ pub struct OverrideRequest {
 }
 
 /// How an override is given. It is relative to the values of the revision that is wanted.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum OverrideChange {
     /// The whole override, as structure.
     Patch(Patch),
@@ -32,8 +35,9 @@ pub enum OverrideChange {
     Clear,
 }
 
-/// Any mix of wishes. Empty means: as it is, carried over.
-#[derive(Debug, Clone, PartialEq)]
+/// Any mix of wishes. Empty means: as it is, carried over. It is stored sealed with its plan, to plan anew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CompositionRequest {
     /// Revisions to attach; one of an attached profile is a swap.
     pub attach: Vec<Attachment>,

@@ -36,7 +36,9 @@ pub fn roll_back(
     }
     let now = layers(applied, contents)?;
     for layer in layers(earlier, contents)?.iter().filter(|layer| layer.layer.kind == LayerKind::Kubernetes) {
-        let Some(present) = now.iter().find(|present| present.layer.name == layer.layer.name) else { continue };
+        let Some(present) = now.iter().find(|present| present.layer.name == layer.layer.name) else {
+            continue;
+        };
         if present.revision != layer.revision && present.layer != layer.layer {
             wanted.held.retain(|held| held.layer != layer.layer.name);
             wanted.held.push(HeldLayer {

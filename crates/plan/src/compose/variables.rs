@@ -207,12 +207,17 @@ fn settle(
                 if still_valid {
                     return Ok(Some(value.clone()));
                 }
-                if definition.default_value.is_some() {
+                let instead = match (&definition.default_value, definition.required) {
+                    (Some(_), _) => Some("the profile's default is used"),
+                    (None, false) => Some("it goes, and there is no default"),
+                    (None, true) => None,
+                };
+                if let Some(instead) = instead {
                     findings.push(finding(
                         FindingCode::VariableDefaulted,
                         Severity::Acknowledge,
                         name,
-                        format!("the cluster's value of `{name}` is no longer valid; the profile's default is used"),
+                        format!("the cluster's value of `{name}` is no longer valid; {instead}"),
                         "acknowledge it, or set a valid value",
                     ));
                     return Ok(None);

@@ -38,7 +38,11 @@ pub fn approve(
         return Err(super::change::blocked(change));
     }
     if !matches!(change.state, ChangeState::AwaitingApproval | ChangeState::Scheduled) {
-        return Err(illegal("the change", change.state.as_str(), "only a change that waits for approval can be approved"));
+        return Err(illegal(
+            "the change",
+            change.state.as_str(),
+            "only a change that waits for approval can be approved",
+        ));
     }
     if approval.reason.trim().is_empty() {
         return Err(Refusal::new(
@@ -67,8 +71,7 @@ pub fn approve(
     }
     let mut counts = false;
     for requirement in meant {
-        let entitled =
-            approver.roles.iter().any(|role| *role == requirement.role || *role == Role::Admin);
+        let entitled = approver.roles.iter().any(|role| *role == requirement.role || *role == Role::Admin);
         if !entitled {
             return Err(Refusal::new(
                 RefusalCode::Forbidden,
@@ -116,7 +119,8 @@ pub fn withdraw(change: &Change, principal: PrincipalId) -> Result<Vec<ChangeEve
     if !matches!(change.state, ChangeState::AwaitingApproval | ChangeState::Scheduled) {
         return Err(illegal("the change", change.state.as_str(), "cancel it instead"));
     }
-    let approved = change.requirements.iter().any(|r| r.satisfied_by.iter().any(|a| a.principal == principal));
+    let approved =
+        change.requirements.iter().any(|r| r.satisfied_by.iter().any(|a| a.principal == principal));
     if !approved {
         return Err(Refusal::new(
             RefusalCode::IllegalState,

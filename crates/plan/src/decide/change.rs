@@ -79,8 +79,8 @@ pub fn apply(
     }
     let open: Vec<String> =
         open_requirements(change, now).map(|r| format!("{} ({})", r.scope, r.role)).collect();
-    let request = (!change.apply_requested)
-        .then(|| ChangeEvent::ApplyRequested { plan_digest: plan_digest.clone() });
+    let request =
+        (!change.apply_requested).then(|| ChangeEvent::ApplyRequested { plan_digest: plan_digest.clone() });
     if !open.is_empty() {
         return match when {
             ApplyWhen::Approved => Ok(request.into_iter().collect()),
@@ -143,9 +143,11 @@ pub fn start(
 pub fn cancel(change: &Change, reason: &str) -> Result<Vec<ChangeEvent>, Refusal> {
     match change.state {
         ChangeState::Cancelling | ChangeState::Cancelled => Ok(Vec::new()),
-        state if state.is_final() || state == ChangeState::Failed => {
-            Err(illegal("the change", state.as_str(), "there is nothing left to stop; a rollback is a new change"))
-        }
+        state if state.is_final() || state == ChangeState::Failed => Err(illegal(
+            "the change",
+            state.as_str(),
+            "there is nothing left to stop; a rollback is a new change",
+        )),
         _ => Ok(vec![ChangeEvent::CancelRequested { reason: reason.to_owned() }]),
     }
 }
@@ -155,7 +157,11 @@ pub fn cancel(change: &Change, reason: &str) -> Result<Vec<ChangeEvent>, Refusal
 ///
 /// # Errors
 /// `ILLEGAL_STATE`, `CHANGE_UNDER_WAY`, `STALE_PLAN` when another change came in between.
-pub fn retry(change: &Change, holder: Option<ChangeId>, touched_since: bool) -> Result<Vec<ChangeEvent>, Refusal> {
+pub fn retry(
+    change: &Change,
+    holder: Option<ChangeId>,
+    touched_since: bool,
+) -> Result<Vec<ChangeEvent>, Refusal> {
     if change.state != ChangeState::Failed {
         return Err(illegal("the change", change.state.as_str(), "only a failed change can be retried"));
     }
@@ -190,7 +196,11 @@ pub fn replan(
 ) -> Result<Vec<ChangeEvent>, Refusal> {
     use ChangeState as S;
     if !matches!(change.state, S::Planned | S::AwaitingApproval | S::Stale) {
-        return Err(illegal("the change", change.state.as_str(), "only a change that has not started can be planned anew"));
+        return Err(illegal(
+            "the change",
+            change.state.as_str(),
+            "only a change that has not started can be planned anew",
+        ));
     }
     Ok(vec![ChangeEvent::Replanned {
         plan: plan_id,

@@ -12,8 +12,9 @@ pub use approval::{Approver, approve, expire, reject, withdraw};
 pub use change::{ApplyWhen, apply, cancel, replan, requested, retry, schedule, stale, start, supersede};
 pub use follow::cluster_events;
 pub use rollout::{
-    abort as abort_rollout, approve_stage, create as create_rollout, pause as pause_rollout, resume as resume_rollout,
-    retry_targets, roll_back as roll_back_rollout, skip_targets, start as start_rollout,
+    abort as abort_rollout, approve_stage, create as create_rollout, pause as pause_rollout,
+    resume as resume_rollout, retry_targets, roll_back as roll_back_rollout, skip_targets,
+    start as start_rollout,
 };
 
 use strata_model::error::{Refusal, RefusalCode};

@@ -34,7 +34,11 @@ pub fn create(
         return invalid("a rollout needs a name", "give it one that people will recognise", "name");
     }
     if stages.is_empty() {
-        return invalid("a rollout needs a stage", "one stage with an empty selector takes all clusters", "stages");
+        return invalid(
+            "a rollout needs a stage",
+            "one stage with an empty selector takes all clusters",
+            "stages",
+        );
     }
     if stages.len() > MAX_STAGES {
         return Err(Refusal::new(
@@ -104,9 +108,13 @@ pub fn resume(rollout: &Rollout) -> Result<Vec<RolloutEvent>, Refusal> {
             "HALTED, and what halted it is still so",
             "retry or skip the clusters that failed or are blocked first, then resume it",
         )),
-        RolloutState::Pausing | RolloutState::Paused | RolloutState::Halted => Ok(vec![RolloutEvent::Resumed]),
+        RolloutState::Pausing | RolloutState::Paused | RolloutState::Halted => {
+            Ok(vec![RolloutEvent::Resumed])
+        }
         RolloutState::Running => Ok(Vec::new()),
-        state => Err(illegal("the rollout", state.as_str(), "only a paused or halted rollout can be resumed")),
+        state => {
+            Err(illegal("the rollout", state.as_str(), "only a paused or halted rollout can be resumed"))
+        }
     }
 }
 
@@ -132,7 +140,9 @@ pub fn roll_back(rollout: &Rollout) -> Result<Vec<RolloutEvent>, Refusal> {
     match rollout.state {
         S::Running | S::Pausing | S::Paused | S::Halted => Ok(vec![RolloutEvent::RollBackRequested]),
         S::RollingBack | S::RolledBack => Ok(Vec::new()),
-        state => Err(illegal("the rollout", state.as_str(), "start a rollout to the earlier version instead")),
+        state => {
+            Err(illegal("the rollout", state.as_str(), "start a rollout to the earlier version instead"))
+        }
     }
 }
 
@@ -158,7 +168,8 @@ pub fn approve_stage(rollout: &Rollout, stage: u32, reason: &str) -> Result<Vec<
 /// # Errors
 /// `NOT_FOUND` for a cluster that is not part of it, `ILLEGAL_STATE` for one that cannot be retried.
 pub fn retry_targets(rollout: &Rollout, clusters: &[ClusterId]) -> Result<Vec<RolloutEvent>, Refusal> {
-    let retryable = |state| matches!(state, TargetState::Failed | TargetState::Skipped | TargetState::Blocked);
+    let retryable =
+        |state| matches!(state, TargetState::Failed | TargetState::Skipped | TargetState::Blocked);
     move_targets(rollout, clusters, retryable, TargetState::Waiting, "it is tried again")
 }
 
@@ -199,7 +210,9 @@ fn move_targets(
             continue;
         }
         if !may(target.state) {
-            return Err(illegal("the cluster", target.state.as_str(), "it cannot be moved from there").at("clusters"));
+            return Err(
+                illegal("the cluster", target.state.as_str(), "it cannot be moved from there").at("clusters")
+            );
         }
         events.push(RolloutEvent::TargetMoved {
             cluster: *cluster,

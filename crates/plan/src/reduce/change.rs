@@ -179,7 +179,8 @@ fn next(
         }
         ChangeEvent::StepStarted { step } => {
             allowed(sends)?;
-            let index = step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
+            let index =
+                step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
             let earlier_done = change.steps.iter().take(index).all(|step| step.state == StepState::Succeeded);
             require(earlier_done, "an earlier step is not done")?;
             let step = step_of(&mut change, index, &illegal)?;
@@ -194,14 +195,16 @@ fn next(
         }
         ChangeEvent::ObjectDone { step, .. } => {
             allowed(sends || change.state == S::Cancelling)?;
-            let index = step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
+            let index =
+                step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
             let step = step_of(&mut change, index, &illegal)?;
             require(step.state == StepState::Sending, "the step is not sending")?;
             step.done = step.done.saturating_add(1).min(step.total);
         }
         ChangeEvent::StepSettling { step } => {
             allowed(sends || change.state == S::Cancelling)?;
-            let index = step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
+            let index =
+                step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
             let step = step_of(&mut change, index, &illegal)?;
             require(step.state == StepState::Sending, "the step is not sending")?;
             step.state = StepState::Settling;
@@ -211,15 +214,20 @@ fn next(
         }
         ChangeEvent::StepProgress { step, message } => {
             allowed(change.state.is_running())?;
-            let index = step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
+            let index =
+                step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
             let step = step_of(&mut change, index, &illegal)?;
             step.message = Some(message.clone());
         }
         ChangeEvent::StepSucceeded { step } => {
             allowed(sends || change.state == S::Cancelling)?;
-            let index = step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
+            let index =
+                step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
             let step = step_of(&mut change, index, &illegal)?;
-            require(matches!(step.state, StepState::Sending | StepState::Settling), "the step is not under way")?;
+            require(
+                matches!(step.state, StepState::Sending | StepState::Settling),
+                "the step is not under way",
+            )?;
             step.state = StepState::Succeeded;
             step.message = None;
             step.ended_at = Some(at);
@@ -240,8 +248,8 @@ fn next(
         ChangeEvent::Failed { step, failure } => {
             allowed(change.state.is_running())?;
             if let Some(step) = step {
-                let index =
-                    step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
+                let index = step_index(&change, *step)
+                    .ok_or_else(|| illegal.clone().because("it has no such step"))?;
                 let step = step_of(&mut change, index, &illegal)?;
                 step.state = StepState::Failed;
                 step.message = Some(failure.message.clone());
@@ -321,7 +329,8 @@ fn without_approvals(requirements: &[Requirement]) -> Vec<Requirement> {
 
 /// One principal counts once: a second approval takes the place of the first.
 fn approve(change: &mut Change, kinds: &[RequirementKind], approval: &Approval) {
-    for requirement in change.requirements.iter_mut().filter(|requirement| kinds.contains(&requirement.kind)) {
+    for requirement in change.requirements.iter_mut().filter(|requirement| kinds.contains(&requirement.kind))
+    {
         requirement.satisfied_by.retain(|earlier| earlier.principal != approval.principal);
         requirement.satisfied_by.push(approval.clone());
     }

@@ -21,7 +21,7 @@ pub use rollout::{rollout, target_may_move};
 
 /// An event that the state does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a {noun} that is {state} does not allow `{event}`{reason}")]
+#[error("the {noun} is {state} and does not allow `{event}`{reason}")]
 pub struct IllegalTransition {
     /// `change`, `cluster`, `orphan` or `rollout`.
     pub noun: &'static str,

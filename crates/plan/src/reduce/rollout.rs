@@ -47,21 +47,23 @@ pub fn rollout(
     at: Timestamp,
 ) -> Result<Rollout, IllegalTransition> {
     match (before, event) {
-        (None, RolloutEvent::Created { project, name, target, stages, failure_budget, targets }) => Ok(Rollout {
-            id,
-            project: *project,
-            name: name.clone(),
-            target: target.clone(),
-            stages: stages.clone(),
-            failure_budget: *failure_budget,
-            state: RolloutState::Draft,
-            reason: String::new(),
-            stage: 0,
-            approved_stages: Vec::new(),
-            targets: targets.iter().map(|(cluster, stage)| waiting(*cluster, *stage, at)).collect(),
-            created_at: at,
-            state_since: at,
-        }),
+        (None, RolloutEvent::Created { project, name, target, stages, failure_budget, targets }) => {
+            Ok(Rollout {
+                id,
+                project: *project,
+                name: name.clone(),
+                target: target.clone(),
+                stages: stages.clone(),
+                failure_budget: *failure_budget,
+                state: RolloutState::Draft,
+                reason: String::new(),
+                stage: 0,
+                approved_stages: Vec::new(),
+                targets: targets.iter().map(|(cluster, stage)| waiting(*cluster, *stage, at)).collect(),
+                created_at: at,
+                state_since: at,
+            })
+        }
         (None, event) => Err(IllegalTransition::new("rollout", "absent", name(event))),
         (Some(before), event) => {
             let former = before.state;
@@ -105,7 +107,10 @@ fn next(mut rollout: Rollout, event: &RolloutEvent, at: Timestamp) -> Result<Rol
         }
         RolloutEvent::StageStarted { stage } => {
             allowed(rollout.state == S::Running)?;
-            require(has_stage(*stage) && *stage == rollout.stage.saturating_add(1), "it is not the next stage")?;
+            require(
+                has_stage(*stage) && *stage == rollout.stage.saturating_add(1),
+                "it is not the next stage",
+            )?;
             require(gate::is_open(&rollout), "a cluster of an earlier stage is not proved")?;
             require(gate::is_approved(&rollout, *stage), "the stage is not approved")?;
             rollout.stage = *stage;

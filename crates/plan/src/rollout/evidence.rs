@@ -85,7 +85,9 @@ pub fn moved_by_change(change: &ChangeEvidence) -> (TargetState, String) {
         S::Planned | S::AwaitingApproval if change.needs_approval => {
             (TargetState::AwaitingApproval, "its change waits for approval".to_owned())
         }
-        S::Planned | S::AwaitingApproval => (TargetState::Waiting, "approved; it waits for its turn".to_owned()),
+        S::Planned | S::AwaitingApproval => {
+            (TargetState::Waiting, "approved; it waits for its turn".to_owned())
+        }
         S::Scheduled | S::Applying | S::Repaving | S::Verifying | S::Cancelling => {
             (TargetState::InFlight, String::new())
         }

@@ -11,8 +11,8 @@
 //!
 //! *Caveats.* What counts: a cluster that is DEFERRED, BLOCKED, SKIPPED, REMOVED or, within the budget, FAILED does not
 //! hold a stage back. But a stage in which clusters were tried and none is proved halts the rollout: such a stage has
-//! shown nothing, and somebody must look (retry, or skip them). A cluster that went offline in the middle of its change
-//! frees its place; when it answers again its change goes on, beyond the limit if the place was given away.
+//! shown nothing, and somebody must look (retry, or skip them). A cluster that falls silent in the middle of its change
+//! keeps its place for a while ([`Limits`]); then the change is cancelled, and it catches up when it answers again.
 
 mod assign;
 mod evidence;

@@ -20,12 +20,15 @@ use crate::reduce::target_may_move;
 pub struct Limits {
     /// How long the end of a rollout waits for deferred clusters, in seconds since each was deferred.
     pub catch_up_seconds: u32,
+    /// How long a cluster may be silent during its change before the change is cancelled and its place goes to another,
+    /// in seconds. A repave may well silence a cluster for minutes.
+    pub silence_seconds: u32,
 }
 
 impl Default for Limits {
-    /// One hour.
+    /// One hour to catch up, a quarter of an hour of silence.
     fn default() -> Self {
-        Self { catch_up_seconds: 3600 }
+        Self { catch_up_seconds: 3600, silence_seconds: 900 }
     }
 }
 
@@ -37,9 +40,9 @@ pub enum RolloutDecision {
     /// Make the change of this cluster if there is none, ask to apply it if nothing keeps it, and record in the same
     /// transaction where the target stands then ([`moved_by_change`]).
     StartChange(ClusterId),
-    /// Plan its stale change anew, and record where the target stands then.
+    /// Plan its stale change anew without asking to apply it, and record where the target stands then.
     ReplanChange(ClusterId),
-    /// Cancel its change, which has not begun.
+    /// Cancel its change: it has not begun, or its cluster has been silent for too long.
     CancelChange(ClusterId),
     /// Make and apply a change of kind ROLLBACK, and record the target as ROLLING_BACK with that change.
     RollBack(ClusterId),
@@ -61,6 +64,7 @@ pub fn next(
     }
     let mut scheduler = Scheduler { rollout: rollout.clone(), evidence, limits, now, decisions: Vec::new() };
     scheduler.observe();
+    scheduler.cancel_what_is_silent();
     match rollout.state {
         RolloutState::Running => scheduler.run(),
         RolloutState::RollingBack => scheduler.roll_back(),
@@ -138,8 +142,8 @@ impl Scheduler<'_> {
             T::Deferred if !online => return None,
             T::Deferred => match change.filter(|change| change.kind != ChangeKind::Rollback) {
                 // In a rollback only what carries the target is taken back, and that is decided there.
-                Some(change) if !rolling_back || change.state.holds_cluster() => moved_by_change(change),
                 _ if rolling_back => return None,
+                Some(change) if !change.fell_through() => moved_by_change(change),
                 _ => (T::Waiting, "it answers again".to_owned()),
             },
             T::Soaking => self.judge_soaking(target, known, online)?,
@@ -154,10 +158,12 @@ impl Scheduler<'_> {
         }
         match change.state {
             ChangeState::Succeeded => Some((TargetState::RolledBack, String::new())),
+            _ if change.fell_through() && !online => {
+                Some((TargetState::Deferred, "it is offline and not taken back yet".to_owned()))
+            }
             state if state.is_final() || state == ChangeState::Failed => {
                 Some((TargetState::Failed, format!("it could not be taken back: {}", change.reason)))
             }
-            _ if !online => Some((TargetState::Deferred, "it is offline and not taken back yet".to_owned())),
             _ => None,
         }
     }
@@ -177,8 +183,11 @@ impl Scheduler<'_> {
         if target.stage > self.rollout.stage && change.is_none() {
             return None;
         }
-        let ended = change.is_some_and(|change| change.state.is_final() || change.state == ChangeState::Failed);
-        if !online && !ended {
+        // A change under way keeps its place while its cluster is silent, until it is cancelled; what has not begun, or
+        // fell through because nobody answered, catches up later.
+        let keeps = change
+            .is_some_and(|change| change.state.holds_cluster() || change.state == ChangeState::Succeeded);
+        if !online && !keeps {
             return Some((TargetState::Deferred, "the cluster is offline".to_owned()));
         }
         if let Some(change) = change {
@@ -186,7 +195,8 @@ impl Scheduler<'_> {
             return Some((to, reason)).filter(|(to, _)| *to != target.state);
         }
         // It runs the target already: only its health is left to prove.
-        let there = known.and_then(|known| known.applied_content.as_ref()) == Some(&self.rollout.target.content_digest);
+        let there = known.and_then(|known| known.applied_content.as_ref())
+            == Some(&self.rollout.target.content_digest);
         let turn = target.stage <= self.rollout.stage && self.rollout.state == RolloutState::Running;
         (target.state == TargetState::Waiting && there && turn)
             .then(|| (TargetState::Soaking, "it runs the target already".to_owned()))
@@ -212,7 +222,9 @@ impl Scheduler<'_> {
             return Some((TargetState::Failed, "it does not run the target any more".to_owned()));
         }
         match known.healthy {
-            Some(false) if known.at >= target.since => Some((TargetState::Failed, "it is not healthy after its change".to_owned())),
+            Some(false) if known.at >= target.since => {
+                Some((TargetState::Failed, "it is not healthy after its change".to_owned()))
+            }
             Some(true) if known.at >= later(applied_at.max(soak_start(target, applied_at)), soak) => {
                 Some((TargetState::Succeeded, String::new()))
             }
@@ -342,7 +354,7 @@ impl Scheduler<'_> {
                 let half_way = change.is_some_and(|change| {
                     change.kind != ChangeKind::Rollback && change.started && change.fell_through()
                 });
-                let tried = target.state != TargetState::Waiting && self.rollback_of(target).is_some();
+                let tried = target.state == TargetState::Failed && self.rollback_of(target).is_some();
                 target.change.is_some() && (there || half_way) && !tried
             }
             _ => false,
@@ -366,20 +378,39 @@ impl Scheduler<'_> {
             .iter()
             .filter(|target| target.change.is_some())
             .filter(|target| {
-                self.evidence.get(&target.cluster).and_then(|known| known.change.as_ref()).is_some_and(|change| {
-                    change.kind != ChangeKind::Rollback
-                        && matches!(
-                            change.state,
-                            ChangeState::Planned
-                                | ChangeState::AwaitingApproval
-                                | ChangeState::Scheduled
-                                | ChangeState::Stale
-                        )
-                })
+                self.evidence.get(&target.cluster).and_then(|known| known.change.as_ref()).is_some_and(
+                    |change| {
+                        change.kind != ChangeKind::Rollback
+                            && matches!(
+                                change.state,
+                                ChangeState::Planned
+                                    | ChangeState::AwaitingApproval
+                                    | ChangeState::Scheduled
+                                    | ChangeState::Stale
+                            )
+                    },
+                )
             })
             .map(|target| target.cluster)
             .collect();
         self.decisions.extend(waiting.into_iter().map(RolloutDecision::CancelChange));
+    }
+
+    /// A cluster that stays silent in the middle of its change must give its place to another one.
+    fn cancel_what_is_silent(&mut self) {
+        let patience = i64::from(self.limits.silence_seconds);
+        let silent: Vec<ClusterId> = self
+            .rollout
+            .targets
+            .iter()
+            .filter(|target| gate::is_in_flight(target.state) && !self.is_online(target))
+            .filter(|target| {
+                let told = self.evidence.get(&target.cluster).map(|known| known.at);
+                self.now >= later(told.map_or(target.since, |told| told.max(target.since)), patience)
+            })
+            .map(|target| target.cluster)
+            .collect();
+        self.decisions.extend(silent.into_iter().map(RolloutDecision::CancelChange));
     }
 
     fn is_online(&self, target: &Target) -> bool {

@@ -63,7 +63,9 @@ pub(super) fn read(files: &PackFiles, findings: &mut Findings) -> Option<Descrip
                 Diagnostic::new("PACK_JSON_SYNTAX", message)
                     .in_file(DESCRIPTION)
                     .at(to_u32(error.line()), to_u32(error.column().max(1)))
-                    .with_help("JSON wants keys and texts in double quotes, commas between and none at the end"),
+                    .with_help(
+                        "JSON wants keys and texts in double quotes, commas between and none at the end",
+                    ),
             );
             return None;
         }
@@ -151,7 +153,8 @@ impl Reader<'_> {
             return Some(name);
         }
         let message = "`name` cannot name a pack".to_owned();
-        let help = "use up to 100 lower-case letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
+        let help =
+            "use up to 100 lower-case letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
         self.report(&ValuePath::of_keys(["name"]), "PACK_FIELD_INVALID", message, help);
         None
     }
@@ -238,10 +241,12 @@ impl Reader<'_> {
         if !constraints.is_empty() {
             for key in constraints.keys() {
                 let path = root.key(key);
-                let diagnostic =
-                    Diagnostic::new("PACK_CONSTRAINT_NOT_CHECKED", format!("`{path}` is kept and not checked"))
-                        .in_file(DESCRIPTION)
-                        .with_help("only constraints.dependencies is checked");
+                let diagnostic = Diagnostic::new(
+                    "PACK_CONSTRAINT_NOT_CHECKED",
+                    format!("`{path}` is kept and not checked"),
+                )
+                .in_file(DESCRIPTION)
+                .with_help("only constraints.dependencies is checked");
                 self.findings.warning(self.places.locate(diagnostic, &path));
             }
             self.keys.insert("constraints".to_owned(), Value::Object(constraints));
@@ -288,7 +293,12 @@ impl Reader<'_> {
                 if found.is_none() {
                     let path = path.key("type");
                     let help = "use required, optional, notSupported or upgrade";
-                    self.report(&path, "PACK_FIELD_INVALID", format!("`{path}` is no kind of constraint"), help);
+                    self.report(
+                        &path,
+                        "PACK_FIELD_INVALID",
+                        format!("`{path}` is no kind of constraint"),
+                        help,
+                    );
                 }
                 found
             }
@@ -301,9 +311,10 @@ impl Reader<'_> {
         let rest = std::mem::take(&mut self.keys);
         for key in rest.keys().filter(|key| !DESCRIPTIVE.contains(&key.as_str()) && *key != "constraints") {
             let path = ValuePath::of_keys([key.as_str()]);
-            let diagnostic = Diagnostic::new("PACK_UNKNOWN_KEY", format!("`{path}` is not known; it is kept"))
-                .in_file(DESCRIPTION)
-                .with_help("remove it if it is a slip");
+            let diagnostic =
+                Diagnostic::new("PACK_UNKNOWN_KEY", format!("`{path}` is not known; it is kept"))
+                    .in_file(DESCRIPTION)
+                    .with_help("remove it if it is a slip");
             self.findings.warning(self.places.locate(diagnostic, &path));
         }
         rest

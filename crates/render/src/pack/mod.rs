@@ -22,6 +22,8 @@ use strata_model::{
 
 use crate::schema;
 
+pub(crate) use manifests::is_partial;
+
 /// The description.
 pub const DESCRIPTION: &str = "pack.json";
 /// The default values.
@@ -118,7 +120,8 @@ fn text_of(files: &PackFiles, path: &str, findings: &mut Findings) -> Option<Str
     let bytes = files.get(path)?;
     if bytes.len() > MAX_TEXT_BYTES {
         let message = format!("the file has {} bytes; at most {MAX_TEXT_BYTES} are read", bytes.len());
-        findings.error(Diagnostic::new("PACK_FILE_TOO_LARGE", message).in_file(path).with_help("split the file"));
+        findings
+            .error(Diagnostic::new("PACK_FILE_TOO_LARGE", message).in_file(path).with_help("split the file"));
         return None;
     }
     match str::from_utf8(bytes) {

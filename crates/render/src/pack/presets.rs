@@ -13,7 +13,9 @@ use crate::place::Places;
 
 /// Reads `presets.yaml`, noting every mistake.
 pub(super) fn read(text: &str, findings: &mut Findings) -> Vec<Preset> {
-    let Some(mut root) = findings.keep(strata_values::parse_mapping(text, PRESETS)) else { return Vec::new() };
+    let Some(mut root) = findings.keep(strata_values::parse_mapping(text, PRESETS)) else {
+        return Vec::new();
+    };
     let mut reader = Reader { places: Places::of(text), findings };
     let path = ValuePath::of_keys(["presets"]);
     let items = match root.shift_remove("presets") {
@@ -83,18 +85,27 @@ impl Reader<'_> {
         self.check_added(&path.key("add"), &add);
         let remove = self.removed(&path.key("remove"), item.get("remove"));
         let name = name?;
-        Some(Preset { display_name: display_name.unwrap_or_else(|| name.clone()), name, group: group?, remove, add })
+        Some(Preset {
+            display_name: display_name.unwrap_or_else(|| name.clone()),
+            name,
+            group: group?,
+            remove,
+            add,
+        })
     }
 
     /// What a preset adds is YAML inside YAML: a mistake in it is placed in the outer file where that can be told.
     fn check_added(&mut self, path: &ValuePath, add: &str) {
         let Err(mut inner) = strata_values::parse_mapping(add, PRESETS) else { return };
         let place = self.places.get(path);
-        inner.line = match (place, inner.line) {
-            (Some(place), Some(line)) if place.block => Some(place.value_line.saturating_add(line)),
-            (Some(place), _) => Some(place.line),
-            (None, line) => line,
-        };
+        match (place, inner.line, inner.column) {
+            (Some(place), Some(line), Some(column)) if place.block => {
+                inner.line = Some(place.value.0.saturating_add(line).saturating_sub(1));
+                inner.column = Some(place.value.1.saturating_add(column).saturating_sub(1));
+            }
+            (Some(place), ..) => (inner.line, inner.column) = (Some(place.line), Some(place.column)),
+            (None, ..) => {}
+        }
         inner.message = format!("`{path}`: {}", inner.message);
         self.findings.error(inner);
     }

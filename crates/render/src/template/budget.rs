@@ -50,10 +50,13 @@ thread_local! {
 /// When the system makes no thread.
 pub fn with_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     thread::scope(|scope| {
-        let handle = thread::Builder::new().name("render".to_owned()).stack_size(LARGE_STACK).spawn_scoped(scope, || {
-            FRAMES.set(FRAMES_LARGE);
-            run()
-        })?;
+        let handle = thread::Builder::new().name("render".to_owned()).stack_size(LARGE_STACK).spawn_scoped(
+            scope,
+            || {
+                FRAMES.set(FRAMES_LARGE);
+                run()
+            },
+        )?;
         handle.join().map_or_else(|panic| resume_unwind(panic), Ok)
     })
 }

@@ -92,7 +92,7 @@ pub struct TemplateError {
     /// What kind.
     pub kind: ErrorKind,
     /// Where: the innermost place.
-    pub place: Place,
+    pub place: Box<Place>,
     /// What, in one sentence.
     pub message: String,
     /// The places that included the innermost one, innermost first.

@@ -43,13 +43,13 @@ impl Execution<'_> {
         let Some(template) = self.templates.get(name) else {
             return Err(TemplateError {
                 kind: ErrorKind::UnknownTemplate,
-                place: Place {
+                place: Box::new(Place {
                     file: name.to_owned(),
                     line: 1,
                     column: None,
                     template: String::new(),
                     action: String::new(),
-                },
+                }),
                 message: format!("no template {name:?}"),
                 included_from: Vec::new(),
             });
@@ -81,8 +81,8 @@ enum Flow {
 
 type Done<T> = Result<T, Box<TemplateError>>;
 
-impl From<Box<TemplateError>> for TemplateError {
-    fn from(error: Box<TemplateError>) -> Self {
+impl From<Box<Self>> for TemplateError {
+    fn from(error: Box<Self>) -> Self {
         *error
     }
 }
@@ -103,10 +103,14 @@ impl Frame<'_> {
         }
     }
 
+    fn boxed_place(&self, position: Position, action: &str) -> Box<Place> {
+        Box::new(self.place(position, action))
+    }
+
     fn error(&self, kind: ErrorKind, at: &Operand, message: impl Into<String>) -> Box<TemplateError> {
         Box::new(TemplateError {
             kind,
-            place: self.place(at.position, &at.to_string()),
+            place: self.boxed_place(at.position, &at.to_string()),
             message: message.into(),
             included_from: Vec::new(),
         })
@@ -119,7 +123,7 @@ impl Frame<'_> {
     fn exhausted(&self, position: Position, exhausted: Exhausted) -> Box<TemplateError> {
         Box::new(TemplateError {
             kind: ErrorKind::Budget(exhausted),
-            place: self.place(position, ""),
+            place: self.boxed_place(position, ""),
             message: exhausted.to_string(),
             included_from: Vec::new(),
         })
@@ -219,7 +223,7 @@ impl Frame<'_> {
         let Some(template) = self.execution.templates.get(name) else {
             return Err(Box::new(TemplateError {
                 kind: ErrorKind::UnknownTemplate,
-                place: self.place(position, &format!("template {name:?}")),
+                place: self.boxed_place(position, &format!("template {name:?}")),
                 message: format!("template {name:?} not defined"),
                 included_from: Vec::new(),
             }));
@@ -304,7 +308,10 @@ impl Frame<'_> {
             }
             Value::Int(kind, count) => {
                 if pipeline.variables.len() > 1 {
-                    return self.refuse_pipeline(pipeline, format!("can't use {count} to iterate over more than one variable"));
+                    return self.refuse_pipeline(
+                        pipeline,
+                        format!("can't use {count} to iterate over more than one variable"),
+                    );
                 }
                 for index in 0..*count {
                     if !round(self, Value::Int(*kind, index), Value::Int(*kind, index))? {
@@ -320,7 +327,10 @@ impl Frame<'_> {
                         }
                     }
                 }
-                None => return self.refuse_pipeline(pipeline, format!("range can't iterate over {}", object.text())),
+                None => {
+                    return self
+                        .refuse_pipeline(pipeline, format!("range can't iterate over {}", object.text()));
+                }
             },
             Value::Bool(_) | Value::Float(_) | Value::Text(_) => {
                 let shown = format::display(&value, 4096).unwrap_or_default();
@@ -338,7 +348,7 @@ impl Frame<'_> {
     fn refuse_pipeline<T>(&self, pipeline: &Pipeline, message: String) -> Done<T> {
         Err(Box::new(TemplateError {
             kind: ErrorKind::Execute,
-            place: self.place(pipeline.position, &pipeline.to_string()),
+            place: self.boxed_place(pipeline.position, &pipeline.to_string()),
             message,
             included_from: Vec::new(),
         }))
@@ -370,7 +380,8 @@ impl Frame<'_> {
     }
 
     fn commands(&mut self, dot: &Value, pipeline: &Pipeline) -> Done<Value> {
-        let _guard = self.execution.meter.enter().map_err(|exhausted| self.exhausted(pipeline.position, exhausted))?;
+        let _guard =
+            self.execution.meter.enter().map_err(|exhausted| self.exhausted(pipeline.position, exhausted))?;
         let mut passed = None;
         for command in &pipeline.commands {
             self.step(pipeline.position)?;
@@ -444,7 +455,9 @@ impl Frame<'_> {
             OperandKind::Number(number) => match number.whole {
                 _ if number.is_float => Ok(Value::Float(number.float)),
                 Some(whole) => Ok(Value::int(whole)),
-                None => self.refuse(operand, format!("integer overflow: {number:?}", number = number.written)),
+                None => {
+                    self.refuse(operand, format!("integer overflow: {number:?}", number = number.written))
+                }
             },
             OperandKind::Text { value, .. } => Ok(Value::Text(value.as_slice().into())),
             OperandKind::Pipeline(pipeline) => self.pipeline(dot, pipeline),
@@ -523,14 +536,21 @@ impl Frame<'_> {
                         self.refuse(at, format!("{name} has arguments but cannot be invoked as function"))
                     }
                     Some(value) => Ok(value),
-                    None => self.refuse(at, format!("can't evaluate field {name} in type {}", object.type_name())),
+                    None => {
+                        self.refuse(at, format!("can't evaluate field {name} in type {}", object.type_name()))
+                    }
                 }
             }
             other => self.refuse(at, format!("can't evaluate field {name} in type {}", other.type_name())),
         }
     }
 
-    fn method_arguments(&mut self, dot: &Value, arguments: &[Operand], passed: Option<Value>) -> Done<Vec<Value>> {
+    fn method_arguments(
+        &mut self,
+        dot: &Value,
+        arguments: &[Operand],
+        passed: Option<Value>,
+    ) -> Done<Vec<Value>> {
         let mut values = Vec::with_capacity(arguments.len() + 1);
         for argument in arguments {
             values.push(self.plain(dot, argument)?);
@@ -561,7 +581,9 @@ impl Frame<'_> {
         if name == "and" || name == "or" {
             return self.short_circuit(dot, name == "or", arguments, passed);
         }
-        let parameter = |index: usize| function.parameters.get(index).copied().or(function.rest).unwrap_or(Parameter::Any);
+        let parameter = |index: usize| {
+            function.parameters.get(index).copied().or(function.rest).unwrap_or(Parameter::Any)
+        };
         let mut values = Vec::with_capacity(given);
         for (index, argument) in arguments.iter().enumerate() {
             values.push(self.argument(dot, argument, parameter(index))?);
@@ -634,10 +656,13 @@ impl Frame<'_> {
 
     /// An argument as a parameter takes it.
     fn argument(&mut self, dot: &Value, operand: &Operand, parameter: Parameter) -> Done<Value> {
-        let found = |frame: &Self, wanted: &str| frame.refuse(operand, format!("expected {wanted}; found {operand}"));
+        let found =
+            |frame: &Self, wanted: &str| frame.refuse(operand, format!("expected {wanted}; found {operand}"));
         match &operand.kind {
             OperandKind::Nil if parameter.takes_nil() => Ok(Value::Nil),
-            OperandKind::Nil => self.refuse(operand, format!("cannot assign nil to {}", parameter.type_name())),
+            OperandKind::Nil => {
+                self.refuse(operand, format!("cannot assign nil to {}", parameter.type_name()))
+            }
             OperandKind::Bool(_) if !matches!(parameter, Parameter::Any | Parameter::Bool) => {
                 found(self, parameter.noun())
             }
@@ -646,12 +671,10 @@ impl Frame<'_> {
             }
             OperandKind::Number(number) => match parameter {
                 Parameter::Any => self.plain(dot, operand),
-                Parameter::Int | Parameter::Int64 => match number.whole {
-                    Some(whole) if parameter == Parameter::Int => Ok(Value::int(whole)),
-                    Some(whole) => Ok(Value::int64(whole)),
+                Parameter::Int => match number.whole {
+                    Some(whole) => Ok(Value::int(whole)),
                     None => found(self, "integer"),
                 },
-                Parameter::Float => Ok(Value::Float(number.float)),
                 _ => found(self, parameter.noun()),
             },
             _ => {

@@ -139,8 +139,9 @@ fn is_printable(character: char) -> bool {
         return character == '\u{fffd}';
     }
     let mut shown = character.escape_debug();
-    shown.len() == 1 || matches!(u32::from(character), 0x300..=0x36f | 0x1ab0..=0x1aff | 0x20d0..=0x20ff | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f)
-        && shown.next().is_some()
+    shown.len() == 1
+        || matches!(u32::from(character), 0x300..=0x36f | 0x1ab0..=0x1aff | 0x20d0..=0x20ff | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f)
+            && shown.next().is_some()
 }
 
 impl Printer {
@@ -178,7 +179,8 @@ impl Printer {
                 at += 1;
             }
             let mut bad_index = false;
-            let mut after_index = self.index(format, &mut at, &mut next, arguments.len(), &mut reordered, &mut bad_index);
+            let mut after_index =
+                self.index(format, &mut at, &mut next, arguments.len(), &mut reordered, &mut bad_index);
             if format.get(at) == Some(&b'*') {
                 at += 1;
                 match arguments.get(next).and_then(Value::as_int).filter(|width| width.abs() <= MAX_WIDTH) {
@@ -197,10 +199,15 @@ impl Printer {
             if format.get(at) == Some(&b'.') {
                 at += 1;
                 bad_index |= after_index;
-                after_index = self.index(format, &mut at, &mut next, arguments.len(), &mut reordered, &mut bad_index);
+                after_index =
+                    self.index(format, &mut at, &mut next, arguments.len(), &mut reordered, &mut bad_index);
                 if format.get(at) == Some(&b'*') {
                     at += 1;
-                    match arguments.get(next).and_then(Value::as_int).filter(|precision| precision.abs() <= MAX_WIDTH) {
+                    match arguments
+                        .get(next)
+                        .and_then(Value::as_int)
+                        .filter(|precision| precision.abs() <= MAX_WIDTH)
+                    {
                         Some(precision) => flags.precision = usize::try_from(precision).ok(),
                         None => self.write(b"%!(BADPREC)")?,
                     }
@@ -256,8 +263,16 @@ impl Printer {
     }
 
     /// `[3]`: which argument comes next. Says whether there was one.
-    #[expect(clippy::too_many_arguments, clippy::unused_self, reason = "the state of one directive")]
-    fn index(&self, format: &[u8], at: &mut usize, next: &mut usize, count: usize, reordered: &mut bool, bad: &mut bool) -> bool {
+    #[expect(clippy::unused_self, reason = "the state of one directive")]
+    fn index(
+        &self,
+        format: &[u8],
+        at: &mut usize,
+        next: &mut usize,
+        count: usize,
+        reordered: &mut bool,
+        bad: &mut bool,
+    ) -> bool {
         if format.get(*at) != Some(&b'[') {
             return false;
         }
@@ -279,7 +294,8 @@ impl Printer {
 
     /// Writes with the width; `zero` pads with zeros.
     fn pad(&mut self, text: &[u8], flags: &Flags) -> Printed {
-        let length = text.utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len()).sum();
+        let length =
+            text.utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len()).sum();
         let missing = flags.width.unwrap_or(0).saturating_sub(length);
         if self.out.len() + missing > self.limit {
             return Err(Exhausted::Memory);
@@ -317,7 +333,9 @@ impl Printer {
                 _ => self.bad_verb(value, verb, depth),
             },
             Value::Bool(truth) => match verb {
-                't' | 'v' => self.pad(if *truth { b"true" } else { b"false" }, &Flags { zero: false, ..flags.clone() }),
+                't' | 'v' => {
+                    self.pad(if *truth { b"true" } else { b"false" }, &Flags { zero: false, ..flags.clone() })
+                }
                 _ => self.bad_verb(value, verb, depth),
             },
             Value::Int(kind, number) => self.integer(value, *kind, *number, verb, flags, depth),
@@ -383,12 +401,20 @@ impl Printer {
     fn item(&mut self, item: &Value, verb: char, flags: &Flags, depth: usize) -> Printed {
         match item {
             Value::Absent | Value::Nil if flags.sharp_v => self.write(b"interface {}(nil)"),
-            Value::Absent | Value::Nil if verb != 'v' => self.write(format!("%!{verb}(<nil>)").as_bytes()),
+            Value::Absent | Value::Nil => self.write(b"<nil>"),
             _ => self.value(item, verb, flags, depth + 1),
         }
     }
 
-    fn integer(&mut self, value: &Value, kind: IntType, number: i64, verb: char, flags: &Flags, depth: usize) -> Printed {
+    fn integer(
+        &mut self,
+        value: &Value,
+        kind: IntType,
+        number: i64,
+        verb: char,
+        flags: &Flags,
+        depth: usize,
+    ) -> Printed {
         let magnitude = number.unsigned_abs();
         let digits = match verb {
             'v' if flags.sharp_v && kind.is_unsigned() => format!("0x{magnitude:x}"),
@@ -457,7 +483,9 @@ impl Printer {
                 if text.contains('.') || text.contains('e') { text } else { format!("{text}.") }
             }
             'g' | 'G' => number::formatted(number, verb, precision, false),
-            'e' | 'E' | 'f' | 'F' => number::formatted(number, verb, Some(precision.unwrap_or(6)), flags.sharp),
+            'e' | 'E' | 'f' | 'F' => {
+                number::formatted(number, verb, Some(precision.unwrap_or(6)), flags.sharp)
+            }
             _ => return self.bad_verb(value, verb, depth),
         };
         let (negative, magnitude) = match text.strip_prefix('-') {
@@ -467,7 +495,10 @@ impl Printer {
         let finite = number.is_finite();
         let sign = if negative {
             "-"
-        } else if flags.plus || (number.is_infinite() && verb == 'v' && flags.plus_v) || number == f64::INFINITY {
+        } else if flags.plus
+            || (number.is_infinite() && verb == 'v' && flags.plus_v)
+            || number == f64::INFINITY
+        {
             "+"
         } else if flags.space {
             " "
@@ -490,7 +521,10 @@ impl Printer {
                 self.pad(&shown, flags)
             }
             'v' | 's' => self.pad(bytes, flags),
-            'q' if flags.sharp && !bytes.contains(&b'`') && bytes.iter().all(|byte| *byte >= b' ' || *byte == b'\t') => {
+            'q' if flags.sharp
+                && !bytes.contains(&b'`')
+                && bytes.iter().all(|byte| *byte >= b' ' || *byte == b'\t') =>
+            {
                 let shown = [b"`", bytes, b"`"].concat();
                 self.pad(&shown, flags)
             }
@@ -560,5 +594,5 @@ fn digits(format: &[u8], at: &mut usize) -> Option<usize> {
 fn first_character(bytes: &[u8]) -> Option<char> {
     let head = bytes.get(..4.min(bytes.len()))?;
     let chunk = head.utf8_chunks().next()?;
-    chunk.valid().chars().next().or((!chunk.invalid().is_empty()).then_some('\u{fffd}'))
+    chunk.valid().chars().next().or_else(|| (!chunk.invalid().is_empty()).then_some('\u{fffd}'))
 }

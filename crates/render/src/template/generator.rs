@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_seed_is_not_shown() {
-        let generator = SeededGenerator::new([7; 32], Timestamp::UNIX_EPOCH);
-        assert!(!format!("{generator:?}").contains('7'));
+        let generator = SeededGenerator::new([222; 32], Timestamp::UNIX_EPOCH);
+        assert!(!format!("{generator:?}").contains("222"));
     }
 }

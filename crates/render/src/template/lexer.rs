@@ -260,7 +260,11 @@ impl<'t> Lexer<'t> {
     fn terminated(&self, start: Position) -> Result<(), LexError> {
         match self.rest().chars().next() {
             None => Ok(()),
-            Some(next) if SPACES.contains(&next) || matches!(next, '.' | ',' | '|' | ':' | '=' | ')' | '(') => Ok(()),
+            Some(next)
+                if SPACES.contains(&next) || matches!(next, '.' | ',' | '|' | ':' | '=' | ')' | '(') =>
+            {
+                Ok(())
+            }
             Some(_) if self.rest().starts_with("}}") => Ok(()),
             Some(next) => self.error(start, format!("bad character U+{:04X} {next:?}", u32::from(next))),
         }
@@ -301,7 +305,11 @@ impl<'t> Lexer<'t> {
             digits = &|c| c.is_ascii_hexdigit() || c == '_';
             exponent = ['p', 'P'];
             length += 2;
-        } else if head.starts_with("0b") || head.starts_with("0B") || head.starts_with("0o") || head.starts_with("0O") {
+        } else if head.starts_with("0b")
+            || head.starts_with("0B")
+            || head.starts_with("0o")
+            || head.starts_with("0O")
+        {
             length += 2;
         }
         let run = |from: usize| {

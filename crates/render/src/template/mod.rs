@@ -133,7 +133,8 @@ impl Engine {
     /// Any [`ErrorKind`] but [`ErrorKind::Parse`], which only `tpl` can cause here.
     pub fn execute(&self, name: &str, root: &Value, context: &Context) -> Result<String, TemplateError> {
         let bytes = exec::execute(&self.templates, name, root, context)?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 }
 
@@ -147,7 +148,7 @@ pub fn strip_no_value(text: &str) -> String {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Templates<'p> {
     own: BTreeMap<String, Arc<Template>>,
-    outer: Option<&'p Templates<'p>>,
+    outer: Option<&'p Self>,
 }
 
 impl<'p> Templates<'p> {

@@ -52,13 +52,13 @@ pub(crate) fn parse(
         let line = text.get(..error.position).unwrap_or(text).matches('\n').count() + 1;
         TemplateError {
             kind: ErrorKind::Parse,
-            place: Place {
+            place: Box::new(Place {
                 file: name.to_owned(),
                 line,
                 column: None,
                 template: String::new(),
                 action: String::new(),
-            },
+            }),
             message: error.message,
             included_from: Vec::new(),
         }
@@ -78,9 +78,11 @@ pub(crate) fn parse(
         return Err(fail(LexError { position, message: format!("unexpected {{{{{word}}}}}") }));
     }
     let source: Arc<str> = text.into();
-    let template = |own: String, body| Template { name: own, file: name.to_owned(), source: Arc::clone(&source), body };
+    let template =
+        |own: String, body| Template { name: own, file: name.to_owned(), source: Arc::clone(&source), body };
     let mut templates = vec![template(name.to_owned(), body)];
-    templates.extend(std::mem::take(&mut parser.defines).into_iter().map(|(define, body)| template(define, body)));
+    templates
+        .extend(std::mem::take(&mut parser.defines).into_iter().map(|(define, body)| template(define, body)));
     Ok(templates)
 }
 
@@ -110,7 +112,7 @@ impl Parser<'_> {
     }
 
     fn position(&self) -> Position {
-        self.tokens.get(self.at).or(self.tokens.last()).map_or(0, |token| token.position)
+        self.tokens.get(self.at).or_else(|| self.tokens.last()).map_or(0, |token| token.position)
     }
 
     fn error<T>(&self, message: impl Into<String>) -> Parsed<T> {
@@ -130,7 +132,10 @@ impl Parser<'_> {
             TokenKind::Word(word) => format!("<{word}>"),
             TokenKind::Field(name) => format!("<.{name}>"),
             TokenKind::Variable(name) => format!("{name:?}"),
-            TokenKind::Number(text) | TokenKind::Character(text) | TokenKind::Quoted(text) | TokenKind::Raw(text) => {
+            TokenKind::Number(text)
+            | TokenKind::Character(text)
+            | TokenKind::Quoted(text)
+            | TokenKind::Raw(text) => {
                 format!("{text:?}")
             }
             TokenKind::Declare => "\":=\"".to_owned(),
@@ -241,7 +246,11 @@ impl Parser<'_> {
 
     /// Whether the word here is the whole action.
     fn bare_word(&self) -> bool {
-        self.tokens.iter().skip(self.at + 1).find(|token| token.kind != TokenKind::Space).map(|token| &token.kind)
+        self.tokens
+            .iter()
+            .skip(self.at + 1)
+            .find(|token| token.kind != TokenKind::Space)
+            .map(|token| &token.kind)
             == Some(&TokenKind::Close)
     }
 
@@ -272,7 +281,8 @@ impl Parser<'_> {
     }
 
     fn add_define(&mut self, name: String, body: Body, position: Position) -> Parsed<()> {
-        let is_empty = |body: &Body| body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()));
+        let is_empty =
+            |body: &Body| body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()));
         match self.defines.get(&name) {
             Some(former) if !is_empty(former) => {
                 if is_empty(&body) {
@@ -471,11 +481,8 @@ impl Parser<'_> {
                 break;
             }
             if *self.kind() == TokenKind::Pipe {
+                // A bar at the end is as good as none.
                 self.at += 1;
-                self.skip_space();
-                if self.kind() == end {
-                    return self.error(format!("missing value for {context}"));
-                }
                 break;
             }
             words.push(self.operand(context)?);
@@ -578,7 +585,11 @@ impl Parser<'_> {
                 OperandKind::Field(first)
             }
             OperandKind::Variable(name, _) => OperandKind::Variable(name, names),
-            OperandKind::Bool(_) | OperandKind::Number(_) | OperandKind::Text { .. } | OperandKind::Nil | OperandKind::Dot => {
+            OperandKind::Bool(_)
+            | OperandKind::Number(_)
+            | OperandKind::Text { .. }
+            | OperandKind::Nil
+            | OperandKind::Dot => {
                 return Err(LexError {
                     position: after,
                     message: format!("unexpected . after term {:?}", Operand { position, kind }.to_string()),

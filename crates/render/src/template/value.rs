@@ -527,7 +527,9 @@ impl Value {
                 _ => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             Json::String(text) => Self::from(text.as_str()),
-            Json::Array(items) => Self::list(items.iter().map(|item| Self::from_json(item, numbers)).collect()),
+            Json::Array(items) => {
+                Self::list(items.iter().map(|item| Self::from_json(item, numbers)).collect())
+            }
             Json::Object(entries) => {
                 Self::map(entries.iter().map(|(key, value)| (key.as_str(), Self::from_json(value, numbers))))
             }
@@ -558,7 +560,9 @@ impl Value {
             Self::List(list) => list.items().iter().map(|item| item.to_json_within(depth - 1)).collect(),
             Self::Map(map) => {
                 let entries = map.entries().into_iter();
-                entries.map(|(key, value)| (key.to_str().into_owned(), value.to_json_within(depth - 1))).collect()
+                entries
+                    .map(|(key, value)| (key.to_str().into_owned(), value.to_json_within(depth - 1)))
+                    .collect()
             }
             Self::Object(object) => object.encoded().to_json_within(depth - 1),
         }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(crate) use delete::remove_now;
 pub(crate) use read::{WatchPlan, event_line, metadata_only};
-pub(crate) use write::{Edit, edit};
+pub(crate) use write::{Edit, edit, plant};
 
 use crate::{
     api_error::ApiError,

@@ -45,6 +45,8 @@ impl<'a> Edit<'a> {
 enum Ownership {
     /// Worked out from what the write changes.
     Changed,
+    /// As `Changed`, by a controller of the simulator, which may give a new object its status at once.
+    Controller,
     /// Already worked out by server-side apply.
     Applied(Vec<Manager>),
 }
@@ -76,23 +78,23 @@ fn check_type(scope: Scope<'_>, object: &Value) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn check_namespace(state: &State, scope: Scope<'_>, name: &str) -> Result<(), ApiError> {
-    if !scope.resource.namespaced {
+fn check_namespace(state: &State, resource: &Resource, namespace_name: &str, name: &str) -> Result<(), ApiError> {
+    if !resource.namespaced {
         return Ok(());
     }
     let Some(namespaces) = state.catalog.find("", "namespaces") else { return Ok(()) };
-    let Some(namespace) = state.get(&namespaces, "", scope.namespace) else {
-        return Err(ApiError::not_found(&namespaces, scope.namespace));
+    let Some(namespace) = state.get(&namespaces, "", namespace_name) else {
+        return Err(ApiError::not_found(&namespaces, namespace_name));
     };
     if namespace.pointer("/metadata/deletionTimestamp").is_some() {
         return Err(ApiError::forbidden(
-            scope.resource,
+            resource,
             name,
-            &format!("unable to create new content in namespace {} because it is being terminated", scope.namespace),
+            &format!("unable to create new content in namespace {namespace_name} because it is being terminated"),
         )
         .with_causes(&[Cause {
             reason: "NamespaceTerminating",
-            message: format!("namespace {} is being terminated", scope.namespace),
+            message: format!("namespace {namespace_name} is being terminated"),
             field: "metadata.namespace".into(),
         }]));
     }
@@ -107,18 +109,19 @@ pub(super) fn create(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiEr
     check_type(scope, &object)?;
     let name = text(&object, "/metadata/name").to_owned();
     let scope = Scope { name: &name, ..scope };
-    let stored = insert(state, scope, object, Ownership::Changed)?;
+    let manager = scope.manager().to_owned();
+    let stored = insert(state, Edit::of(scope, &manager), object, Ownership::Changed)?;
     Ok(Reply::value(201, &scope.shown(&stored)))
 }
 
 /// Creates an object, from POST or from an apply that found none.
-fn insert(state: &mut State, scope: Scope<'_>, mut object: Value, ownership: Ownership) -> Result<Value, ApiError> {
-    let resource = scope.resource;
-    check_namespace(state, scope, scope.name)?;
+fn insert(state: &mut State, edit: Edit<'_>, mut object: Value, ownership: Ownership) -> Result<Value, ApiError> {
+    let resource = edit.resource;
+    check_namespace(state, resource, edit.namespace, edit.name)?;
     if !text(&object, "/metadata/resourceVersion").is_empty() {
         return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
     }
-    let mut name = scope.name.to_owned();
+    let mut name = edit.name.to_owned();
     if name.is_empty() {
         let prefix = text(&object, "/metadata/generateName").to_owned();
         if !prefix.is_empty() {
@@ -132,7 +135,7 @@ fn insert(state: &mut State, scope: Scope<'_>, mut object: Value, ownership: Own
         set(metadata, &["name"], name.as_str());
     }
     if resource.namespaced {
-        set(metadata, &["namespace"], scope.namespace);
+        set(metadata, &["namespace"], edit.namespace);
     }
     set(metadata, &["uid"], uid);
     set(metadata, &["creationTimestamp"], now.as_str());
@@ -142,35 +145,35 @@ fn insert(state: &mut State, scope: Scope<'_>, mut object: Value, ownership: Own
     if resource.traits.generation {
         set(metadata, &["generation"], 1);
     }
-    set(&mut object, &["apiVersion"], scope.api_version());
+    set(&mut object, &["apiVersion"], resource.api_version(edit.version));
     set(&mut object, &["kind"], resource.kind.as_str());
-    let has_status = resource.has_status(scope.version);
-    if has_status && !resource.is("", "namespaces") {
+    let has_status = resource.has_status(edit.version);
+    if has_status && !resource.is("", "namespaces") && !matches!(ownership, Ownership::Controller) {
         remove(&mut object, &["status"]);
     }
     let mut object = ordered(object);
-    normalize(resource, scope.version, &mut object, true);
+    normalize(resource, edit.version, &mut object, true);
     allocate(state, resource, &mut object);
-    validate::check(resource, scope.version, None, &object)?;
-    let key = State::key(resource, scope.namespace, &name);
+    validate::check(resource, edit.version, None, &object)?;
+    let key = State::key(resource, edit.namespace, &name);
     if state.record(&key).is_some() {
         return Err(ApiError::already_exists(resource, &name));
     }
     let managers = match ownership {
         Ownership::Applied(managers) => managers,
-        Ownership::Changed => {
-            let api_version = scope.api_version();
-            let writer = Writer { name: scope.manager(), api_version: &api_version, subresource: "" };
+        Ownership::Changed | Ownership::Controller => {
+            let api_version = resource.api_version(edit.version);
+            let writer = Writer { name: edit.manager, api_version: &api_version, subresource: "" };
             let empty = if resource.traits.builtin { skeleton(resource) } else { json!({}) };
-            managed::after_update(resource.schema_for(scope.version), &empty, &object, Vec::new(), writer, has_status)
+            managed::after_update(resource.schema_for(edit.version), &empty, &object, Vec::new(), writer, has_status)
         }
     };
     managed::encode(&mut object, managers);
-    if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && !scope.dry_run() {
+    if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && !edit.dry_run {
         crd::accept(&mut object, &now);
     }
-    if !scope.dry_run() {
-        state.put(resource, scope.namespace, &name, &mut object);
+    if !edit.dry_run {
+        state.put(resource, edit.namespace, &name, &mut object);
     }
     Ok(object)
 }
@@ -242,7 +245,8 @@ pub(super) fn replace(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiE
     }
     let Some(live) = state.get(scope.resource, scope.namespace, scope.name) else {
         if scope.resource.traits.create_on_update && scope.subresource.is_empty() {
-            let stored = insert(state, scope, object, Ownership::Changed)?;
+            let manager = scope.manager().to_owned();
+    let stored = insert(state, Edit::of(scope, &manager), object, Ownership::Changed)?;
             return Ok(Reply::value(201, &scope.shown(&stored)));
         }
         return Err(scope.not_found());
@@ -370,7 +374,7 @@ fn apply(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiError> {
         }
         let empty = if resource.traits.builtin { skeleton(resource) } else { json!({}) };
         let (object, managers) = managed::apply(schema, &empty, &config, Vec::new(), writer, has_status, force)?;
-        let stored = insert(state, scope, object, Ownership::Applied(managers))?;
+        let stored = insert(state, Edit::of(scope, manager), object, Ownership::Applied(managers))?;
         return Ok(Reply::value(201, &scope.shown(&stored)));
     };
     let live_shown = scope_version(scope, &live);
@@ -434,6 +438,11 @@ fn missing_key(schema: &Schema, value: &Value, path: &mut String) -> Option<Stri
         }
     }
     None
+}
+
+/// Creates an object on behalf of a controller, status and all.
+pub(crate) fn plant(state: &mut State, edit: Edit<'_>, object: Value) -> Result<Value, ApiError> {
+    insert(state, edit, object, Ownership::Controller)
 }
 
 /// Changes an object on behalf of a controller; nothing is refused but what validation refuses.
@@ -534,7 +543,7 @@ fn update(
     set(&mut before, &["apiVersion"], resource.api_version(edit.version));
     let managers = match ownership {
         Ownership::Applied(managers) => managers,
-        Ownership::Changed => {
+        Ownership::Changed | Ownership::Controller => {
             let api_version = resource.api_version(edit.version);
             let writer = Writer { name: edit.manager, api_version: &api_version, subresource: edit.subresource };
             managed::after_update(

@@ -137,7 +137,9 @@ on_both_databases! {
             assert!(hidden.is_err(), "nothing of such a closure can be kept");
         }
         let events = store.project(project).events_after(0, &EventFilter::All, 1000).await.unwrap();
-        assert_eq!(events.last().unwrap().position, position.unwrap());
+        let position = position.unwrap();
+        assert_eq!(events.last().unwrap().position, position);
+        assert!(store.events().last() >= position, "readers are woken before writers are answered");
         store.close().await;
     }
 
@@ -235,5 +237,43 @@ async fn two_servers_share_one_log() {
     assert_eq!(cursor, 160, "positions have no gaps");
     one.close().await;
     two.close().await;
+    database.remove().await;
+}
+
+/// A PostgreSQL server that drops its connections costs at most the writes under way; then all goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_connections_are_made_anew() {
+    let Some(database) = crate::fixture::TestDatabase::postgres("lost_connections_are_made_anew").await
+    else {
+        return;
+    };
+    let store = database.open().await;
+    let project = store.installation().default_project;
+    registered(&store, "before", &[]).await;
+    let shell = database.shell().await;
+    let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND application_name = 'strata'";
+    sea_orm::ConnectionTrait::execute_unprepared(&shell, terminate).await.unwrap();
+    shell.close().await.unwrap();
+    let stream = StreamId::from(ChangeId::new(store.ids().next()));
+    let mut attempts = 0;
+    let position = loop {
+        match append_tick(&store, stream, 0, 1).await {
+            Ok(position) => break position,
+            Err(error) => assert!(!error.is_stale(), "{error}"),
+        }
+        attempts += 1;
+        assert!(attempts < 5, "the writer does not come back");
+    };
+    let events = loop {
+        match store.project(project).events_after(0, &EventFilter::All, 10).await {
+            Ok(events) => break events,
+            Err(error) => assert!(matches!(error, StoreError::Unavailable { .. } | StoreError::Database(_))),
+        }
+        attempts += 1;
+        assert!(attempts < 20, "the readers do not come back");
+    };
+    assert_eq!(events.last().unwrap().position, position);
+    store.close().await;
     database.remove().await;
 }

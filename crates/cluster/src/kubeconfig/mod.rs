@@ -8,10 +8,11 @@
 //! The server must be `https` and no address of the machine itself unless the policy says so; link-local addresses
 //! (where clouds serve credentials) are always refused, here for literal addresses and at connection for names.
 
+mod server;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::IpAddr,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -22,13 +23,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use strata_model::{diagnostic::Diagnostic, secret::SecretText};
 
+pub(crate) use server::is_allowed_address;
+use server::{roots, server, skips_verification};
+
 /// One reason why a kubeconfig is refused.
 pub type Problem = Diagnostic;
 
 /// Largest kubeconfig, in bytes: one context with certificates takes about six thousand.
 const MAX_BYTES: usize = 256 * 1024;
 
-const MINIFY: &str = "export one context with its data inline: `kubectl config view --minify --flatten --raw --context=NAME`";
+const MINIFY: &str =
+    "export one context with its data inline: `kubectl config view --minify --flatten --raw --context=NAME`";
 const SERVICE_ACCOUNT: &str = "create a ServiceAccount for Strata and use its token: `kubectl create token NAME --duration=8760h`, \
      or a Secret of type kubernetes.io/service-account-token";
 
@@ -204,7 +209,11 @@ fn read(text: &SecretText) -> Result<File, Problem> {
     if let Some(kind) = value.get("kind").and_then(Value::as_str)
         && kind != "Config"
     {
-        return Err(problem("KUBECONFIG_UNREADABLE", "this is not a kubeconfig: its kind is not `Config`", MINIFY));
+        return Err(problem(
+            "KUBECONFIG_UNREADABLE",
+            "this is not a kubeconfig: its kind is not `Config`",
+            MINIFY,
+        ));
     }
     // Serde's message could quote a value, so it is left out.
     serde_json::from_value(value).map_err(|_| {
@@ -257,7 +266,9 @@ fn refuse_code(file: &File, problems: &mut Vec<Problem>) {
         if cluster.get("cluster", "proxy-url").is_some() {
             problems.push(problem(
                 "KUBECONFIG_PROXY",
-                format!("cluster `{name}` is reached through a proxy (`proxy-url`), which Strata does not use"),
+                format!(
+                    "cluster `{name}` is reached through a proxy (`proxy-url`), which Strata does not use"
+                ),
                 "use an address of the API server that Strata reaches directly",
             ));
         }
@@ -288,7 +299,8 @@ fn choose<'a>(file: &'a File, problems: &mut Vec<Problem>) -> Option<Chosen<'a>>
         [context] => context,
         many => {
             let names: Vec<&str> = many.iter().take(10).map(|context| context.name.as_str()).collect();
-            let message = format!("the kubeconfig has {} contexts ({}); one is needed", many.len(), names.join(", "));
+            let message =
+                format!("the kubeconfig has {} contexts ({}); one is needed", many.len(), names.join(", "));
             problems.push(problem("KUBECONFIG_SEVERAL_CONTEXTS", message, MINIFY));
             return None;
         }
@@ -318,102 +330,6 @@ fn choose<'a>(file: &'a File, problems: &mut Vec<Problem>) -> Option<Chosen<'a>>
     Some(Chosen { cluster: cluster?, user: user?, namespace })
 }
 
-fn server(cluster: &Named, policy: &KubeconfigPolicy, problems: &mut Vec<Problem>) -> Option<Uri> {
-    let name = &cluster.name;
-    let mut refuse = |message: String| {
-        problems.push(problem(
-            "KUBECONFIG_SERVER",
-            message,
-            "write the API server's address like `https://api.example.com:6443`",
-        ));
-        None
-    };
-    let Some(text) = cluster.text("cluster", "server") else {
-        return refuse(format!("cluster `{name}` has no `server`"));
-    };
-    let Ok(uri) = text.parse::<Uri>() else {
-        return refuse(format!("the `server` of cluster `{name}` is not a URL"));
-    };
-    let Some(host) = uri.host().filter(|host| !host.is_empty()) else {
-        return refuse(format!("the `server` of cluster `{name}` has no host"));
-    };
-    if uri.scheme_str() != Some("https") {
-        return refuse(format!("the `server` of cluster `{name}` is not https"));
-    }
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return refuse(format!("the `server` of cluster `{name}` carries a user name"));
-    }
-    if uri.query().is_some() {
-        return refuse(format!("the `server` of cluster `{name}` has a query"));
-    }
-    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-    let is_localhost = host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-    let refused = match literal {
-        Some(address) => !is_allowed_address(address, policy.allow_loopback),
-        None => is_localhost && !policy.allow_loopback,
-    };
-    if refused {
-        problems.push(problem(
-            "KUBECONFIG_LOCAL_ADDRESS",
-            format!("the `server` of cluster `{name}` is an address of Strata's own machine or link, `{host}`"),
-            "use an address that other machines reach; for development, allow loopback addresses in the server's settings",
-        ));
-        return None;
-    }
-    Some(uri)
-}
-
-/// Whether an API server may be at this address.
-pub(crate) fn is_allowed_address(address: IpAddr, allow_loopback: bool) -> bool {
-    let address = address.to_canonical();
-    if address.is_loopback() {
-        return allow_loopback;
-    }
-    let link_local = match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    !(link_local || address.is_unspecified() || address.is_multicast())
-}
-
-fn skips_verification(
-    cluster: &Named,
-    server: Option<&Uri>,
-    policy: &KubeconfigPolicy,
-    problems: &mut Vec<Problem>,
-) -> bool {
-    if cluster.get("cluster", "insecure-skip-tls-verify").is_none() {
-        return false;
-    }
-    let host = server.and_then(Uri::host).unwrap_or_default();
-    if policy.insecure_hosts.contains(host) {
-        return true;
-    }
-    problems.push(problem(
-        "KUBECONFIG_INSECURE",
-        format!("cluster `{}` turns the check of the server's certificate off (`insecure-skip-tls-verify`)", cluster.name),
-        "give the server's `certificate-authority-data` instead, or have an administrator name the host in the server's settings",
-    ));
-    false
-}
-
-fn roots(cluster: &Named, problems: &mut Vec<Problem>) -> Option<Vec<Vec<u8>>> {
-    let data = cluster.get("cluster", "certificate-authority-data")?;
-    let decoded = data.as_str().and_then(|text| STANDARD.decode(text.trim()).ok());
-    let certificates = decoded.and_then(|pem| {
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-        certificates.ok().filter(|found| !found.is_empty())
-    });
-    if certificates.is_none() {
-        problems.push(problem(
-            "KUBECONFIG_CERTIFICATE_AUTHORITY",
-            format!("the `certificate-authority-data` of cluster `{}` is not base64 of PEM certificates", cluster.name),
-            MINIFY,
-        ));
-    }
-    Some(certificates?.into_iter().map(|certificate| certificate.as_ref().to_vec()).collect())
-}
-
 fn credentials(user: &Named, problems: &mut Vec<Problem>) -> Option<Credentials> {
     let name = &user.name;
     let mut refuse = |message: String| {
@@ -432,7 +348,9 @@ fn credentials(user: &Named, problems: &mut Vec<Problem>) -> Option<Credentials>
         (Some(certificate), Some(key)) => {
             let decoded = |text: &str| STANDARD.decode(text.trim()).ok();
             if decoded(certificate).is_none_or(|pem| CertificateDer::from_pem_slice(&pem).is_err()) {
-                return refuse(format!("the `client-certificate-data` of user `{name}` is not base64 of a PEM certificate"));
+                return refuse(format!(
+                    "the `client-certificate-data` of user `{name}` is not base64 of a PEM certificate"
+                ));
             }
             if decoded(key).is_none_or(|pem| PrivateKeyDer::from_pem_slice(&pem).is_err()) {
                 return refuse(format!("the `client-key-data` of user `{name}` is not base64 of a PEM key"));
@@ -450,6 +368,8 @@ fn credentials(user: &Named, problems: &mut Vec<Problem>) -> Option<Credentials>
         (Some(user), Some(password)) => {
             Some(Credentials::Password { user: user.to_owned(), password: SecretText::new(password) })
         }
-        _ => refuse(format!("user `{name}` has neither a token nor a client certificate with its key inline")),
+        _ => {
+            refuse(format!("user `{name}` has neither a token nor a client certificate with its key inline"))
+        }
     }
 }

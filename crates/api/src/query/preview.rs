@@ -1,0 +1,68 @@
+//! Previews: plans that nobody has requested yet.
+
+use async_graphql::{Context, ID, InputObject, Object};
+use strata_engine::EngineError;
+
+use crate::{
+    context::session,
+    error::answer,
+    types::{
+        orphan::{Decision, ids},
+        plan::Plan,
+        wish::PreviewUpgradeInput,
+    },
+};
+
+/// Which decision about which orphans to preview.
+#[derive(Debug, InputObject)]
+pub struct PreviewOrphanCleanupInput {
+    /// The project; may be left out when the token sees one only.
+    project: Option<String>,
+    /// The cluster's name.
+    cluster: String,
+    /// The orphans; all that the decision fits when empty or left out.
+    orphan_ids: Option<Vec<ID>>,
+    /// What to do with them.
+    decision: Decision,
+}
+
+/// Previews: plans that nobody has requested yet.
+#[derive(Debug, Default)]
+pub struct PreviewQuery;
+
+#[Object]
+impl PreviewQuery {
+    /// Exactly what a wish would do to a cluster: the very plan that `requestUpgrade` would carry out.
+    #[graphql(complexity = "500 + child_complexity")]
+    async fn preview_upgrade(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What the cluster should become.")] input: PreviewUpgradeInput,
+    ) -> async_graphql::Result<Plan> {
+        let outcome: Result<Plan, EngineError> = async {
+            let session = session(ctx, input.project.as_deref())?;
+            let wish = input.wish()?;
+            let record = session.preview_upgrade(&wish).await?;
+            Ok(Plan::new(session, record))
+        }
+        .await;
+        outcome.map_err(answer)
+    }
+
+    /// Exactly what a decision about orphans would do to a cluster.
+    #[graphql(complexity = "500 + child_complexity")]
+    async fn preview_orphan_cleanup(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The decision.")] input: PreviewOrphanCleanupInput,
+    ) -> async_graphql::Result<Plan> {
+        let outcome: Result<Plan, EngineError> = async {
+            let session = session(ctx, input.project.as_deref())?;
+            let orphans = ids(input.orphan_ids.as_deref().unwrap_or_default())?;
+            let record = session.preview_clean_up(&input.cluster, orphans, input.decision.into()).await?;
+            Ok(Plan::new(session, record))
+        }
+        .await;
+        outcome.map_err(answer)
+    }
+}

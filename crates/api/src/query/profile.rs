@@ -1,0 +1,79 @@
+//! Profiles.
+
+use async_graphql::{Context, Object};
+use strata_model::{
+    error::{Refusal, RefusalCode},
+    version::{InvalidVersion, Version},
+};
+
+use crate::{
+    context::session,
+    cost::list,
+    error::{answer, refused},
+    types::{
+        connection::{self, Total},
+        profile::{Profile, ProfileConnection, ProfileVersion, page},
+        scalar::SemVerText,
+    },
+};
+
+/// Profiles.
+#[derive(Debug, Default)]
+pub struct ProfileQuery;
+
+#[Object]
+impl ProfileQuery {
+    /// The profiles of a project.
+    #[graphql(complexity = "list(first, child_complexity)")]
+    async fn profiles(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
+        #[graphql(desc = "Behind which cursor.")] after: Option<String>,
+    ) -> async_graphql::Result<ProfileConnection> {
+        let session = session(ctx, project.as_deref()).map_err(answer)?;
+        let found = session.profiles(connection::page(first, after).map_err(refused)?).await.map_err(answer)?;
+        let counted = session.clone();
+        let total = Total::new(move || {
+            let session = counted.clone();
+            async move { session.profiles_count().await.map_err(answer) }
+        });
+        Ok(page(&session, found, total))
+    }
+
+    /// A profile by its name.
+    async fn profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "Its name.")] name: String,
+    ) -> async_graphql::Result<Option<Profile>> {
+        let session = session(ctx, project.as_deref()).map_err(answer)?;
+        let record = session.profile(&name).await.map_err(answer)?;
+        Ok(record.map(|record| Profile::new(session, record)))
+    }
+
+    /// A version of a profile: of the revision that is named, else of its newest one. The answer says which.
+    async fn profile_version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The profile's name.")] profile: String,
+        #[graphql(desc = "The version.")] version: SemVerText,
+        #[graphql(desc = "The revision; the newest when left out.")] revision: Option<u32>,
+    ) -> async_graphql::Result<Option<ProfileVersion>> {
+        let session = session(ctx, project.as_deref()).map_err(answer)?;
+        let version: Version = version.0.parse().map_err(|error: InvalidVersion| {
+            let help = "write it like `1.2.0`";
+            refused(Refusal::new(RefusalCode::InvalidVersion, error.to_string(), help).at("version"))
+        })?;
+        let Some(record) = session.profile_version(&profile, &version).await.map_err(answer)? else {
+            return Ok(None);
+        };
+        if revision.is_some_and(|wanted| record.newest_revision.is_none_or(|newest| wanted < 1 || wanted > newest)) {
+            return Ok(None);
+        }
+        Ok(Some(ProfileVersion::new(session, record, revision)))
+    }
+}

@@ -1,0 +1,216 @@
+//! Carrying out one change.
+//!
+//! *Idea.* The runner makes no choices: it does what the stored plan says, step by step, and reports. Where it begins
+//! is read from the change itself, so a crash at any instant goes on where it was: a step that was under way is sent
+//! again, which changes nothing.
+//!
+//! *Guarantees.* Before a step sends anything, what it is about to send is in the inventory. Every record is made in a
+//! transaction that checks the lease. A failure ends the change with a stable code and a way out.
+//!
+//! *Caveats.* A cluster that does not answer before the change has started keeps it waiting, not failing.
+
+mod finish;
+mod orphans;
+mod send;
+mod settle;
+mod start;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use strata_cluster::{ClusterClient, Marks};
+use strata_model::{
+    access::Actor,
+    change::{Change, ChangeEvent, ChangeState, Failure, StepState},
+    cluster::Cluster,
+    id::{ChangeId, ProjectId},
+    object::Destination,
+    plan::Plan,
+    render::Render,
+};
+use strata_store::{Lease, Tx};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Engine, error::EngineError, ledger::Ledger, reach::ReachError, session::Session};
+
+/// How long to wait before a cluster that did not answer is asked again.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why carrying out stopped before its end.
+#[derive(Debug)]
+enum Stop {
+    /// The change has failed, for this reason, in this step.
+    Failed { step: Option<u32>, failure: Failure },
+    /// Somebody asked to stop.
+    Cancelled,
+    /// Something inside: the change stays as it is and is taken up again.
+    Error(EngineError),
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<strata_store::StoreError> for Stop {
+    fn from(error: strata_store::StoreError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// One change being carried out.
+#[derive(Debug)]
+struct Run {
+    session: Session,
+    lease: Lease,
+    stop: CancellationToken,
+    change: Change,
+    cluster: Cluster,
+    plan: Plan,
+    render: Arc<Render>,
+    workload: OnceCell<ClusterClient>,
+    management: OnceCell<ClusterClient>,
+}
+
+/// Carries a change out, from wherever it stands, to its end or until it must wait.
+pub(super) async fn carry_out(
+    engine: &Engine,
+    project: ProjectId,
+    id: ChangeId,
+    lease: Lease,
+    stop: CancellationToken,
+) -> Result<(), EngineError> {
+    let session = engine.system_session(project, Some(format!("change/{id}")));
+    let change = session.rows().change_get(id).await?.value;
+    if !change.state.holds_cluster() {
+        return Ok(());
+    }
+    let stored = session.rows().plan_get(change.plan).await?;
+    let render = Arc::new(session.rows().plan_render(&stored).await?);
+    let cluster = session.rows().cluster_get(change.cluster).await?.value;
+    let mut run = Run {
+        session,
+        lease,
+        stop,
+        change,
+        cluster,
+        plan: stored.plan,
+        render,
+        workload: OnceCell::new(),
+        management: OnceCell::new(),
+    };
+    let ended = run.to_its_end().await;
+    run.record_end(ended).await
+}
+
+impl Run {
+    async fn to_its_end(&mut self) -> Result<(), Stop> {
+        if self.change.state == ChangeState::Cancelling {
+            return Err(Stop::Cancelled);
+        }
+        if self.change.state == ChangeState::Scheduled && !self.begin().await? {
+            return Ok(());
+        }
+        for index in 0..self.plan.steps.len() {
+            let number = u32::try_from(index).unwrap_or(u32::MAX);
+            if self.change.steps.get(index).is_some_and(|step| step.state == StepState::Succeeded) {
+                continue;
+            }
+            self.check_stop()?;
+            let sent = self.send_step(number).await?;
+            self.settle_step(number, sent).await?;
+        }
+        self.verify().await?;
+        self.succeed().await
+    }
+
+    fn check_stop(&self) -> Result<(), Stop> {
+        if self.stop.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+
+    async fn record_end(&mut self, ended: Result<(), Stop>) -> Result<(), EngineError> {
+        match ended {
+            Ok(()) => Ok(()),
+            Err(Stop::Error(error)) => Err(error),
+            Err(Stop::Cancelled) => self.record(vec![ChangeEvent::Cancelled]).await,
+            Err(Stop::Failed { step, failure }) => {
+                tracing::info!(change = %self.change.id, code = failure.code, "a change has failed: {}", failure.message);
+                self.record(vec![ChangeEvent::Failed { step, failure }]).await
+            }
+        }
+    }
+
+    /// Appends events to the change, if the lease still holds.
+    async fn record(&mut self, events: Vec<ChangeEvent>) -> Result<(), EngineError> {
+        self.record_with(events, |_, _| Box::pin(async { Ok(()) })).await
+    }
+
+    /// The same, with more in the same transaction; that comes first, so that what follows from the events sees it.
+    async fn record_with<F>(&mut self, events: Vec<ChangeEvent>, more: F) -> Result<(), EngineError>
+    where
+        F: for<'t> FnOnce(&'t Tx, Ledger<'t>) -> BoxFuture<'t, Result<(), EngineError>> + Send + 'static,
+    {
+        let (id, project, lease) = (self.change.id, self.session.project, self.lease.clone());
+        let cause = self.session.caller.cause.clone();
+        self.change = self
+            .session
+            .engine
+            .store()
+            .try_write::<_, EngineError, _>(move |tx| {
+                Box::pin(async move {
+                    tx.lease_check(&lease).await?;
+                    let actor = Actor::system();
+                    let ledger = Ledger::new(tx, project, &actor, cause.as_deref());
+                    more(tx, ledger).await?;
+                    ledger.change(id, &events).await
+                })
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The client for objects of a destination; the cluster's identity is checked when it is made.
+    async fn client(&self, destination: Destination) -> Result<&ClusterClient, ReachError> {
+        match destination {
+            Destination::Management => {
+                self.management.get_or_try_init(|| self.session.reach_management(&self.cluster)).await
+            }
+            Destination::Workload => {
+                self.workload
+                    .get_or_try_init(|| async {
+                        let client = self.session.reach(&self.cluster).await?;
+                        Session::check_identity(&client, &self.cluster).await?;
+                        Ok(client)
+                    })
+                    .await
+            }
+        }
+    }
+
+    fn marks(&self) -> Marks {
+        Marks { installation: self.session.engine.store().installation().id, cluster: self.cluster.id }
+    }
+}
+
+/// A failure of a change, from a cluster that cannot be reached or refuses.
+fn failed(step: u32, error: ReachError) -> Stop {
+    let failure = match error {
+        ReachError::Cluster(error) => error.to_failure(),
+        ReachError::Engine(error) => return Stop::Error(error),
+        other @ ReachError::OtherCluster { .. } => Failure {
+            code: "CLUSTER_IDENTITY_CHANGED".to_owned(),
+            message: other.to_string(),
+            help: "register the new cluster under a name of its own, or mend the kubeconfig".to_owned(),
+            object: None,
+        },
+        other @ ReachError::NoKubeconfig { .. } => Failure {
+            code: "CLUSTER_UNREACHABLE".to_owned(),
+            message: other.to_string(),
+            help: "see how far Cluster API is, then retry the change".to_owned(),
+            object: None,
+        },
+    };
+    Stop::Failed { step: Some(step), failure }
+}

@@ -1,0 +1,205 @@
+//! Sending the objects of one step.
+
+use std::collections::BTreeMap;
+
+use strata_cluster::{ApplyOptions, Expectation, ObjectReference};
+use strata_model::{
+    change::{ChangeEvent, Failure},
+    inventory::InventoryEntry,
+    object::{Destination, ObjectKey},
+    plan::{Action, PlannedAction},
+    render::RenderedObject,
+};
+use strata_store::Tx;
+
+use super::{Run, Stop, failed};
+use crate::{error::EngineError, reach::ReachError};
+
+/// How many objects are recorded in one transaction: what a crash makes the next run send again, at most.
+const RECORD_EVERY: usize = 25;
+
+/// What a step sent, for waiting.
+pub(super) type Sent = BTreeMap<Destination, Vec<Expectation>>;
+
+impl Run {
+    /// Sends what a step holds. First the intent is made durable, then object by object.
+    pub(super) async fn send_step(&mut self, number: u32) -> Result<Sent, Stop> {
+        let actions = self.actions_of(number);
+        self.record_intents(number, &actions).await?;
+        let mut sent = Sent::new();
+        let mut done: Vec<(ChangeEvent, Option<InventoryEntry>)> = Vec::new();
+        for action in &actions {
+            let outcome = match self.check_stop() {
+                Ok(()) => self.send(number, action, &mut sent).await,
+                Err(stop) => Err(stop),
+            };
+            match outcome {
+                Ok(entry) => done.push((
+                    ChangeEvent::ObjectDone {
+                        step: number,
+                        destination: action.destination,
+                        key: action.key.clone(),
+                        action: action.action,
+                    },
+                    entry,
+                )),
+                Err(stop) => {
+                    self.record_done(std::mem::take(&mut done), None).await?;
+                    return Err(stop);
+                }
+            }
+            if done.len() >= RECORD_EVERY {
+                self.record_done(std::mem::take(&mut done), None).await?;
+            }
+        }
+        self.record_done(done, Some(ChangeEvent::StepSettling { step: number })).await?;
+        Ok(sent)
+    }
+
+    fn actions_of(&self, number: u32) -> Vec<PlannedAction> {
+        let step = usize::try_from(number).ok().and_then(|index| self.plan.steps.get(index));
+        let indices = step.map(|step| step.actions.as_slice()).unwrap_or_default();
+        let actions = indices.iter().filter_map(|index| self.plan.actions.get(usize::try_from(*index).ok()?));
+        actions.cloned().collect()
+    }
+
+    /// Makes the intent durable: the step has begun, and what it is about to send is in the inventory, not confirmed.
+    async fn record_intents(&mut self, number: u32, actions: &[PlannedAction]) -> Result<(), Stop> {
+        let known = self.session.rows().inventory_list(self.cluster.id).await?;
+        let mut intents = Vec::new();
+        for action in actions.iter().filter(|action| sends(action.action)) {
+            let Some(object) = self.render.object(action.destination, &action.key) else { continue };
+            let former = known.iter().find(|entry| entry.destination == action.destination && entry.key == action.key);
+            // A confirmed entry with just this content was sent before a restart: it stays confirmed.
+            if former.is_some_and(|entry| entry.uid.is_some() && entry.digest == action.body) {
+                continue;
+            }
+            let adopted = former.is_some_and(|entry| entry.adopted);
+            intents.push(self.entry(action, object, None, adopted));
+        }
+        let (project, cluster) = (self.session.project, self.cluster.id);
+        self.record_with(vec![ChangeEvent::StepStarted { step: number }], move |tx: &Tx, _| {
+            Box::pin(async move { Ok(tx.inventory_put(project, cluster, &intents).await?) })
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn record_done(
+        &mut self,
+        done: Vec<(ChangeEvent, Option<InventoryEntry>)>,
+        last: Option<ChangeEvent>,
+    ) -> Result<(), EngineError> {
+        let (mut events, entries): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+        events.extend(last);
+        if events.is_empty() {
+            return Ok(());
+        }
+        let entries: Vec<InventoryEntry> = entries.into_iter().flatten().collect();
+        let (project, cluster) = (self.session.project, self.cluster.id);
+        self.record_with(events, move |tx: &Tx, _| {
+            Box::pin(async move { Ok(tx.inventory_put(project, cluster, &entries).await?) })
+        })
+        .await
+    }
+
+    fn entry(
+        &self,
+        action: &PlannedAction,
+        object: &RenderedObject,
+        uid: Option<String>,
+        adopted: bool,
+    ) -> InventoryEntry {
+        InventoryEntry {
+            destination: object.destination,
+            key: object.key.clone(),
+            api_version: object.api_version.clone(),
+            layer: action.layer.clone(),
+            revision: object.revision.clone(),
+            orphan_policy: object.orphan_policy,
+            digest: action.body.clone(),
+            body: object.body.clone(),
+            uid,
+            adopted,
+            change: self.change.id,
+            applied_at: self.session.now(),
+        }
+    }
+
+    /// Deals with one object. Answers what the inventory shall know of it.
+    async fn send(
+        &self,
+        number: u32,
+        action: &PlannedAction,
+        sent: &mut Sent,
+    ) -> Result<Option<InventoryEntry>, Stop> {
+        let rendered = self.render.object(action.destination, &action.key).is_some();
+        match action.action {
+            // Nothing is sent: it is put on the list of orphans when the change succeeds.
+            Action::Orphan => Ok(None),
+            Action::Create | Action::Change | Action::Replace => self.send_object(number, action, sent).await.map(Some),
+            Action::Restore if rendered => self.send_object(number, action, sent).await.map(Some),
+            Action::Restore | Action::ScaleToZero | Action::Delete | Action::Keep => {
+                self.decide_orphan(number, action, sent).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn send_object(
+        &self,
+        number: u32,
+        action: &PlannedAction,
+        sent: &mut Sent,
+    ) -> Result<InventoryEntry, Stop> {
+        let render = std::sync::Arc::clone(&self.render);
+        let Some(object) = render.object(action.destination, &action.key) else {
+            let message = format!("{} is planned but not rendered", action.key);
+            return Err(Stop::Error(EngineError::internal(message)));
+        };
+        let reach = |error: ReachError| failed(number, error);
+        let client = self.client_when_there(number, action.destination).await?;
+        if action.action == Action::Restore {
+            self.restart_orphan(number, action).await?;
+        }
+        let options = ApplyOptions {
+            on_conflict: object.on_conflict,
+            check: Some(self.marks()).filter(|_| self.must_check(action)),
+            ..ApplyOptions::default()
+        };
+        let applied = match action.action {
+            Action::Replace => {
+                let uid = self.uid_of(action).await?.unwrap_or_default();
+                client.replace(&object.body, &uid, &options, self.session.engine.options().step_deadline).await
+            }
+            _ => client.apply(&object.body, &options).await,
+        };
+        let applied = applied.map_err(|error| reach(error.into()))?;
+        let reference = ObjectReference::new(action.key.clone(), object.api_version.clone());
+        sent.entry(action.destination).or_default().push(Expectation::ready(reference, applied.generation));
+        Ok(self.entry(action, object, Some(applied.uid), false))
+    }
+
+    /// Whether an object that exists must be checked for being ours: when Strata never sent it.
+    fn must_check(&self, action: &PlannedAction) -> bool {
+        // A Namespace that is there already is shared, not taken over: its marks are added and nothing else is touched.
+        action.action == Action::Create && !(action.key.group.is_empty() && action.key.kind == "Namespace")
+    }
+
+    async fn uid_of(&self, action: &PlannedAction) -> Result<Option<String>, Stop> {
+        let entry = self.session.rows().inventory_get(self.cluster.id, action.destination, &action.key).await?;
+        Ok(entry.and_then(|entry| entry.uid))
+    }
+}
+
+/// Whether an action sends a rendered object.
+fn sends(action: Action) -> bool {
+    matches!(action, Action::Create | Action::Change | Action::Replace | Action::Restore)
+}
+
+/// A failure about one object.
+pub(super) fn about(number: u32, code: &str, message: String, help: &str, key: &ObjectKey) -> Stop {
+    let failure =
+        Failure { code: code.to_owned(), message, help: help.to_owned(), object: Some(key.clone()) };
+    Stop::Failed { step: Some(number), failure }
+}

@@ -1,0 +1,105 @@
+//! Starting: the digest is checked on fresh facts, in the transaction that moves the change to APPLYING.
+
+use strata_model::{
+    change::ChangeEvent,
+    cluster::{Cluster, Phase},
+};
+use strata_plan::decide;
+
+use super::{RETRY_PAUSE, Run, Stop};
+use crate::{error::EngineError, reach::ReachError, workbench::Assembled};
+
+impl Run {
+    /// Moves the change from SCHEDULED to APPLYING, or to STALE. Says whether to go on.
+    pub(super) async fn begin(&mut self) -> Result<bool, Stop> {
+        if !self.refresh_facts().await? {
+            return Ok(false);
+        }
+        let cluster = self.session.rows().cluster_get(self.cluster.id).await?;
+        let anew = self.session.assemble_again(&cluster, &self.change).await?;
+        let moved = self.what_moved(&cluster.value, &anew);
+        let (digest, basis) = (anew.plan.digest.clone(), cluster.value.applied);
+        let (session, id, lease) = (self.session.clone(), self.change.id, self.lease.clone());
+        let change = self
+            .session
+            .engine
+            .store()
+            .try_write::<_, EngineError, _>(move |tx| {
+                Box::pin(async move {
+                    tx.lease_check(&lease).await?;
+                    let now = tx.project(session.project).cluster_get(cluster.value.id).await?;
+                    let ledger = session.ledger(tx);
+                    ledger
+                        .change_decided(id, |change, _| {
+                            // What the digest was computed on must still be so.
+                            if now.applied != basis {
+                                return Ok(vec![ChangeEvent::BecameStale { moved: vec!["what the cluster runs".to_owned()] }]);
+                            }
+                            Ok(vec![decide::start(change, &digest, moved, tx.now())?])
+                        })
+                        .await
+                })
+            })
+            .await?;
+        self.cluster = self.session.rows().cluster_get(self.cluster.id).await?.value;
+        self.change = change;
+        Ok(self.change.state.is_running())
+    }
+
+    /// Reads the facts anew from the cluster itself. A cluster that does not exist yet has none to read; one that does
+    /// not answer keeps the change waiting.
+    async fn refresh_facts(&mut self) -> Result<bool, Stop> {
+        let reached = match self.session.reach(&self.cluster).await {
+            Ok(client) => self.session.read_facts(&self.cluster, &client).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        let unborn = matches!(self.cluster.phase.value, Phase::Pending | Phase::Provisioning) && self.cluster.applied.is_none();
+        match reached {
+            Ok(()) => {
+                self.cluster = self.session.rows().cluster_get(self.cluster.id).await?.value;
+                Ok(true)
+            }
+            Err(ReachError::NoKubeconfig { .. }) if unborn => Ok(true),
+            Err(error @ ReachError::OtherCluster { .. }) => Err(super::failed(0, error)),
+            Err(ReachError::Engine(error)) => Err(Stop::Error(error)),
+            Err(error) => {
+                self.session.record_lost(&self.cluster, error.to_string()).await?;
+                // The slot is given back after a pause, so that others get their turn.
+                tokio::select! {
+                    () = tokio::time::sleep(RETRY_PAUSE) => {}
+                    () = self.stop.cancelled() => return Err(Stop::Cancelled),
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// What moved since the plan was made, in words.
+    fn what_moved(&self, cluster: &Cluster, anew: &Assembled) -> Vec<String> {
+        if anew.plan.digest == self.change.plan_digest {
+            return Vec::new();
+        }
+        let mut moved = Vec::new();
+        if cluster.applied != self.change.from {
+            moved.push("what the cluster runs".to_owned());
+        }
+        if anew.plan.to != self.plan.to {
+            moved.push("the wanted composition".to_owned());
+        }
+        for (key, answer) in &self.plan.facts_read {
+            if anew.plan.facts_read.get(key) != Some(answer) {
+                moved.push(format!("the fact `{key}`"));
+            }
+        }
+        if moved.is_empty() && anew.plan.actions != self.plan.actions {
+            moved.push("what would be done to objects".to_owned());
+        }
+        if moved.is_empty() && anew.plan.findings != self.plan.findings {
+            moved.push("what must be decided".to_owned());
+        }
+        if moved.is_empty() {
+            moved.push(format!("the plan, to {}", anew.plan.digest.short()));
+        }
+        moved
+    }
+}

@@ -1,0 +1,564 @@
+//! Authoring profiles: drafts, publishing, revisions, the end of a version's life.
+
+use std::collections::BTreeSet;
+
+use strata_model::{
+    Timestamp,
+    access::Permission,
+    diagnostic::Diagnostic,
+    error::{Refusal, RefusalCode},
+    pack::PackReference,
+    profile::{
+        ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy, PresetChoice, ProfileContent,
+        ProfileName, ProfileType, RevisionReference, VersionState,
+    },
+    variable::VariableDefinition,
+    version::Version,
+};
+use strata_store::{LifecycleNote, Optional as _, Profile, ProfileVersion, StoreError, Tx};
+
+use crate::{
+    error::EngineError,
+    reads::{ProfileRecord, VersionRecord},
+    session::Session,
+};
+
+/// How many clusters a refusal names at most.
+const NAMED_CLUSTERS: u64 = 20;
+
+/// The content of a draft as its author gives it: packs by name and version.
+#[derive(Debug, Clone, Default)]
+pub struct DraftContent {
+    /// In order.
+    pub layers: Vec<DraftLayer>,
+    /// By name.
+    pub variables: Vec<VariableDefinition>,
+}
+
+/// One layer of a draft.
+#[derive(Debug, Clone)]
+pub struct DraftLayer {
+    /// Unique over all profiles of a cluster.
+    pub name: String,
+    /// What it is; the pack's kind when left out.
+    pub kind: Option<LayerKind>,
+    /// Which pack.
+    pub pack: DraftPack,
+    /// The profile's own values, as text.
+    pub values: Option<String>,
+    /// Chosen presets.
+    pub presets: Vec<PresetChoice>,
+    /// Overrides the pack's install priority.
+    pub install_priority: Option<i32>,
+    /// Overrides the pack's namespace.
+    pub namespace: Option<String>,
+    /// When another manager holds a field.
+    pub on_conflict: ConflictPolicy,
+    /// When a change cannot be made in place.
+    pub on_immutable: ImmutablePolicy,
+    /// When an object is no longer rendered.
+    pub orphan_policy: OrphanPolicy,
+}
+
+/// A pack by name and version.
+#[derive(Debug, Clone)]
+pub struct DraftPack {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Session {
+    /// Makes a profile without versions.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `INVALID_INPUT`, `DUPLICATE_NAME`.
+    pub async fn create_profile(&self, name: String, kind: ProfileType) -> Result<ProfileRecord, EngineError> {
+        let session = self.clone();
+        let subject = format!("profile/{name}");
+        self.audited(Permission::Author, "createProfile", subject.clone(), async move {
+            let name: ProfileName = name.parse().map_err(|error: strata_model::profile::InvalidName| {
+                EngineError::from(
+                    Refusal::new(RefusalCode::InvalidInput, error.to_string(), "choose such a name").at("name"),
+                )
+            })?;
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        let profile = tx.profile_insert(session.project, &name, kind, "").await?;
+                        session.note(tx, "createProfile", subject, None).await?;
+                        Ok(profile.into())
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Makes a draft version: empty, or with the content of another version.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `INVALID_VERSION`, `DUPLICATE_NAME` (a version string is never used again).
+    pub async fn create_profile_version(
+        &self,
+        profile: String,
+        version: String,
+        from: Option<String>,
+    ) -> Result<VersionRecord, EngineError> {
+        let session = self.clone();
+        let subject = format!("profile/{profile}@{version}");
+        self.audited(Permission::Author, "createProfileVersion", subject.clone(), async move {
+            let found = session.profile_named(&profile).await?;
+            let number = parse_version(&version, "version")?;
+            let content = match from {
+                None => ProfileContent::default(),
+                Some(from) => session.content_of_version(&found, &parse_version(&from, "fromVersion")?).await?,
+            };
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        let made =
+                            tx.profile_version_insert(&found, &number, &content, &session.caller.actor).await?;
+                        session.note(tx, "createProfileVersion", subject, None).await?;
+                        session.version_record(tx, &found, made.id).await
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Replaces the content of a draft. Every problem is named at once; nothing is saved when there is one.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `FROZEN`, `CONFLICT` when somebody else edited it, `INVALID_PROFILE`.
+    pub async fn update_draft(
+        &self,
+        profile: String,
+        version: String,
+        expected_generation: Option<i64>,
+        content: DraftContent,
+    ) -> Result<VersionRecord, EngineError> {
+        let session = self.clone();
+        let subject = format!("profile/{profile}@{version}");
+        self.audited(Permission::Author, "updateDraft", subject.clone(), async move {
+            let (found, there) = session.version_named(&profile, &version).await?;
+            refuse_frozen(&there)?;
+            let content = session.resolve_content(found.profile_type, content).await?;
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        let draft = tx.project(session.project).draft_get(there.id).await?;
+                        let expected = expected_generation.unwrap_or(draft.generation);
+                        tx.draft_update(session.project, there.id, expected, &content, &session.caller.actor).await?;
+                        session.note(tx, "updateDraft", subject, None).await?;
+                        session.version_record(tx, &found, there.id).await
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Publishes a draft: its content becomes revision 1 and never changes. Publishing again changes nothing.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `INVALID_PROFILE`, `ILLEGAL_STATE` for a deleted version.
+    pub async fn publish_profile_version(
+        &self,
+        profile: String,
+        version: String,
+    ) -> Result<VersionRecord, EngineError> {
+        let session = self.clone();
+        let subject = format!("profile/{profile}@{version}");
+        self.audited(Permission::Author, "publishProfileVersion", subject.clone(), async move {
+            let (found, there) = session.version_named(&profile, &version).await?;
+            if there.state == VersionState::Draft {
+                let draft = session.rows().draft_get(there.id).await?;
+                session.check_content(found.profile_type, &draft.content).await?;
+                if draft.content.layers.is_empty() {
+                    return Err(EngineError::refuse(
+                        RefusalCode::InvalidProfile,
+                        "the draft has no layers",
+                        format!("give it some with `strata profile draft {profile} {version} --file …`"),
+                    ));
+                }
+            }
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        if there.state == VersionState::Draft {
+                            let draft = tx.project(session.project).draft_get(there.id).await?;
+                            let digest = draft.content.digest();
+                            tx.profile_version_publish(
+                                session.project,
+                                there.id,
+                                draft.generation,
+                                &digest,
+                                &session.caller.actor,
+                                &LifecycleNote::default(),
+                            )
+                            .await?;
+                        } else if there.state == VersionState::Deleted {
+                            return Err(deleted(&there));
+                        }
+                        session.note(tx, "publishProfileVersion", subject, None).await?;
+                        session.version_record(tx, &found, there.id).await
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Adds a revision to a published version. Discouraged: clusters on the former one get a pending update.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `ILLEGAL_STATE` for a draft, `INVALID_PROFILE`, `CONFLICT`.
+    pub async fn revise_profile_version(
+        &self,
+        profile: String,
+        version: String,
+        content: DraftContent,
+        reason: String,
+    ) -> Result<VersionRecord, EngineError> {
+        let session = self.clone();
+        let subject = format!("profile/{profile}@{version}");
+        self.audited(Permission::Author, "reviseProfileVersion", subject.clone(), async move {
+            let (found, there) = session.version_named(&profile, &version).await?;
+            if !matches!(there.state, VersionState::Published | VersionState::Deprecated) {
+                return Err(EngineError::refuse(
+                    RefusalCode::IllegalState,
+                    format!("{profile}@{version} is {}", there.state.as_str()),
+                    "only a published version has revisions; edit a draft with updateDraft",
+                ));
+            }
+            let content = session.resolve_content(found.profile_type, content).await?;
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        let revisions = tx.project(session.project).revision_list(there.id).await?;
+                        let newest = revisions.last().map_or(0, |revision| revision.number);
+                        tx.profile_version_revise(
+                            session.project,
+                            there.id,
+                            newest,
+                            &content,
+                            &content.digest(),
+                            &session.caller.actor,
+                            &reason,
+                        )
+                        .await?;
+                        session.note(tx, "reviseProfileVersion", subject, Some(reason)).await?;
+                        session.version_record(tx, &found, there.id).await
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Discourages a published version.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `INVALID_VERSION`, `ILLEGAL_STATE`.
+    pub async fn deprecate_profile_version(
+        &self,
+        profile: String,
+        version: String,
+        sunset: Option<Timestamp>,
+        successor: Option<String>,
+        reason: Option<String>,
+    ) -> Result<VersionRecord, EngineError> {
+        let successor = successor.map(|text| parse_version(&text, "successor")).transpose()?;
+        let note = LifecycleNote { sunset, successor, reason: reason.unwrap_or_default() };
+        self.end_version("deprecateProfileVersion", profile, version, VersionState::Deprecated, note).await
+    }
+
+    /// Deletes a version that nothing uses. A tombstone stays: the version string is never used again.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `IN_USE` with the names of clusters.
+    pub async fn delete_profile_version(
+        &self,
+        profile: String,
+        version: String,
+        reason: Option<String>,
+    ) -> Result<VersionRecord, EngineError> {
+        let note = LifecycleNote { reason: reason.unwrap_or_default(), ..LifecycleNote::default() };
+        self.end_version("deleteProfileVersion", profile, version, VersionState::Deleted, note).await
+    }
+
+    async fn end_version(
+        &self,
+        operation: &'static str,
+        profile: String,
+        version: String,
+        to: VersionState,
+        note: LifecycleNote,
+    ) -> Result<VersionRecord, EngineError> {
+        let session = self.clone();
+        let subject = format!("profile/{profile}@{version}");
+        self.audited(Permission::Author, operation, subject.clone(), async move {
+            let (found, there) = session.version_named(&profile, &version).await?;
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        if there.state == to {
+                            return session.version_record(tx, &found, there.id).await;
+                        }
+                        match (there.state, to) {
+                            (VersionState::Deleted, _) => return Err(deleted(&there)),
+                            (VersionState::Draft, VersionState::Deprecated) => {
+                                return Err(EngineError::refuse(
+                                    RefusalCode::IllegalState,
+                                    format!("{profile}@{version} is a draft"),
+                                    "delete it, or publish it first",
+                                ));
+                            }
+                            _ => {}
+                        }
+                        if to == VersionState::Deleted {
+                            session.refuse_in_use(tx, &found, &there).await?;
+                        }
+                        let reason = Some(note.reason.clone()).filter(|reason| !reason.is_empty());
+                        tx.lifecycle_append(session.project, there.id, there.state, to, &session.caller.actor, &note)
+                            .await?;
+                        session.note(tx, operation, subject, reason).await?;
+                        session.version_record(tx, &found, there.id).await
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    async fn refuse_in_use(&self, tx: &Tx, profile: &Profile, version: &ProfileVersion) -> Result<(), EngineError> {
+        let users = tx
+            .project(self.project)
+            .clusters_using(profile.id, Some(&version.version), None, NAMED_CLUSTERS)
+            .await?;
+        if users.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = users.iter().map(|cluster| cluster.value.name.as_str()).collect();
+        Err(EngineError::refuse(
+            RefusalCode::InUse,
+            format!("{}@{} is in use on {}", profile.name, version.version, names.join(", ")),
+            "bring these clusters to another version first, or deprecate this one",
+        ))
+    }
+
+    async fn profile_named(&self, name: &str) -> Result<Profile, EngineError> {
+        let missing = || EngineError::from(Refusal::not_found("profile", name).at("profile"));
+        let parsed: ProfileName = name.parse().map_err(|_| missing())?;
+        let found = self.rows().profile_by_name(&parsed).await.optional()?.ok_or_else(missing)?;
+        if found.project != self.project {
+            return Err(EngineError::refuse(
+                RefusalCode::Forbidden,
+                format!("the profile `{name}` belongs to the shared project"),
+                "change it there, or make one of your own",
+            ));
+        }
+        Ok(found)
+    }
+
+    async fn version_named(&self, profile: &str, version: &str) -> Result<(Profile, ProfileVersion), EngineError> {
+        let found = self.profile_named(profile).await?;
+        let number = parse_version(version, "version")?;
+        let there = self.rows().profile_version_find(found.id, &number).await.optional()?.ok_or_else(|| {
+            Refusal::new(
+                RefusalCode::NotFound,
+                format!("there is no {profile}@{version}"),
+                format!("list its versions with `strata profile show {profile}`"),
+            )
+            .at("version")
+        })?;
+        Ok((found, there))
+    }
+
+    async fn content_of_version(&self, profile: &Profile, version: &Version) -> Result<ProfileContent, EngineError> {
+        match self.rows().revision_find(&profile.name, version, None).await {
+            Ok(revision) => Ok(revision.content),
+            Err(StoreError::NotFound { .. }) => {
+                let there = self.rows().profile_version_find(profile.id, version).await?;
+                Ok(self.rows().draft_get(there.id).await?.content)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the API shows of a version.
+    pub(crate) async fn version_record(
+        &self,
+        tx: &Tx,
+        profile: &Profile,
+        id: strata_model::id::ProfileVersionId,
+    ) -> Result<VersionRecord, EngineError> {
+        let scope = tx.project(self.project);
+        let version = scope.profile_version_get(id).await?;
+        let generation = scope.draft_get(id).await.optional()?.map(|draft| draft.generation);
+        let newest = scope.revision_list(id).await?.last().map(|revision| revision.number);
+        Ok(VersionRecord::new(profile.name.clone(), version, newest, generation))
+    }
+
+    /// Turns names into pinned packs, and finds every problem there is.
+    async fn resolve_content(&self, kind: ProfileType, draft: DraftContent) -> Result<ProfileContent, EngineError> {
+        let mut problems = Vec::new();
+        let mut layers = Vec::new();
+        for layer in draft.layers {
+            let place = format!("layer \"{}\"", layer.name);
+            let name: LayerName = match layer.name.parse() {
+                Ok(name) => name,
+                Err(error) => {
+                    problems.push(Diagnostic::new("LAYER_NAME", error.to_string()).in_file(place));
+                    continue;
+                }
+            };
+            let Some(record) =
+                self.rows().pack_by_version(&layer.pack.name, &layer.pack.version).await.optional()?
+            else {
+                problems.push(
+                    Diagnostic::new(
+                        "UNKNOWN_PACK",
+                        format!("there is no pack {} {}", layer.pack.name, layer.pack.version),
+                    )
+                    .in_file(place)
+                    .with_help("list what there is with `strata pack list`, or add it with `strata pack add`"),
+                );
+                continue;
+            };
+            layers.push(Layer {
+                name,
+                kind: layer.kind.unwrap_or(record.layer),
+                pack: PackReference { name: record.name, version: record.version, digest: record.digest },
+                values: layer.values.unwrap_or_default(),
+                presets: layer.presets,
+                install_priority: layer.install_priority,
+                namespace: layer.namespace,
+                on_conflict: layer.on_conflict,
+                on_immutable: layer.on_immutable,
+                orphan_policy: layer.orphan_policy,
+            });
+        }
+        let content = ProfileContent { layers, variables: draft.variables };
+        problems.extend(self.problems(kind, &content).await?);
+        if problems.is_empty() { Ok(content) } else { Err(invalid(problems)) }
+    }
+
+    async fn check_content(&self, kind: ProfileType, content: &ProfileContent) -> Result<(), EngineError> {
+        let problems = self.problems(kind, content).await?;
+        if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
+    }
+
+    async fn problems(&self, kind: ProfileType, content: &ProfileContent) -> Result<Vec<Diagnostic>, EngineError> {
+        let mut problems = structure(kind, content);
+        // Stands for the revision in diagnostics only; the content is not published yet.
+        let reference = RevisionReference {
+            profile: "draft".parse().map_err(EngineError::internal)?,
+            version: "0.0.0".parse().map_err(EngineError::internal)?,
+            revision: 0,
+        };
+        for layer in &content.layers {
+            let pack = self.pack_content(&layer.pack.digest).await?;
+            if let Err(found) = strata_render::layer_base(layer, &pack, &reference) {
+                problems.extend(found);
+            }
+        }
+        for variable in &content.variables {
+            let Some(default) = &variable.default_value else { continue };
+            if let Some(reason) = strata_render::refuse_value(variable, default) {
+                problems.push(
+                    Diagnostic::new("VARIABLE_DEFAULT", format!("the default of `{}`: {reason}", variable.name))
+                        .in_file("variables"),
+                );
+            }
+        }
+        Ok(problems)
+    }
+}
+
+/// What can be said without looking into packs.
+fn structure(kind: ProfileType, content: &ProfileContent) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let mut names = BTreeSet::new();
+    for layer in &content.layers {
+        let place = format!("layer \"{}\"", layer.name);
+        if !names.insert(&layer.name) {
+            let message = format!("the layer `{}` is there twice", layer.name);
+            problems.push(Diagnostic::new("DUPLICATE_LAYER", message).in_file(&place).with_help("rename one of them"));
+        }
+        let fits = match kind {
+            ProfileType::Full => true,
+            ProfileType::Infra => layer.kind.is_infrastructure(),
+            ProfileType::Addon => !layer.kind.is_infrastructure(),
+        };
+        if !fits {
+            let message = format!("a layer of kind {} does not belong into a profile of this type", layer.kind);
+            let help = "INFRA profiles have infrastructure layers, ADDON profiles have add-on layers, FULL ones both";
+            problems.push(Diagnostic::new("LAYER_KIND", message).in_file(&place).with_help(help));
+        }
+    }
+    for infrastructure in [LayerKind::Os, LayerKind::Kubernetes, LayerKind::Cni, LayerKind::Csi] {
+        let count = content.layers.iter().filter(|layer| layer.kind == infrastructure).count();
+        if count > 1 {
+            let message = format!("there are {count} layers of kind {infrastructure}");
+            problems.push(Diagnostic::new("LAYER_KIND", message).with_help("keep one"));
+        }
+    }
+    let mut variables = BTreeSet::new();
+    for variable in &content.variables {
+        if !variables.insert(&variable.name) {
+            let message = format!("the variable `{}` is there twice", variable.name);
+            problems.push(Diagnostic::new("DUPLICATE_VARIABLE", message).in_file("variables"));
+        }
+        if variable.sensitive && variable.default_value.is_some() {
+            let message = format!("the sensitive variable `{}` has a default that everybody could read", variable.name);
+            let help = "leave the default out, and give each cluster its own value";
+            problems.push(Diagnostic::new("VARIABLE_DEFAULT", message).in_file("variables").with_help(help));
+        }
+    }
+    problems
+}
+
+fn invalid(problems: Vec<Diagnostic>) -> EngineError {
+    EngineError::diagnostics(RefusalCode::InvalidProfile, "the profile has problems", problems)
+}
+
+fn refuse_frozen(version: &ProfileVersion) -> Result<(), EngineError> {
+    if version.state == VersionState::Draft {
+        return Ok(());
+    }
+    Err(EngineError::refuse(
+        RefusalCode::Frozen,
+        format!("the version {} is {} and never changes", version.version, version.state.as_str()),
+        "make a new version from it: `strata profile draft NAME NEW-VERSION --from OLD-VERSION`",
+    ))
+}
+
+fn deleted(version: &ProfileVersion) -> EngineError {
+    EngineError::refuse(
+        RefusalCode::IllegalState,
+        format!("the version {} was deleted", version.version),
+        "a version string is never used again: choose another",
+    )
+}
+
+fn parse_version(text: &str, field: &str) -> Result<Version, EngineError> {
+    text.parse().map_err(|error: strata_model::version::InvalidVersion| {
+        Refusal::new(RefusalCode::InvalidVersion, error.to_string(), "see https://semver.org").at(field).into()
+    })
+}

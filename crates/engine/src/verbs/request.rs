@@ -1,0 +1,286 @@
+//! Previewing, requesting and re-planning changes of a cluster's composition.
+
+use serde_json::json;
+use strata_model::{
+    access::Permission,
+    change::{Change, ChangeKind, ChangeState},
+    cluster::{Cluster, ClusterEvent, Phase},
+    digest::Digest,
+    error::{Refusal, RefusalCode},
+    id::{ChangeId, CompositionId, RolloutId},
+};
+use strata_plan::decide::{self, ApplyWhen};
+use strata_store::{NewPlan, Stored, StoredPlan, Tx};
+
+use crate::{
+    error::EngineError,
+    reads::PlanRecord,
+    session::Session,
+    wish::{RequestOptions, Wish},
+    workbench::Assembled,
+};
+
+impl Session {
+    /// The exact effect of a wish. Stores the plan; changes nothing.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, and whatever is wrong with the wish.
+    pub async fn preview_upgrade(&self, wish: &Wish) -> Result<PlanRecord, EngineError> {
+        self.permit(Permission::Read)?;
+        let cluster = self.cluster_named(&wish.cluster).await?;
+        let request = self.composition_request(wish).await?;
+        let assembled = self.assemble(&cluster, ChangeKind::Apply, request).await?;
+        self.keep_preview(assembled).await
+    }
+
+    /// Stores a plan that nobody has requested yet.
+    pub(crate) async fn keep_preview(&self, assembled: Assembled) -> Result<PlanRecord, EngineError> {
+        let session = self.clone();
+        let stored = self
+            .engine
+            .store()
+            .try_write::<_, EngineError, _>(move |tx| {
+                Box::pin(async move { session.store_plan(tx, &assembled).await })
+            })
+            .await?;
+        Ok(stored.into())
+    }
+
+    /// Requests a change to what is wished for.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `STALE_PLAN` when the plan is not the expected one, `CONFLICT` when the cluster moved meanwhile, and
+    /// whatever is wrong with the wish.
+    pub async fn request_upgrade(&self, wish: Wish, options: RequestOptions) -> Result<Change, EngineError> {
+        let session = self.clone();
+        let subject = format!("cluster/{}", wish.cluster);
+        self.audited(Permission::Operate, "requestUpgrade", subject, async move {
+            let cluster = session.cluster_named(&wish.cluster).await?;
+            let request = session.composition_request(&wish).await?;
+            let assembled = session.assemble(&cluster, ChangeKind::Apply, request).await?;
+            let input = json!([format!("{wish:?}"), options.reason]);
+            session.request(&cluster, assembled, options, None, "requestUpgrade", input).await
+        })
+        .await
+    }
+
+    /// Stores plan, composition and change in one transaction.
+    pub(crate) async fn request(
+        &self,
+        cluster: &Stored<Cluster>,
+        assembled: Assembled,
+        options: RequestOptions,
+        rollout: Option<RolloutId>,
+        operation: &'static str,
+        input: serde_json::Value,
+    ) -> Result<Change, EngineError> {
+        check_expected(options.expected_plan_digest.as_ref(), &assembled)?;
+        let change_id = ChangeId::new(self.engine.ids().next());
+        let key = self.key(operation, options.idempotency_key.as_ref(), &input);
+        let (session, cluster_id, expected_seq) = (self.clone(), cluster.value.id, cluster.seq);
+        self.engine
+            .store()
+            .try_write(move |tx| {
+                Box::pin(async move {
+                    if let Some(key) = &key
+                        && let Some(answer) = session.answered(tx, key).await?
+                    {
+                        let id: ChangeId = serde_json::from_value(answer)?;
+                        return Ok(tx.project(session.project).change_get(id).await?.value);
+                    }
+                    // The plan was made on this state of the cluster; if it moved, the plan may be wrong.
+                    let now = tx.project(session.project).cluster_get(cluster_id).await?;
+                    if now.seq != expected_seq && moved(cluster_basis(&now), &assembled) {
+                        return Err(EngineError::refuse(
+                            RefusalCode::Conflict,
+                            "the cluster was changed while this was planned",
+                            "look at the new preview and repeat the request",
+                        ));
+                    }
+                    let stored = session.store_plan(tx, &assembled).await?;
+                    let event = decide::requested(
+                        session.project,
+                        stored.id,
+                        &stored.plan,
+                        stored.from,
+                        stored.to,
+                        options.reason.clone(),
+                        rollout,
+                    );
+                    let ledger = session.ledger(tx);
+                    let mut change = ledger.change(change_id, &[event]).await?;
+                    if options.apply_when_ready && change.blocked_by.is_empty() {
+                        let digest = change.plan_digest.clone();
+                        let now = tx.now();
+                        change = ledger
+                            .change_decided(change_id, |change, holder| {
+                                decide::apply(change, &digest, ApplyWhen::Approved, holder, now)
+                            })
+                            .await?;
+                    }
+                    if let Some(rollout) = rollout {
+                        session.move_target_in(tx, rollout, cluster_id, &change).await?;
+                    }
+                    let subject = format!("change/{change_id}");
+                    session.note(tx, operation, subject, Some(options.reason).filter(|r| !r.is_empty())).await?;
+                    if let Some(key) = &key {
+                        session.remember(tx, key, serde_json::to_value(change_id)?).await?;
+                    }
+                    Ok(change)
+                })
+            })
+            .await
+    }
+
+    /// The short forms of a request. On a PENDING cluster they edit its first composition and nothing is applied yet.
+    ///
+    /// # Errors
+    /// As [`Session::request_upgrade`].
+    pub async fn edit_cluster(
+        &self,
+        operation: &'static str,
+        wish: Wish,
+        options: RequestOptions,
+    ) -> Result<(Cluster, Option<Change>), EngineError> {
+        let cluster = self.cluster_named(&wish.cluster).await?;
+        if cluster.phase.value != Phase::Pending || cluster.change.is_some() {
+            let change = self.request_upgrade(wish, options).await?;
+            return Ok((self.rows().cluster_get(cluster.id).await?.value, Some(change)));
+        }
+        let session = self.clone();
+        let subject = format!("cluster/{}", wish.cluster);
+        let edited = self
+            .audited(Permission::Operate, operation, subject.clone(), async move {
+                let request = session.composition_request(&wish).await?;
+                let composed = session.compose_first(&cluster, request).await?;
+                let (id, seq) = (cluster.id, cluster.seq);
+                let engine = session.engine.clone();
+                engine
+                    .store()
+                    .try_write(move |tx| {
+                        Box::pin(async move {
+                            let now = tx.project(session.project).cluster_get(id).await?;
+                            if now.seq != seq && now.wanted != cluster.wanted {
+                                return Err(Refusal::new(
+                                    RefusalCode::Conflict,
+                                    "somebody else edited this cluster meanwhile",
+                                    "look at it and repeat what you wanted",
+                                )
+                                .into());
+                            }
+                            let composition = tx.composition_insert(session.project, id, &composed).await?.id;
+                            let cluster =
+                                session.ledger(tx).cluster(id, &[ClusterEvent::Composed { composition }]).await?;
+                            session.note(tx, operation, subject, None).await?;
+                            Ok(cluster)
+                        })
+                    })
+                    .await
+            })
+            .await?;
+        Ok((edited, None))
+    }
+
+    /// Plans a change anew on what the cluster is now; approvals are void.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `ILLEGAL_STATE`.
+    pub async fn replan_change(&self, id: ChangeId) -> Result<Change, EngineError> {
+        let session = self.clone();
+        self.audited(Permission::Operate, "replanChange", format!("change/{id}"), async move {
+            let change = session.rows().change_get(id).await?;
+            let cluster = session.rows().cluster_get(change.cluster).await?;
+            let assembled = session.assemble_again(&cluster, &change).await?;
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| {
+                    Box::pin(async move {
+                        let stored = session.store_plan(tx, &assembled).await?;
+                        let change = session
+                            .ledger(tx)
+                            .change_decided(id, |change, _| {
+                                decide::replan(change, stored.id, &stored.plan, stored.from, stored.to)
+                            })
+                            .await?;
+                        session.note(tx, "replanChange", format!("change/{id}"), None).await?;
+                        Ok(change)
+                    })
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Requests a change back to what the cluster ran before this one. What cannot go back is held.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`, `NOT_FOUND`, `ILLEGAL_STATE` for a change that did not succeed or was the cluster's first.
+    pub async fn roll_back_change(&self, id: ChangeId, options: RequestOptions) -> Result<Change, EngineError> {
+        let session = self.clone();
+        self.audited(Permission::Operate, "rollBackChange", format!("change/{id}"), async move {
+            let change = session.rows().change_get(id).await?;
+            let Some(earlier) = change.from.filter(|_| change.state == ChangeState::Succeeded) else {
+                return Err(EngineError::refuse(
+                    RefusalCode::IllegalState,
+                    "there is nothing to go back to",
+                    "only a change that succeeded on a cluster that ran something before can be rolled back",
+                ));
+            };
+            let cluster = session.rows().cluster_get(change.cluster).await?;
+            let assembled = session.assemble_rollback(&cluster, earlier).await?;
+            let input = json!([id, options.reason]);
+            session.request(&cluster, assembled, options, None, "rollBackChange", input).await
+        })
+        .await
+    }
+
+    /// Writes what was assembled: the composition it leads to, the plan, and what carries it out.
+    pub(crate) async fn store_plan(&self, tx: &Tx, assembled: &Assembled) -> Result<StoredPlan, EngineError> {
+        let to = match (&assembled.composition, assembled.from) {
+            (Some(composition), _) => {
+                tx.composition_insert(self.project, assembled.plan.cluster, composition).await?.id
+            }
+            (None, Some(same)) => same,
+            (None, None) => return Err(EngineError::internal("a plan that leads nowhere")),
+        };
+        let plan = NewPlan {
+            project: self.project,
+            from: assembled.from,
+            to,
+            plan: &assembled.plan,
+            intent: &serde_json::to_value(&assembled.intent)?,
+            render: &assembled.render,
+            expires_at: self.plan_expiry(),
+        };
+        Ok(tx.plan_insert(plan).await?)
+    }
+
+    fn plan_expiry(&self) -> strata_model::Timestamp {
+        let lifetime = jiff::SignedDuration::try_from(self.engine.options().plan_lifetime);
+        self.now().checked_add(lifetime.unwrap_or(jiff::SignedDuration::MAX)).unwrap_or(jiff::Timestamp::MAX)
+    }
+}
+
+fn check_expected(expected: Option<&Digest>, assembled: &Assembled) -> Result<(), EngineError> {
+    match expected {
+        Some(expected) if *expected != assembled.plan.digest => Err(Refusal::new(
+            RefusalCode::StalePlan,
+            "the plan is not the one that was shown",
+            "look at the new preview, then request that",
+        )
+        .with_moved(vec![format!("the plan is now {}", assembled.plan.digest)])
+        .at("expectedPlanDigest")
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// What of a cluster a plan is made on.
+fn cluster_basis(cluster: &Cluster) -> Option<CompositionId> {
+    cluster.applied
+}
+
+fn moved(basis: Option<CompositionId>, assembled: &Assembled) -> bool {
+    basis != assembled.from
+}

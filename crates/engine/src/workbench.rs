@@ -1,0 +1,192 @@
+//! The workbench: compose → render → plan, for whoever asks.
+//!
+//! *Idea.* Preview, request, the check before a change starts, rollback and clean-up all come here. First everything is
+//! gathered from the store (and, for `lookup`, from the cluster); then one pure function makes composition, render and
+//! plan, off the async threads.
+//!
+//! *Guarantees.* The same stored things and the same facts give the same plan, whoever asks. Nothing is written to the
+//! cluster, and to the store only what never changes anything: seeds and secrets.
+
+mod gather;
+mod make;
+
+use serde::{Deserialize, Serialize};
+use strata_model::{
+    change::{Change, ChangeKind},
+    cluster::Cluster,
+    composition::Composition,
+    error::{Refusal, RefusalCode},
+    id::{ClusterId, CompositionId, OrphanId},
+    plan::Plan,
+    render::Render,
+};
+use strata_plan::{CompositionRequest, Decision};
+use strata_store::Stored;
+
+use crate::{error::EngineError, session::Session};
+use gather::Gathered;
+
+/// What somebody asked for, in a form that can be planned anew later.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "intent", rename_all = "camelCase")]
+pub(crate) enum Intent {
+    /// Another composition.
+    Compose {
+        /// What shall be different.
+        request: Box<CompositionRequest>,
+    },
+    /// An earlier composition.
+    RollBack {
+        /// Which.
+        earlier: CompositionId,
+    },
+    /// A decision about orphans.
+    CleanUp {
+        /// Which.
+        orphans: Vec<OrphanId>,
+        /// What.
+        decision: Decision,
+    },
+}
+
+/// The result of the workbench.
+#[derive(Debug, Clone)]
+pub(crate) struct Assembled {
+    /// The plan.
+    pub(crate) plan: Plan,
+    /// The composition that it starts from.
+    pub(crate) from: Option<CompositionId>,
+    /// The composition that it leads to, when it is a new one; else the cluster keeps what it runs.
+    pub(crate) composition: Option<Composition>,
+    /// The objects, in the clear.
+    pub(crate) render: Render,
+    /// What was asked for.
+    pub(crate) intent: Intent,
+}
+
+/// How often `lookup` may ask for more; see DESIGN "Facts".
+const LOOKUP_ROUNDS: usize = 3;
+
+impl Session {
+    /// Plans a request.
+    pub(crate) async fn assemble(
+        &self,
+        cluster: &Stored<Cluster>,
+        kind: ChangeKind,
+        request: CompositionRequest,
+    ) -> Result<Assembled, EngineError> {
+        self.assemble_intent(cluster, kind, None, Intent::Compose { request: Box::new(request) }).await
+    }
+
+    /// Plans going back to an earlier composition.
+    pub(crate) async fn assemble_rollback(
+        &self,
+        cluster: &Stored<Cluster>,
+        earlier: CompositionId,
+    ) -> Result<Assembled, EngineError> {
+        self.assemble_intent(cluster, ChangeKind::Rollback, None, Intent::RollBack { earlier }).await
+    }
+
+    /// Plans a decision about orphans.
+    pub(crate) async fn assemble_clean_up(
+        &self,
+        cluster: &Stored<Cluster>,
+        orphans: Vec<OrphanId>,
+        decision: Decision,
+    ) -> Result<Assembled, EngineError> {
+        let kind = if decision == Decision::Restore { ChangeKind::Restore } else { ChangeKind::CleanUp };
+        self.assemble_intent(cluster, kind, None, Intent::CleanUp { orphans, decision }).await
+    }
+
+    /// Plans a change anew, from what was asked for, on what the cluster is now.
+    pub(crate) async fn assemble_again(
+        &self,
+        cluster: &Stored<Cluster>,
+        change: &Change,
+    ) -> Result<Assembled, EngineError> {
+        let stored = self.rows().plan_get(change.plan).await?;
+        let intent: Intent = serde_json::from_value(stored.intent)?;
+        self.assemble_intent(cluster, change.kind, Some(change), intent).await
+    }
+
+    /// Composes the first composition of a PENDING cluster; nothing is rendered yet.
+    pub(crate) async fn compose_first(
+        &self,
+        cluster: &Stored<Cluster>,
+        request: CompositionRequest,
+    ) -> Result<Composition, EngineError> {
+        let intent = Intent::Compose { request: Box::new(request) };
+        let gathered = self.gather(cluster, ChangeKind::Apply, None, &intent).await?;
+        pure(move || make::compose_first(&gathered, &intent)).await
+    }
+
+    /// A redactor that knows every secret of a composition on a cluster.
+    pub(crate) async fn redactor_for(
+        &self,
+        cluster: ClusterId,
+        composition: &Composition,
+    ) -> Result<strata_values::Redactor, EngineError> {
+        let cluster = self.rows().cluster_get(cluster).await?;
+        let gathered = self.gather_for_view(&cluster, composition).await?;
+        let composition = composition.clone();
+        pure(move || make::redactor(&gathered, &composition)).await
+    }
+
+    async fn assemble_intent(
+        &self,
+        cluster: &Stored<Cluster>,
+        kind: ChangeKind,
+        change: Option<&Change>,
+        intent: Intent,
+    ) -> Result<Assembled, EngineError> {
+        let mut gathered = self.gather(cluster, kind, change, &intent).await?;
+        for _ in 0..LOOKUP_ROUNDS {
+            let (given, wanted) = (gathered, intent.clone());
+            let (back, made) = pure(move || {
+                let made = make::make(&given, &wanted)?;
+                Ok((given, made))
+            })
+            .await?;
+            gathered = back;
+            let unknown = made.unknown_lookups(&gathered.facts);
+            if unknown.is_empty() || !self.look_up(&cluster.value, &mut gathered.facts, unknown).await {
+                return Ok(assembled(&gathered, made, intent));
+            }
+        }
+        let given = gathered;
+        let wanted = intent.clone();
+        let (gathered, made) = pure(move || {
+            let made = make::make(&given, &wanted)?;
+            Ok((given, made))
+        })
+        .await?;
+        Ok(assembled(&gathered, made, intent))
+    }
+}
+
+fn assembled(gathered: &Gathered, made: make::Made, intent: Intent) -> Assembled {
+    Assembled {
+        plan: made.plan,
+        from: gathered.applied_id,
+        composition: made.composition,
+        render: made.render,
+        intent,
+    }
+}
+
+/// Runs pure work off the async threads.
+async fn pure<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    tokio::task::spawn_blocking(work).await.map_err(EngineError::internal)?
+}
+
+/// A cluster that runs nothing has nothing to clean up or go back to.
+fn nothing_applied(cluster: &Cluster) -> EngineError {
+    Refusal::new(
+        RefusalCode::IllegalState,
+        format!("the cluster `{}` runs nothing yet", cluster.name),
+        "apply something first",
+    )
+    .into()
+}

@@ -1,0 +1,165 @@
+//! Making: the pure part of the workbench. No I/O, no clock.
+
+use strata_model::{
+    composition::Composition,
+    error::RefusalCode,
+    fact::{FactKey, Facts},
+    plan::Plan,
+    render::{LayerValues, Render},
+    secret::SecretText,
+};
+use strata_plan::{
+    Applied, Composed, PlanInput,
+    compose::{self, Surroundings},
+};
+use strata_render::RenderInput;
+use strata_values::Redactor;
+
+use super::{Intent, gather::Gathered, nothing_applied};
+use crate::error::EngineError;
+
+/// What was made.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) plan: Plan,
+    pub(super) render: Render,
+    /// None when the cluster keeps the composition that it runs.
+    pub(super) composition: Option<Composition>,
+}
+
+impl Made {
+    /// What `lookup` asked for and nobody has read yet.
+    pub(super) fn unknown_lookups(&self, facts: &Facts) -> Vec<FactKey> {
+        let unknown = |key: &&FactKey| matches!(key, FactKey::Lookup { .. }) && !facts.lookups.contains_key(&key.to_string());
+        self.render.facts_read.keys().filter(unknown).cloned().collect()
+    }
+}
+
+/// Plans an intent.
+pub(super) fn make(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineError> {
+    match intent {
+        Intent::CleanUp { orphans, decision } => {
+            let (Some(applied), Some(_)) = (&gathered.applied, gathered.applied_id) else {
+                return Err(nothing_applied(&gathered.cluster));
+            };
+            let chosen: Vec<_> =
+                gathered.orphans.iter().filter(|orphan| orphans.contains(&orphan.id)).cloned().collect();
+            let applied = applied.digest(&gathered.key);
+            let plan = strata_plan::clean_up(
+                &gathered.cluster,
+                Some(&applied),
+                &chosen,
+                *decision,
+                &gathered.inventory,
+                &gathered.key,
+            );
+            Ok(Made { plan, render: Render::default(), composition: None })
+        }
+        Intent::Compose { .. } | Intent::RollBack { .. } => to_composition(gathered, intent),
+    }
+}
+
+/// Composes the first composition of a cluster that runs nothing yet.
+pub(super) fn compose_first(gathered: &Gathered, intent: &Intent) -> Result<Composition, EngineError> {
+    let redactor = Redactor::new(&gathered.key, contents_secrets(gathered));
+    Ok(composed(gathered, intent, &redactor)?.composition)
+}
+
+/// A redactor that knows every secret of a composition.
+pub(super) fn redactor(gathered: &Gathered, composition: &Composition) -> Result<Redactor, EngineError> {
+    let mut secrets = contents_secrets(gathered);
+    secrets.extend(rendered(gathered, composition)?.secrets);
+    Ok(Redactor::new(&gathered.key, secrets))
+}
+
+fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineError> {
+    let current = match &gathered.applied {
+        Some(applied) => Some(rendered(gathered, applied)?),
+        None => None,
+    };
+    let mut secrets = contents_secrets(gathered);
+    secrets.extend(current.iter().flat_map(|render| render.secrets.iter().cloned()));
+    let redactor = Redactor::new(&gathered.key, secrets.iter().cloned());
+    let composed = composed(gathered, intent, &redactor)?;
+    let render = rendered(gathered, &composed.composition)?;
+    secrets.extend(render.secrets.iter().cloned());
+    let redactor = Redactor::new(&gathered.key, secrets);
+    let wanted_layers = compose::layers(&composed.composition, &gathered.contents)?;
+    let applied_layers = match &gathered.applied {
+        Some(applied) => compose::layers(applied, &gathered.contents)?,
+        None => Vec::new(),
+    };
+    let current_values: &[LayerValues] = current.as_ref().map_or(&[], |render| &render.layers);
+    let plan = strata_plan::plan(&PlanInput {
+        cluster: &gathered.cluster,
+        kind: gathered.kind,
+        change: gathered.change,
+        key: &gathered.key,
+        applied: gathered.applied.as_ref().map(|composition| Applied {
+            composition,
+            values: current_values,
+            layers: &applied_layers,
+            kubernetes_version: current.as_ref().and_then(|render| render.kubernetes_version.as_ref()),
+        }),
+        composed: &composed,
+        layers: &wanted_layers,
+        render: &render,
+        inventory: &gathered.inventory,
+        orphans: &gathered.orphans,
+        redactor: &redactor,
+    });
+    Ok(Made { plan, render, composition: Some(composed.composition) })
+}
+
+fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result<Composed, EngineError> {
+    match intent {
+        Intent::Compose { request } => {
+            let surroundings =
+                Surroundings { infrastructure: &gathered.cluster.infrastructure, redactor };
+            compose::compose(gathered.base.as_ref(), request, &gathered.contents, surroundings)
+                .map_err(EngineError::Refused)
+        }
+        Intent::RollBack { .. } => {
+            let (Some(applied), Some(earlier)) = (&gathered.applied, &gathered.earlier) else {
+                return Err(nothing_applied(&gathered.cluster));
+            };
+            let then = rendered(gathered, earlier)?.kubernetes_version;
+            let running = gathered.cluster.kubernetes_version.as_ref();
+            let composition =
+                compose::roll_back(applied, earlier, running, then.as_ref(), &gathered.contents)?;
+            Ok(Composed {
+                composition,
+                findings: Vec::new(),
+                conflicts: Vec::new(),
+                redundant: std::collections::BTreeMap::new(),
+                resolutions: Vec::new(),
+            })
+        }
+        Intent::CleanUp { .. } => Err(EngineError::internal("a clean-up composes nothing")),
+    }
+}
+
+fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, EngineError> {
+    let failed = |diagnostics| {
+        EngineError::diagnostics(RefusalCode::RenderFailed, "the profile does not render for this cluster", diagnostics)
+    };
+    let layers =
+        strata_render::resolve_layers(composition, gathered.contents.profiles(), gathered.contents.packs())
+            .map_err(failed)?;
+    let none = std::collections::BTreeMap::new();
+    let macros = std::collections::BTreeMap::new();
+    let input = RenderInput {
+        cluster: &gathered.identity,
+        composition,
+        layers: &layers,
+        secrets: &gathered.contents.secrets,
+        macros: &macros,
+        facts: &gathered.facts,
+        seeds: gathered.seeds.get(&composition.generation).unwrap_or(&none),
+    };
+    strata_render::render(&input).map_err(failed)
+}
+
+fn contents_secrets(gathered: &Gathered) -> Vec<SecretText> {
+    gathered.contents.secrets.values().cloned().collect()
+}

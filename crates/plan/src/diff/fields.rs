@@ -1,0 +1,35 @@
+//! Field by field, masked.
+
+use serde_json::Value;
+use strata_model::{plan::FieldChange, value_path::ValuePath};
+use strata_values::{Redactor, diff_values, secret_object::secret_values};
+
+/// The differences between two objects or values as people may see them. Values of Secrets are masked as a whole, known
+/// secrets everywhere.
+pub(crate) fn field_changes(before: &Value, after: &Value, redactor: &Redactor) -> Vec<FieldChange> {
+    let mut own = secret_values(before);
+    own.extend(secret_values(after));
+    let (masked_before, masked_after, redactor) = if own.is_empty() {
+        (redactor.mask_value(before), redactor.mask_value(after), redactor.clone())
+    } else {
+        let redactor = redactor.with(own);
+        (redactor.mask_secret_object(before), redactor.mask_secret_object(after), redactor)
+    };
+    diff_values(before, after)
+        .into_iter()
+        .map(|change| {
+            let shown = |value: Option<Value>, masked: &Value, path: &ValuePath| {
+                // The masked object knows more about its place than the bare value does.
+                value.map(|value| {
+                    let in_place = path.find(masked).cloned();
+                    redactor.mask_value(&in_place.unwrap_or(value))
+                })
+            };
+            FieldChange {
+                before: shown(change.before, &masked_before, &change.path),
+                after: shown(change.after, &masked_after, &change.path),
+                path: redactor.mask_text(&change.path.to_string()),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! Which nodes would be replaced, and why.
+//!
+//! For Cluster API the answer lies in which fields change: those that it answers with a rollout, as against those that it
+//! carries over to machines in place. For edge hosts it lies in which values of infrastructure layers change.
+
+mod cluster_api;
+mod edge;
+
+use std::collections::BTreeSet;
+
+use strata_model::{
+    cluster::Infrastructure,
+    object::{Destination, ObjectKey},
+    plan::{Repave, RepaveReason, RepaveScope},
+};
+
+use crate::{diff::Pair, plan::PlanInput, steps::pools};
+
+pub(crate) use edge::{Effect, effects as edge_effects};
+
+pub(crate) fn impact(input: &PlanInput<'_>, pairs: &[Pair<'_>]) -> Repave {
+    let reasons = if matches!(input.cluster.infrastructure, Infrastructure::Edge) {
+        edge::reasons(input)
+    } else {
+        let pools = pools(input.render);
+        pairs
+            .iter()
+            .filter(|pair| pair.after.destination == Destination::Management)
+            .filter_map(|pair| Some((pair.before?, pair.after)))
+            .flat_map(|(before, after)| {
+                cluster_api::reasons(&before.body, after, pools.of(after).as_deref(), input.redactor)
+            })
+            .collect()
+    };
+    summary(reasons)
+}
+
+fn summary(reasons: Vec<RepaveReason>) -> Repave {
+    let pools: BTreeSet<String> = reasons.iter().filter_map(|reason| reason.pool.clone()).collect();
+    let control_plane = reasons.iter().any(|reason| reason.pool.is_none());
+    // On edge hosts and for topologies one reason stands for all nodes.
+    let everywhere = reasons.iter().any(|reason| reason.code.ends_with("_EVERYWHERE"));
+    let scope = match (control_plane, pools.is_empty()) {
+        _ if everywhere => RepaveScope::Full,
+        (true, true) => RepaveScope::ControlPlane,
+        (true, false) => RepaveScope::Full,
+        (false, false) => RepaveScope::WorkerPools,
+        (false, true) => RepaveScope::None,
+    };
+    Repave { scope, pools: pools.into_iter().collect(), reasons }
+}
+
+pub(crate) fn reason(
+    code: &str,
+    object: &ObjectKey,
+    path: &str,
+    message: String,
+    pool: Option<&str>,
+) -> RepaveReason {
+    RepaveReason {
+        code: code.to_owned(),
+        message,
+        object: object.clone(),
+        path: path.to_owned(),
+        pool: pool.map(str::to_owned),
+    }
+}

@@ -1,0 +1,274 @@
+//! Texts from values and back: YAML, JSON, TOML, base64, base32.
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
+
+use super::{
+    Answer, Arguments, Call, Function,
+    Parameter::{Any, Text},
+    fixed,
+    json_emit::{self, Layout},
+    yaml_emit,
+};
+use crate::template::{FunctionError, Numbers, Value};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    fixed("toYaml", &[Any], |call, a| match yaml_emit::emit(a.at(0), call.left()) {
+        Ok(text) => Ok(Value::from(text.strip_suffix('\n').unwrap_or(&text))),
+        // Helm swallows what cannot be written, but a budget is a budget.
+        Err(yaml_emit::EmitError::Unsupported(_)) => Ok(Value::from("")),
+        Err(yaml_emit::EmitError::Budget(exhausted)) => Err(exhausted.into()),
+    }),
+    fixed("mustToYaml", &[Any], |call, a| match yaml_emit::emit(a.at(0), call.left()) {
+        Ok(text) => Ok(Value::from(text.strip_suffix('\n').unwrap_or(&text))),
+        Err(yaml_emit::EmitError::Unsupported(message)) => Err(message.into()),
+        Err(yaml_emit::EmitError::Budget(exhausted)) => Err(exhausted.into()),
+    }),
+    fixed("fromYaml", &[Text], |_, a| Ok(read_map(parse_yaml(&a.string(0))))),
+    fixed("fromYamlArray", &[Text], |_, a| Ok(read_list(parse_yaml(&a.string(0))))),
+    fixed("toJson", &[Any], |call, a| lenient(json(call, a, Layout::Compact))),
+    fixed("mustToJson", &[Any], |call, a| json(call, a, Layout::Compact)),
+    fixed("toPrettyJson", &[Any], |call, a| lenient(json(call, a, Layout::Indented))),
+    fixed("mustToPrettyJson", &[Any], |call, a| json(call, a, Layout::Indented)),
+    fixed("toRawJson", &[Any], |call, a| json(call, a, Layout::Raw)),
+    fixed("mustToRawJson", &[Any], |call, a| json(call, a, Layout::Raw)),
+    fixed("fromJson", &[Text], |_, a| Ok(read_map(parse_json(&a.string(0))))),
+    fixed("mustFromJson", &[Text], |_, a| {
+        Ok(parse_json(&a.string(0)).map(|json| Value::from_json(&json, Numbers::Float))?)
+    }),
+    fixed("fromJsonArray", &[Text], |_, a| Ok(read_list(parse_json(&a.string(0))))),
+    fixed("toToml", &[Any], |call, a| {
+        lenient(super::json_emit::emit(a.at(0), Layout::Raw, call.left()).and_then(|_| toml(a.at(0))))
+    }),
+    fixed("b64enc", &[Text], |call, a| {
+        call.charge(a.bytes(0).len().saturating_mul(2))?;
+        Ok(Value::from(STANDARD.encode(a.bytes(0))))
+    }),
+    fixed("b64dec", &[Text], |_, a| b64dec(a.bytes(0))),
+    fixed("b32enc", &[Text], |_, a| Ok(Value::from(base32_encode(a.bytes(0))))),
+    fixed("b32dec", &[Text], |_, a| {
+        Ok(base32_decode(a.bytes(0)).map_or_else(Value::from, |bytes| Value::Text(bytes.into())))
+    }),
+];
+
+fn json(call: &Call<'_>, arguments: &[Value], layout: Layout) -> Answer {
+    Ok(Value::from(json_emit::emit(arguments.at(0), layout, call.left())?))
+}
+
+/// Functions without `must` answer the empty text instead of refusing.
+fn lenient(answer: Answer) -> Answer {
+    match answer {
+        Err(FunctionError::Refused(_)) => Ok(Value::from("")),
+        other => other,
+    }
+}
+
+fn parse_yaml(text: &str) -> Result<serde_json::Value, String> {
+    strata_values::parse(text, "fromYaml").map_err(|diagnostic| diagnostic.to_string())
+}
+
+fn parse_json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// Helm answers a map with the key `Error` instead of refusing.
+fn read_map(read: Result<serde_json::Value, String>) -> Value {
+    let problem = match read {
+        Ok(json @ serde_json::Value::Object(_)) => return Value::from_json(&json, Numbers::Float),
+        Ok(serde_json::Value::Null) => return Value::map([] as [(&str, Value); 0]),
+        Ok(_) => "cannot read a value other than an object into a map".to_owned(),
+        Err(problem) => problem,
+    };
+    Value::map([("Error", Value::from(problem))])
+}
+
+/// Helm answers a list that holds the problem instead of refusing.
+fn read_list(read: Result<serde_json::Value, String>) -> Value {
+    match read {
+        Ok(json @ serde_json::Value::Array(_)) => Value::from_json(&json, Numbers::Float),
+        Ok(serde_json::Value::Null) => Value::list(Vec::new()),
+        Ok(_) => Value::list(vec![Value::from("cannot read a value other than a list into a list")]),
+        Err(problem) => Value::list(vec![Value::from(problem)]),
+    }
+}
+
+fn b64dec(text: &[u8]) -> Answer {
+    // Line ends are skipped, padding is required; a broken text answers with the problem, as sprig does.
+    let compact: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
+    let reader = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)
+            .with_decode_allow_trailing_bits(true),
+    );
+    Ok(match reader.decode(&compact) {
+        Ok(bytes) => Value::Text(bytes.into()),
+        Err(_) => Value::from(format!("illegal base64 data at input byte {}", broken_base64(text))),
+    })
+}
+
+/// Where Go's reader gives up.
+fn broken_base64(text: &[u8]) -> usize {
+    let mut digits = 0;
+    for (index, byte) in text.iter().enumerate() {
+        match byte {
+            b'\n' | b'\r' => {}
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => digits += 1,
+            b'=' if digits % 4 >= 2 => {
+                let rest = text.get(index + 1..).unwrap_or_default();
+                let padded = digits % 4 == 3 || rest.first() == Some(&b'=');
+                return if padded { index + 1 } else { text.len() };
+            }
+            _ => return index,
+        }
+    }
+    text.len() - digits % 4
+}
+
+const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+fn base32_encode(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for group in bytes.chunks(5) {
+        let number = (0..5)
+            .fold(0_u64, |number, index| number << 8 | u64::from(group.get(index).copied().unwrap_or(0)));
+        let digits = (group.len() * 8).div_ceil(5);
+        for index in 0..8 {
+            let digit = usize::try_from(number >> (35 - 5 * index) & 31).unwrap_or(0);
+            out.push(if index < digits {
+                char::from(BASE32.get(digit).copied().unwrap_or(b'A'))
+            } else {
+                '='
+            });
+        }
+    }
+    out
+}
+
+fn base32_decode(text: &[u8]) -> Result<Vec<u8>, String> {
+    let text: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
+    let mut out = Vec::new();
+    for (number, group) in text.chunks(8).enumerate() {
+        let last = (number + 1) * 8 >= text.len();
+        let digits = group.iter().position(|byte| *byte == b'=').unwrap_or(group.len());
+        let wrong = |at: usize| format!("illegal base32 data at input byte {}", number * 8 + at);
+        if group.len() < 8 || (digits < 8 && (!last || !matches!(digits, 2 | 4 | 5 | 7))) {
+            return Err(wrong(digits.min(group.len())));
+        }
+        let mut value = 0_u64;
+        for (index, byte) in group.iter().enumerate() {
+            let digit = match BASE32.iter().position(|known| known == byte) {
+                Some(digit) if index < digits => digit,
+                None if index >= digits && *byte == b'=' => 0,
+                _ => return Err(wrong(index)),
+            };
+            value = value << 5 | u64::try_from(digit).unwrap_or(0);
+        }
+        out.extend(value.to_be_bytes().iter().skip(3).take(digits * 5 / 8));
+    }
+    Ok(out)
+}
+
+/// A value as TOML: plain keys first, then tables.
+fn toml(value: &Value) -> Answer {
+    let Some(map) = value.as_map() else { return Err("toml: top-level values must be maps".into()) };
+    let mut out = String::new();
+    toml_table(&mut out, map, &[])?;
+    Ok(Value::from(out))
+}
+
+fn toml_key(key: &str) -> String {
+    let bare = !key.is_empty()
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    if bare { key.to_owned() } else { toml_text(key) }
+}
+
+fn toml_text(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            _ if u32::from(character) < 0x20 || character == '\u{7f}' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(character)));
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn toml_inline(value: &Value) -> Result<String, FunctionError> {
+    use crate::template::number;
+    Ok(match value {
+        Value::Bool(truth) => truth.to_string(),
+        Value::Int(_, number) => number.to_string(),
+        Value::Float(number) if number.is_finite() => {
+            let text = number::print(*number);
+            if text.contains(['.', 'e']) { text } else { format!("{text}.0") }
+        }
+        Value::Float(number) => number::print(*number).to_lowercase(),
+        Value::List(list) => {
+            let items: Result<Vec<String>, FunctionError> = list.items().iter().map(toml_inline).collect();
+            format!("[{}]", items?.join(", "))
+        }
+        Value::Map(map) => {
+            let mut parts = Vec::new();
+            for (key, item) in map.entries() {
+                if !item.is_nil() {
+                    parts.push(format!("{} = {}", toml_key(&key.to_str()), toml_inline(&item)?));
+                }
+            }
+            format!("{{{}}}", parts.join(", "))
+        }
+        Value::Object(object) => toml_text(&object.text()),
+        other if other.is_nil() => return Err("toml: cannot encode array with nil element".into()),
+        other => toml_text(&other.as_text().map(|text| text.to_str().into_owned()).unwrap_or_default()),
+    })
+}
+
+fn toml_table(out: &mut String, map: &crate::template::Map, path: &[String]) -> Result<(), FunctionError> {
+    let entries = map.entries();
+    let indent = "  ".repeat(path.len().saturating_sub(1));
+    let is_tables = |value: &Value| matches!(value, Value::List(list) if !list.items().is_empty() && list.items().iter().all(|item| item.as_map().is_some()));
+    for (key, value) in &entries {
+        if value.is_nil() || value.as_map().is_some() || is_tables(value) {
+            continue;
+        }
+        let inner = if path.is_empty() { "" } else { "  " };
+        out.push_str(&format!("{indent}{inner}{} = {}\n", toml_key(&key.to_str()), toml_inline(value)?));
+    }
+    for (key, value) in &entries {
+        let mut path = path.to_vec();
+        path.push(toml_key(&key.to_str()));
+        let indent = "  ".repeat(path.len() - 1);
+        match value {
+            Value::Map(inner) => {
+                if !out.is_empty() {
+                    out.push('\n');
+                }
+                out.push_str(&format!("{indent}[{}]\n", path.join(".")));
+                toml_table(out, inner, &path)?;
+            }
+            Value::List(list) if is_tables(value) => {
+                for item in list.items().iter().filter_map(Value::as_map) {
+                    if !out.is_empty() {
+                        out.push('\n');
+                    }
+                    out.push_str(&format!("{indent}[[{}]]\n", path.join(".")));
+                    toml_table(out, item, &path)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! The render itself: a composition in, Kubernetes objects out.
+
+use std::rc::Rc;
+
+use strata_model::{
+    cluster::Infrastructure,
+    diagnostic::Diagnostic,
+    render::{LayerValues, Render},
+    secret::SecretText,
+};
+use strata_values::secret_object;
+
+use crate::{
+    assemble::{Assembled, assemble},
+    base::layer_file,
+    capabilities::Capabilities,
+    conceal::conceal,
+    definitions::Definitions,
+    input::RenderInput,
+    layer_values::{Prepared, prepare},
+    manifests::{self, Allowance},
+    objects::Manifest,
+};
+
+/// How often templates are executed at most until what they ask and what they define agree.
+const MAX_ROUNDS: usize = 4;
+
+/// Renders a composition for a cluster.
+///
+/// Templates may ask what the cluster serves, and what it will serve depends on the definitions that templates write;
+/// so templates are executed again with these where an answer would have been another.
+///
+/// # Errors
+/// All problems of all layers, each with layer, file, line and column as far as there are such.
+pub fn render(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
+    settled(input).map_err(|problems| {
+        let defaults: Vec<SecretText> = input
+            .layers
+            .iter()
+            .flat_map(|layer| layer.variables)
+            .filter(|variable| variable.sensitive)
+            .filter_map(|variable| variable.default_value.as_deref().map(SecretText::new))
+            .collect();
+        conceal(problems, input.secrets.values().chain(&defaults))
+    })
+}
+
+fn settled(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
+    let mut definitions = Definitions::default();
+    let mut round = 1;
+    loop {
+        let capabilities = Rc::new(Capabilities::new(input.facts.clone(), definitions));
+        let attempt = execute(input, &capabilities)?;
+        let mut found = Definitions::default();
+        for manifest in attempt.manifests.iter().flatten() {
+            found.add_manifest(&manifest.body);
+        }
+        if !capabilities.depends_on(&found) {
+            capabilities.settle(found);
+            return finish(input, &capabilities, attempt);
+        }
+        if round == MAX_ROUNDS {
+            let message = "what the templates define depends on what they define: they come to no end";
+            return Err(vec![Diagnostic::new("CAPABILITIES_DO_NOT_SETTLE", message).with_help(
+                "do not render a definition only where `.Capabilities.APIVersions.Has` denies it",
+            )]);
+        }
+        definitions = found;
+        round += 1;
+    }
+}
+
+/// One execution of all templates.
+struct Attempt<'a> {
+    prepared: Vec<Prepared<'a>>,
+    /// By layer.
+    manifests: Vec<Vec<Manifest>>,
+    kubernetes_version: Option<strata_model::version::KubernetesVersion>,
+    warnings: Vec<Diagnostic>,
+}
+
+fn execute<'a>(
+    input: &RenderInput<'a>,
+    capabilities: &Rc<Capabilities>,
+) -> Result<Attempt<'a>, Vec<Diagnostic>> {
+    let made = matches!(input.cluster.infrastructure, Infrastructure::ClusterApi { .. });
+    let (prepared, kubernetes_version) = prepare(input, capabilities, made)?;
+    let (mut manifests, mut warnings, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let mut allowance = Allowance::default();
+    for layer in &prepared {
+        if layer.layer.layer.kind.is_infrastructure() && !made {
+            warnings.extend(described_only(input, layer));
+            manifests.push(Vec::new());
+            continue;
+        }
+        match manifests::run(input, capabilities, layer, &mut allowance) {
+            Ok(written) => manifests.push(written),
+            Err(more) => problems.extend(more),
+        }
+    }
+    if !problems.is_empty() {
+        // Passwords of a schema, and what functions made of secrets, are known only here.
+        return Err(conceal(problems, prepared.iter().flat_map(|layer| &layer.secrets)));
+    }
+    Ok(Attempt { prepared, manifests, kubernetes_version, warnings })
+}
+
+fn described_only(input: &RenderInput<'_>, prepared: &Prepared<'_>) -> Option<Diagnostic> {
+    let layer = prepared.layer.layer;
+    let why = match input.cluster.infrastructure {
+        Infrastructure::None => "the machines of an imported cluster belong to somebody else",
+        Infrastructure::Edge => "there is no agent yet for edge hosts",
+        Infrastructure::ClusterApi { .. } => return None,
+    };
+    let message = format!("the {} layer `{}` only describes this cluster: {why}", layer.kind, layer.name);
+    Some(
+        Diagnostic::new("INFRASTRUCTURE_ONLY_DESCRIBED", message)
+            .in_file(layer_file(layer, "values.yaml"))
+            .with_help("attach an ADDON profile for what is to run on it"),
+    )
+}
+
+fn finish(
+    input: &RenderInput<'_>,
+    capabilities: &Rc<Capabilities>,
+    attempt: Attempt<'_>,
+) -> Result<Render, Vec<Diagnostic>> {
+    let Attempt { prepared, manifests, kubernetes_version, mut warnings } = attempt;
+    let mut secrets = Vec::new();
+    let Assembled { objects, duplicates } =
+        assemble(input, capabilities, prepared.iter().zip(manifests).collect())?;
+    for object in &objects {
+        secrets.extend(secret_object::secret_values(&object.body));
+    }
+    warnings.extend(general_warnings(input, capabilities));
+    let mut layers = Vec::with_capacity(prepared.len());
+    for layer in prepared {
+        secrets.extend(layer.secrets);
+        let (definition, pack) = (layer.layer.layer, layer.layer.pack);
+        layers.push(LayerValues {
+            layer: definition.name.clone(),
+            kind: definition.kind,
+            pack: format!("{} {}", pack.name, pack.version),
+            revision: layer.layer.revision.clone(),
+            text: layer.text,
+            value: layer.value,
+            origins: layer.origins,
+        });
+    }
+    // Secrets that no template used may still stand in a value's text.
+    secrets.sort_by(|a, b| a.expose().cmp(b.expose()));
+    secrets.dedup_by(|a, b| a == b);
+    secrets.retain(|secret| !secret.expose().is_empty());
+    Ok(Render {
+        objects,
+        layers,
+        facts_read: capabilities.facts_read(),
+        kubernetes_version,
+        warnings,
+        duplicates,
+        secrets,
+    })
+}
+
+fn general_warnings(input: &RenderInput<'_>, capabilities: &Capabilities) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for source in &input.composition.overrides {
+        for own in source.layers() {
+            if !input.layers.iter().any(|layer| layer.layer.name == own.layer) {
+                let message =
+                    format!("the override of layer `{}` has no effect: there is no such layer", own.layer);
+                let diagnostic = Diagnostic::new("OVERRIDE_WITHOUT_LAYER", message);
+                warnings
+                    .push(diagnostic.with_help("remove the override, or attach a profile with the layer"));
+            }
+        }
+    }
+    if capabilities.version_was_unknown() {
+        let message = "a template asks for the Kubernetes version, and nobody knows it";
+        warnings.push(
+            Diagnostic::new("KUBERNETES_VERSION_UNKNOWN", message)
+                .with_help("reach the cluster first, or attach a profile with a Kubernetes layer"),
+        );
+    }
+    for question in capabilities.unanswered() {
+        let message = format!("`{question}` has no answer yet; it counts as empty");
+        warnings.push(
+            Diagnostic::new("LOOKUP_UNANSWERED", message).with_help("plan again once the cluster is reached"),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,204 @@
+//! The command line: the client commands as they are, and the local ones beside them.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use strata_cli::{ClientCommand, Connection, arguments::Format};
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) enum Invocation {
+    /// A command that a server answers.
+    Client(Connection, Box<ClientCommand>),
+    /// A command of this process alone.
+    Local(Box<LocalCommand>),
+}
+
+/// A command that runs in this process.
+#[derive(Debug)]
+pub(crate) enum LocalCommand {
+    Serve(ServeArguments),
+    Migrate(DatabaseArguments),
+    Demo(DemoArguments),
+    Schema,
+    Render(RenderArguments, Format),
+}
+
+/// Keeps a fleet of Kubernetes clusters on layered, versioned profiles
+#[derive(Debug, Parser)]
+#[command(name = "strata", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Program {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done (a preview: nothing to do), 1 failure, 2 a preview found changes, 3 blocked, 4 refused, 5 no right,
+6 server unreachable, 7 the change or rollout did not succeed, 10 database in use by another server, 11 database
+unreachable, 12 wrong or missing key, 13 schema does not fit, 14 address taken, 64 wrong usage.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(ServeArguments),
+    /// Bring a database's schema up to date
+    Migrate(DatabaseArguments),
+    /// Play the whole story on simulated clusters, then keep serving
+    Demo(DemoArguments),
+    /// Print the GraphQL schema
+    Schema,
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+/// Where the database is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DatabaseArguments {
+    /// `sqlite:FILE` or `postgres://…` [default: sqlite:strata.db]
+    #[arg(long, env = "STRATA_DATABASE", hide_env_values = true, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// A YAML file with settings; flags and environment win over it
+    #[arg(long, env = "STRATA_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `strata serve`
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArguments,
+    /// The address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "STRATA_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The file of the key that seals credentials; the variable `STRATA_KEY` may hold the key itself. Without either, one
+    /// is made beside a new SQLite file
+    #[arg(long, env = "STRATA_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Accept `insecure-skip-tls-verify` in kubeconfigs for this host; may be repeated
+    #[arg(long, env = "STRATA_ALLOW_INSECURE_HOST", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) allow_insecure_host: Vec<String>,
+    /// Accept clusters on this very machine
+    #[arg(long, env = "STRATA_ALLOW_LOOPBACK_CLUSTERS")]
+    pub(crate) allow_loopback_clusters: bool,
+    /// Refuse to start on an older schema instead of bringing it up to date
+    #[arg(long, env = "STRATA_NO_MIGRATE")]
+    pub(crate) no_migrate: bool,
+    /// How log lines are written, to standard error; what is logged is set by `STRATA_LOG` [default: text]
+    #[arg(long, env = "STRATA_LOG_FORMAT", value_enum, value_name = "FORMAT")]
+    pub(crate) log: Option<LogFormat>,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `strata demo`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArguments {
+    /// End after the story instead of serving on
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// How many workload clusters are simulated
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(2..=200))]
+    pub(crate) clusters: u32,
+    /// Play the add-on part on this real cluster instead, in a namespace of its own that is removed at the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// With --kubeconfig: play the repave part on this real management cluster (it must serve Cluster API)
+    #[arg(long, value_name = "FILE", requires = "kubeconfig")]
+    pub(crate) management_kubeconfig: Option<PathBuf>,
+    /// The address to serve on
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+}
+
+/// `strata pack render`
+#[derive(Debug, Clone, Parser)]
+#[command(name = "render", about = "Render a pack of a folder or .tgz without a server, as YAML or JSON")]
+pub(crate) struct RenderArguments {
+    /// The folder or archive
+    pub(crate) path: PathBuf,
+    /// A YAML file with the layer's own values
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Option<PathBuf>,
+    /// A preset to choose, `group=name`; may be repeated
+    #[arg(long = "preset", value_name = "GROUP=NAME")]
+    pub(crate) presets: Vec<String>,
+    /// The namespace to render into
+    #[arg(long)]
+    pub(crate) namespace: Option<String>,
+    /// The Kubernetes version to render for
+    #[arg(long, default_value = "1.33.0", value_name = "VERSION")]
+    pub(crate) kube_version: String,
+}
+
+/// The command line, with `pack render` put beside the client commands of `pack`.
+fn command() -> clap::Command {
+    Program::command().mut_subcommand("pack", |pack| pack.subcommand(RenderArguments::command()))
+}
+
+/// Reads a command line.
+///
+/// # Errors
+/// When it is wrong, and for help and version.
+pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(line)?;
+    let local = |local| Ok(Invocation::Local(Box::new(local)));
+    if let Some(("pack", pack)) = matches.subcommand()
+        && let Some(("render", render)) = pack.subcommand()
+    {
+        let format = render.get_one::<Format>("output").copied().unwrap_or_default();
+        return local(LocalCommand::Render(RenderArguments::from_arg_matches(render)?, format));
+    }
+    let program = Program::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    match program.command {
+        Command::Serve(arguments) => local(LocalCommand::Serve(arguments)),
+        Command::Migrate(arguments) => local(LocalCommand::Migrate(arguments)),
+        Command::Demo(arguments) => local(LocalCommand::Demo(arguments)),
+        Command::Schema => local(LocalCommand::Schema),
+        Command::Client(client) => Ok(Invocation::Client(program.connection, Box::new(client))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &[&str]) -> Result<Invocation, clap::Error> {
+        parse(std::iter::once("strata").chain(line.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn render_stands_beside_the_client_commands_of_pack() {
+        let Ok(Invocation::Local(local)) = read(&["pack", "render", "folder", "--preset", "api=on", "-o", "json"])
+        else {
+            panic!("no local command")
+        };
+        let LocalCommand::Render(arguments, format) = *local else { panic!("another command") };
+        assert_eq!((arguments.presets.as_slice(), format), (["api=on".to_owned()].as_slice(), Format::Json));
+        assert!(matches!(read(&["pack", "list"]), Ok(Invocation::Client(..))));
+        assert!(matches!(read(&["-o", "yaml", "cluster", "list"]), Ok(Invocation::Client(..))));
+    }
+
+    #[test]
+    fn no_secret_can_be_given_on_the_command_line() {
+        for flag in ["--token", "--key"] {
+            assert!(read(&["serve", flag, "x"]).is_err(), "{flag}");
+        }
+    }
+}

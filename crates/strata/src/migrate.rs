@@ -1,0 +1,16 @@
+//! `strata migrate`: brings the schema up to date and ends.
+
+use strata_store::{MigrationMode, migrate_database};
+
+use crate::{arguments::DatabaseArguments, exit::Failed, settings};
+
+/// Runs the command.
+///
+/// # Errors
+/// When another server has the SQLite file, or the database refuses.
+pub(crate) async fn run(arguments: &DatabaseArguments) -> Result<(), Failed> {
+    let database = settings::database(arguments)?;
+    migrate_database(&database, MigrationMode::Apply).await.map_err(Failed::Store)?;
+    println!("The schema is up to date.");
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! From the command line to a command, and from its outcome to an exit code.
+
+use std::process::ExitCode;
+
+use crate::{
+    arguments::{self, Invocation, LocalCommand},
+    demo,
+    exit::{Exit, Failed},
+    migrate, pack_render, serve,
+};
+
+/// The program: reads the command line, runs the command, answers with its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Fails only when somebody installed one before, and then there is one.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let invocation = match arguments::parse(std::env::args_os()) {
+        Ok(invocation) => invocation,
+        Err(error) => {
+            // Help and version are "errors" that go to standard output.
+            let wrong = error.use_stderr();
+            drop(error.print());
+            return if wrong { Exit::Usage.into() } else { Exit::Ok.into() };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return Exit::Failure.into();
+        }
+    };
+    runtime.block_on(Box::pin(run(invocation)))
+}
+
+async fn run(invocation: Invocation) -> ExitCode {
+    let local = match invocation {
+        Invocation::Client(connection, command) => {
+            return ExitCode::from(strata_cli::run(connection, *command).await.number());
+        }
+        Invocation::Local(local) => *local,
+    };
+    let outcome: Result<(), Failed> = match local {
+        LocalCommand::Serve(arguments) => Box::pin(serve::run(arguments)).await,
+        LocalCommand::Migrate(arguments) => migrate::run(&arguments).await,
+        LocalCommand::Demo(arguments) => Box::pin(demo::run(arguments)).await,
+        LocalCommand::Schema => {
+            print!("{}", strata_api::sdl());
+            Ok(())
+        }
+        LocalCommand::Render(arguments, format) => pack_render::run(&arguments, format),
+    };
+    match outcome {
+        Ok(()) => Exit::Ok.into(),
+        Err(failed) => {
+            failed.print();
+            failed.exit().into()
+        }
+    }
+}
