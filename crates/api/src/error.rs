@@ -59,7 +59,8 @@ fn internal(source: impl IntoReport) -> async_graphql::Error {
     let message = "something went wrong on the server; it is not your input";
     async_graphql::Error::new(message).extend_with(|_, extensions| {
         extensions.set("code", "INTERNAL");
-        extensions.set("help", format!("try again; if it stays, give your operator the request id {request}"));
+        extensions
+            .set("help", format!("try again; if it stays, give your operator the request id {request}"));
         extensions.set("requestId", request.clone());
     })
 }
@@ -110,7 +111,11 @@ fn diagnostics(list: &[diagnostic::Diagnostic]) -> Value {
 #[graphql(
     field(name = "code", ty = "&String", desc = "Stable code."),
     field(name = "message", ty = "&String", desc = "One sentence that says what is wrong."),
-    field(name = "path", ty = "&Vec<String>", desc = "The input field concerned, from the root of the input."),
+    field(
+        name = "path",
+        ty = "&Vec<String>",
+        desc = "The input field concerned, from the root of the input."
+    ),
     field(name = "help", ty = "&String", desc = "The way out.")
 )]
 pub enum UserError {
@@ -182,7 +187,14 @@ impl UserError {
         let code_text = code.as_str().to_owned();
         if code == RefusalCode::StalePlan {
             let current_plan_digest = current.cloned();
-            return Self::StalePlan(StalePlan { code: code_text, message, path, help, moved, current_plan_digest });
+            return Self::StalePlan(StalePlan {
+                code: code_text,
+                message,
+                path,
+                help,
+                moved,
+                current_plan_digest,
+            });
         }
         let diagnostics = diagnostics.into_iter().map(Diagnostic::from).collect();
         Self::InputError(InputError { code: code_text, message, path, help, diagnostics })
@@ -240,9 +252,12 @@ mod tests {
 
     #[test]
     fn a_stale_plan_says_what_moved() {
-        let refusal = Refusal::new(RefusalCode::StalePlan, "moved", "look again").with_moved(vec!["x".into()]);
+        let refusal =
+            Refusal::new(RefusalCode::StalePlan, "moved", "look again").with_moved(vec!["x".into()]);
         let current = DigestText("hmac-v1:1".into());
         let errors = user_errors(refusal.into(), Some(&current)).unwrap();
-        assert!(matches!(&errors[0], UserError::StalePlan(e) if e.moved == ["x"] && e.current_plan_digest.is_some()));
+        assert!(
+            matches!(&errors[0], UserError::StalePlan(e) if e.moved == ["x"] && e.current_plan_digest.is_some())
+        );
     }
 }

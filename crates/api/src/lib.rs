@@ -12,14 +12,14 @@
 
 mod context;
 mod cost;
-mod error;
+pub mod error;
 pub mod http;
 mod limits;
-mod mutation;
-mod query;
+pub mod mutation;
+pub mod query;
 pub mod schema;
-mod subscription;
-mod types;
+pub mod subscription;
+pub mod types;
 
 pub use http::{HttpOptions, router, serve};
 pub use schema::{Schema, SchemaOptions, build, sdl};

@@ -57,7 +57,8 @@ impl Subscription {
         #[graphql(desc = "The change.")] id: ID,
         #[graphql(desc = "The `cursor` of the last item that was seen.")] after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ChangeProgress>> + use<>> {
-        let position = after.map(|cursor| global_id::decode_position(&cursor)).transpose().map_err(refused)?;
+        let position =
+            after.map(|cursor| global_id::decode_position(&cursor)).transpose().map_err(refused)?;
         let (session, change) = change_of(ctx, None, &id, "id").await.map_err(answer)?;
         let follow = Follow::new(ctx, &session, Some(StreamId::from(change.id))).map_err(answer)?;
         Ok(changes(follow, session, change.id, position))
@@ -70,7 +71,8 @@ impl Subscription {
         #[graphql(desc = "The rollout.")] id: ID,
         #[graphql(desc = "The `cursor` of the last item that was seen.")] after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<RolloutProgress>> + use<>> {
-        let position = after.map(|cursor| global_id::decode_position(&cursor)).transpose().map_err(refused)?;
+        let position =
+            after.map(|cursor| global_id::decode_position(&cursor)).transpose().map_err(refused)?;
         let (session, rollout) = rollout_of(ctx, None, &id, "id").await.map_err(answer)?;
         let follow = Follow::new(ctx, &session, Some(StreamId::from(rollout.id))).map_err(answer)?;
         Ok(rollouts(follow, session, rollout.id, position))
@@ -81,11 +83,14 @@ impl Subscription {
     async fn fleet_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "Which events; all when left out.")] filter: Option<FleetEventFilter>,
         #[graphql(desc = "The `cursor` of the last item that was seen.")] after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<FleetEvent>> + use<>> {
-        let position = after.map(|cursor| global_id::decode_position(&cursor)).transpose().map_err(refused)?;
+        let position =
+            after.map(|cursor| global_id::decode_position(&cursor)).transpose().map_err(refused)?;
         let session = session(ctx, project.as_deref()).map_err(answer)?;
         let follow = Follow::new(ctx, &session, None).map_err(answer)?;
         Ok(fleet(follow, session, filter.unwrap_or_default(), position))
@@ -226,11 +231,12 @@ fn rollouts(
     id: RolloutId,
     after: Option<i64>,
 ) -> impl Stream<Item = async_graphql::Result<RolloutProgress>> + use<> {
-    let item = |session: &Session, rollout: &rollout::Rollout, event: &Event, names: &Names| RolloutProgress {
-        cursor: global_id::encode_position(event.position),
-        event: HistoryEvent::new(event, names),
-        rollout: Rollout::new(session.clone(), rollout.clone()),
-    };
+    let item =
+        |session: &Session, rollout: &rollout::Rollout, event: &Event, names: &Names| RolloutProgress {
+            cursor: global_id::encode_position(event.position),
+            event: HistoryEvent::new(event, names),
+            rollout: Rollout::new(session.clone(), rollout.clone()),
+        };
     try_stream! {
         let mut names = Names::default();
         let mut position = match after {

@@ -69,7 +69,7 @@ pub enum Violation {
     OpenConflict(String),
 }
 
-/// All that does not hold of a plan of kind APPLY, ROLLBACK, NODE_POOL or DRIFT.
+/// All that does not hold of a plan of kind `APPLY`, `ROLLBACK`, `NODE_POOL` or `DRIFT`.
 #[must_use]
 pub fn check(plan: &Plan, render: &Render, key: &DigestKey) -> Vec<Violation> {
     let mut violations = Vec::new();

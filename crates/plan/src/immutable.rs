@@ -119,13 +119,11 @@ fn special(group: &str, kind: &str, before: &Value, after: &Value) -> Vec<String
                 }
             }
         }
-        ("", "ConfigMap" | "Secret") => {
-            if at(before, "immutable") == Some(&Value::Bool(true)) {
-                let fields = ["data", "binaryData", "stringData", "immutable"];
-                violated.extend(
-                    fields.iter().filter(|f| changed(at(before, f), at(after, f))).map(|f| (*f).to_owned()),
-                );
-            }
+        ("", "ConfigMap" | "Secret") if at(before, "immutable") == Some(&Value::Bool(true)) => {
+            let fields = ["data", "binaryData", "stringData", "immutable"];
+            violated.extend(
+                fields.iter().filter(|f| changed(at(before, f), at(after, f))).map(|f| (*f).to_owned()),
+            );
         }
         ("", "PersistentVolumeClaim") => {
             let path = "spec.resources.requests.storage";

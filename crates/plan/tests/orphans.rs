@@ -1,4 +1,5 @@
 //! The life of an orphan, and plans about orphans.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that stops says why")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Rollouts against a simulated fleet: whatever fails, goes offline, is paused, deleted or added, the rules hold, and
 //! when the faults stop the rollout ends.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that stops says why")]
 
 mod common;
 
@@ -552,10 +553,9 @@ fn strike(fleet: &mut Fleet, fault: &Fault) {
         }
         Fault::Stale(index) => {
             let cluster = nth(fleet, *index);
-            if let Some(change) = &mut fleet.members.get_mut(&cluster).unwrap().change {
-                if change.state == ChangeState::AwaitingApproval {
-                    change.state = ChangeState::Stale;
-                }
+            let change = fleet.members.get_mut(&cluster).unwrap().change.as_mut();
+            if let Some(change) = change.filter(|change| change.state == ChangeState::AwaitingApproval) {
+                change.state = ChangeState::Stale;
             }
             Ok(vec![])
         }
@@ -580,7 +580,7 @@ fn strike(fleet: &mut Fleet, fault: &Fault) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20000, ..ProptestConfig::default() })]
 
     /// Rules 4 to 6 of the design, under random faults and requests; [`Fleet::check`] and the asserts of its engine hold
     /// them at every event. When the faults stop, the rollout ends.

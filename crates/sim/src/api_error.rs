@@ -117,6 +117,19 @@ impl ApiError {
         }
     }
 
+    /// A deletion's precondition does not hold; unlike other conflicts this one speaks of the kind.
+    pub(crate) fn precondition(resource: &Resource, name: &str, why: &str) -> Self {
+        let kind = if resource.group.is_empty() {
+            resource.kind.clone()
+        } else {
+            format!("{}.{}", resource.kind, resource.group)
+        };
+        Self {
+            details: Some(details(&resource.group, &resource.kind, name)),
+            ..Self::new(409, "Conflict", format!("Operation cannot be fulfilled on {kind} \"{name}\": {why}"))
+        }
+    }
+
     pub(crate) fn modified(resource: &Resource, name: &str) -> Self {
         Self::conflict(
             resource,
@@ -191,9 +204,11 @@ impl ApiError {
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         });
         if let Some(map) = status.as_object_mut() {
+            if !self.reason.is_empty() {
+                map.insert("reason".into(), json!(self.reason));
+            }
             if let Some(details) = &self.details {
                 map.insert("details".into(), details.clone());
             }

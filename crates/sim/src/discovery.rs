@@ -163,17 +163,26 @@ fn aggregate(catalog: &Catalog, core: bool, api_version: &str) -> Value {
                     json!({"version": version, "resources": resources, "freshness": "Current"})
                 })
                 .collect();
-            let metadata = if core { json!({"creationTimestamp": null}) } else { json!({"name": name}) };
+            let metadata = if core { json!({}) } else { json!({"name": name}) };
             json!({"metadata": metadata, "versions": versions})
         })
         .collect();
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": api_version, "metadata": {}, "items": items})
 }
 
+/// Built-in kinds leave out what their place in the list says already.
+fn own_kind(resource: &Resource, version: &str) -> Value {
+    if resource.traits.builtin {
+        json!({"group": "", "version": "", "kind": resource.kind})
+    } else {
+        json!({"group": resource.group, "version": version, "kind": resource.kind})
+    }
+}
+
 fn aggregate_resource(resource: &Resource, version: &str) -> Value {
     let mut out = json!({
         "resource": resource.plural,
-        "responseKind": {"group": resource.group, "version": version, "kind": resource.kind},
+        "responseKind": own_kind(resource, version),
         "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": resource.singular,
         "verbs": verbs(resource),
@@ -193,7 +202,7 @@ fn aggregate_resource(resource: &Resource, version: &str) -> Value {
         below.push(json!({"subresource": "scale", "responseKind": {"group": "autoscaling", "version": "v1", "kind": "Scale"}, "verbs": write}));
     }
     if resource.has_status(version) {
-        below.push(json!({"subresource": "status", "responseKind": {"group": resource.group, "version": version, "kind": resource.kind}, "verbs": write}));
+        below.push(json!({"subresource": "status", "responseKind": own_kind(resource, version), "verbs": write}));
     }
     if !below.is_empty() {
         out["subresources"] = Value::Array(below);

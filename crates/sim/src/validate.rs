@@ -222,6 +222,16 @@ fn pod_spec(spec: Option<&Value>, path: &str, errors: &mut FieldErrors) {
         if text(container, "/image").is_empty() {
             errors.required(format!("{at}.image"), "");
         }
+        for (number, port) in list(container, "/ports").iter().enumerate() {
+            if port.get("containerPort").is_none_or(|port| port == &json!(0)) {
+                errors.required(format!("{at}.ports[{number}].containerPort"), "");
+            }
+        }
+        for (number, variable) in list(container, "/env").iter().enumerate() {
+            if text(variable, "/name").is_empty() {
+                errors.required(format!("{at}.env[{number}].name"), "");
+            }
+        }
         for (number, mount) in list(container, "/volumeMounts").iter().enumerate() {
             let volume = text(mount, "/name");
             let known = list(spec, "/volumes").iter().any(|v| text(v, "/name") == volume);

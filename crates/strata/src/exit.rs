@@ -85,7 +85,7 @@ pub(crate) enum Failed {
     },
     /// The server stopped by itself.
     #[error("the server stopped")]
-    Serve(#[source] std::io::Error),
+    Serve(#[source] Box<dyn Error + Send + Sync>),
     /// A pack cannot be read or rendered; each problem stands at its place.
     #[error("{message}")]
     Pack {

@@ -55,7 +55,7 @@ impl Signals {
     /// # Errors
     /// When the system does not let us.
     pub(crate) fn new() -> Result<Self, Failed> {
-        let listen = |kind| signal(kind).map_err(Failed::Serve);
+        let listen = |kind| signal(kind).map_err(|error| Failed::Serve(error.into()));
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use strata_api::{HttpOptions, ServeError};
 use strata_cluster::{ConnectOptions, KubeconfigPolicy};
 use strata_engine::{Engine, EngineOptions, FirstToken};
 use strata_store::{Store, StoreSettings, SystemClock, SystemIds, seal::SealKeys};
@@ -19,7 +20,7 @@ pub(crate) struct Server {
     engine: Engine,
     address: SocketAddr,
     stop: CancellationToken,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    serving: tokio::task::JoinHandle<Result<(), ServeError>>,
 }
 
 /// What the first start has to tell, once.
@@ -68,7 +69,7 @@ impl Server {
             .map_err(|source| Failed::Engine { operation: "look whether this is the first start", source })?;
         engine.start();
         let stop = CancellationToken::new();
-        let serving = strata_api::serve(listener, engine.clone(), stop.clone());
+        let serving = strata_api::serve(engine.clone(), listener, HttpOptions::default(), stop.clone());
         #[expect(clippy::disallowed_methods, reason = "the task is owned by the value that is returned here and awaited in `stop`")]
         let serving = tokio::spawn(serving);
         Ok((Self { engine, address, stop, serving }, token.map(|token| FirstStart { token })))
@@ -85,9 +86,9 @@ impl Server {
     /// Always, with the reason.
     pub(crate) async fn stopped(&mut self) -> Failed {
         match (&mut self.serving).await {
-            Ok(Ok(())) => Failed::Serve(std::io::Error::other("it was not asked to")),
-            Ok(Err(error)) => Failed::Serve(error),
-            Err(error) => Failed::Serve(std::io::Error::other(error)),
+            Ok(Ok(())) => Failed::Serve("it was not asked to".into()),
+            Ok(Err(error)) => Failed::Serve(error.into()),
+            Err(error) => Failed::Serve(error.into()),
         }
     }
 

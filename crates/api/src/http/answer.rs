@@ -27,7 +27,9 @@ pub(super) fn unauthenticated(refusals: &[Refusal]) -> Response {
         |refusal| (refusal.code, refusal.message.as_str(), refusal.help.as_str()),
     );
     let mut response = error(StatusCode::UNAUTHORIZED, code.as_str(), message, help);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"strata\""));
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"strata\""));
     response
 }
 
@@ -74,7 +76,8 @@ pub(super) async fn method_not_allowed() -> Response {
 }
 
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("of unknown kind"), request = request_id(), "a handler panicked");
     error(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -80,7 +80,11 @@ async fn respond(api: &Api, request: Request) -> Response {
     };
     drop(bytes);
     let response = api.schema.execute(operation.data(identity)).await;
-    let media = if answer::lists(&parts.headers, &header::ACCEPT, GRAPHQL_RESPONSE) { GRAPHQL_RESPONSE } else { JSON };
+    let media = if answer::lists(&parts.headers, &header::ACCEPT, GRAPHQL_RESPONSE) {
+        GRAPHQL_RESPONSE
+    } else {
+        JSON
+    };
     written(&response, media)
 }
 

@@ -28,7 +28,8 @@ use strata_engine::Engine;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
+    catch_panic::CatchPanicLayer, compression::CompressionLayer,
+    sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
 pub use self::server::{ServeError, serve};
@@ -83,7 +84,7 @@ impl Default for HttpOptions {
 #[derive(Clone)]
 pub(crate) struct Api(Arc<Shared>);
 
-struct Shared {
+pub(crate) struct Shared {
     engine: Engine,
     schema: Schema,
     options: HttpOptions,

@@ -19,7 +19,9 @@ const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame
 
 pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next) -> Response {
     let given = request.headers().get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok());
-    let id = given.filter(|id| is_id(id)).map_or_else(|| api.engine.store().ids().next().to_string(), str::to_owned);
+    let id = given
+        .filter(|id| is_id(id))
+        .map_or_else(|| api.engine.store().ids().next().to_string(), str::to_owned);
     // The path alone: a query may hold what is not for the log.
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!("request", id, %method, path);

@@ -49,7 +49,11 @@ const SEND_DEADLINE: Duration = Duration::from_secs(20);
 /// After how many pings without any sign of life a connection is given up.
 const MISSED_PINGS: u32 = 3;
 
-pub(super) async fn upgrade(State(api): State<Api>, headers: HeaderMap, socket: WebSocketUpgrade) -> Response {
+pub(super) async fn upgrade(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    socket: WebSocketUpgrade,
+) -> Response {
     if !is_allowed(&headers, &api.options.allowed_origins) {
         return answer::error(
             StatusCode::FORBIDDEN,
@@ -177,7 +181,8 @@ async fn serve(api: Api, socket: WebSocket) {
         Ok(data)
     });
     let mut protocol = pin!(protocol);
-    let mut pings = tokio::time::interval_at(Instant::now() + api.options.ping_interval, api.options.ping_interval);
+    let mut pings =
+        tokio::time::interval_at(Instant::now() + api.options.ping_interval, api.options.ping_interval);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut deadline = pin!(tokio::time::sleep(INIT_DEADLINE));
     let mut waiting = true;
@@ -263,7 +268,8 @@ impl Executor for Subscriptions {
     ) -> BoxStream<'static, async_graphql::Response> {
         let name = request.operation_name.clone();
         // A document that cannot be parsed is answered by the schema.
-        let is_other = request.parsed_query().is_ok_and(|document| !is_subscription(document, name.as_deref()));
+        let is_other =
+            request.parsed_query().is_ok_and(|document| !is_subscription(document, name.as_deref()));
         if is_other {
             return stream::iter([async_graphql::Response::from_errors(vec![not_here()])]).boxed();
         }
@@ -283,7 +289,9 @@ fn is_subscription(document: &ExecutableDocument, name: Option<&str>) -> bool {
     let operation = match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(operation),
         (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => operations.values().next(),
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+            operations.values().next()
+        }
         (DocumentOperations::Multiple(_), None) => None,
     };
     operation.is_none_or(|operation| operation.node.ty == OperationType::Subscription)
@@ -305,7 +313,12 @@ mod tests {
         let from = |origin| headers(&[host.clone(), (header::ORIGIN, origin)]);
         assert!(is_allowed(&headers(&[host.clone()]), &[]));
         assert!(is_allowed(&from("http://strata.example:8080"), &[]));
-        for origin in ["http://evil.example", "null", "http://strata.example", "http://strata.example:8080.evil.example"] {
+        for origin in [
+            "http://evil.example",
+            "null",
+            "http://strata.example",
+            "http://strata.example:8080.evil.example",
+        ] {
             assert!(!is_allowed(&from(origin), &[]), "{origin}");
         }
         assert!(is_allowed(&from("https://console.example"), &["https://console.example".to_owned()]));
@@ -323,7 +336,8 @@ mod tests {
 
     #[test]
     fn a_connection_keeps_the_rules() {
-        let start = |id: &str| ClientMessage::Start { id: id.to_owned(), payload: async_graphql::Request::new("") };
+        let start =
+            |id: &str| ClientMessage::Start { id: id.to_owned(), payload: async_graphql::Request::new("") };
         let connection = Connection::default();
         assert!(!connection.admits(&start("1"), 2));
         assert_eq!(connection.violation().map(|(code, _)| code), Some(4401));

@@ -6,7 +6,7 @@ use strata_model::{id::TokenId, secret::SecretText};
 
 use super::payload::payloads;
 use crate::{
-    context::session,
+    context::{engine, session},
     error::{UserError, user_errors},
     types::{
         access::{self, Principal, Token},
@@ -84,7 +84,7 @@ async fn create(ctx: &Context<'_>, input: CreateTokenInput) -> Result<(Token, Se
     let session = session(ctx, input.project.as_deref())?;
     let expires_at = input.expires_at.map(|at| at.0);
     let (token, secret) = session.create_token(input.principal, input.name, expires_at).await?;
-    Ok((access::token(&session, token).await?, secret))
+    Ok((access::token(engine(ctx)?, &session, token).await?, secret))
 }
 
 /// Mutations of people, roles and tokens.
@@ -102,7 +102,7 @@ impl AccessMutation {
         let outcome = async {
             let session = session(ctx, input.project.as_deref())?;
             let principal = session.create_principal(input.name, input.kind.into()).await?;
-            access::principal(&session, principal).await
+            access::principal(engine(ctx)?, &session, principal).await
         };
         CreatePrincipalPayload::of(outcome.await)
     }
@@ -116,7 +116,7 @@ impl AccessMutation {
         let outcome = async {
             let session = session(ctx, input.project.as_deref())?;
             let principal = session.grant_role(input.principal, input.role.into()).await?;
-            access::principal(&session, principal).await
+            access::principal(engine(ctx)?, &session, principal).await
         };
         GrantRolePayload::of(outcome.await)
     }
@@ -149,7 +149,7 @@ impl AccessMutation {
             let session = session(ctx, input.project.as_deref())?;
             let id = global_id::expect(TokenId::NOUN, &input.id).map_err(|refusal| refusal.at("id"))?;
             let token = session.revoke_token(TokenId::new(id)).await?;
-            access::token(&session, token).await
+            access::token(engine(ctx)?, &session, token).await
         };
         RevokeTokenPayload::of(outcome.await)
     }

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 use strata_engine::{EngineError, RequestOptions, Session};
 use strata_model::{change, change::RequirementKind, digest::Digest};
 
-use super::payload::payloads;
+use super::payload::{Outcome, payloads};
 use crate::{
     context::change_of,
     error::is_stale,
@@ -149,27 +149,29 @@ enum Verb {
     Withdraw,
 }
 
-/// What came of a verb, and the digest of the plan as it is now, when the one that was seen is stale.
-type Outcome = (Result<Change, EngineError>, Option<DigestText>);
-
-async fn act(ctx: &Context<'_>, project: Option<String>, id: &ID, verb: Result<Verb, EngineError>) -> Outcome {
+async fn act(
+    ctx: &Context<'_>,
+    project: Option<String>,
+    id: &ID,
+    verb: Result<Verb, EngineError>,
+) -> Outcome<Change> {
     let found = match verb {
         Ok(verb) => change_of(ctx, project.as_deref(), id, "changeId").await.map(|found| (found, verb)),
         Err(error) => Err(error),
     };
     let ((session, before), verb) = match found {
         Ok(found) => found,
-        Err(error) => return (Err(error), None),
+        Err(error) => return Err(error).into(),
     };
     match run(&session, &before, verb).await {
-        Ok(after) => (Ok(Change::new(session, after)), None),
+        Ok(after) => Ok(Change::new(session, after)).into(),
         Err(error) => {
             let current = if is_stale(&error) {
                 session.change(before.id).await.ok().flatten().map(|change| (&change.plan_digest).into())
             } else {
                 None
             };
-            (Err(error), current)
+            Outcome { result: Err(error), current }
         }
     }
 }
@@ -206,8 +208,7 @@ impl ChangeMutation {
         input: ApplyChangeInput,
     ) -> async_graphql::Result<ApplyChangePayload> {
         let verb = seen(&input.plan_digest).map(Verb::Apply);
-        let (outcome, current) = act(ctx, input.project, &input.change_id, verb).await;
-        ApplyChangePayload::with_plan(outcome, current)
+        ApplyChangePayload::of(act(ctx, input.project, &input.change_id, verb).await)
     }
 
     /// Stops a change: at once when it has not started, else as soon as nothing is in flight.
@@ -217,7 +218,7 @@ impl ChangeMutation {
         input: CancelChangeInput,
     ) -> async_graphql::Result<CancelChangePayload> {
         let verb = Ok(Verb::Cancel(input.reason.unwrap_or_default()));
-        CancelChangePayload::of(act(ctx, input.project, &input.change_id, verb).await.0)
+        CancelChangePayload::of(act(ctx, input.project, &input.change_id, verb).await)
     }
 
     /// Tries a failed change again: same plan, same approval, if no other change touched the cluster.
@@ -226,7 +227,7 @@ impl ChangeMutation {
         ctx: &Context<'_>,
         input: RetryChangeInput,
     ) -> async_graphql::Result<RetryChangePayload> {
-        RetryChangePayload::of(act(ctx, input.project, &input.change_id, Ok(Verb::Retry)).await.0)
+        RetryChangePayload::of(act(ctx, input.project, &input.change_id, Ok(Verb::Retry)).await)
     }
 
     /// Plans a stale change anew; earlier approvals are void.
@@ -235,7 +236,7 @@ impl ChangeMutation {
         ctx: &Context<'_>,
         input: ReplanChangeInput,
     ) -> async_graphql::Result<ReplanChangePayload> {
-        ReplanChangePayload::of(act(ctx, input.project, &input.change_id, Ok(Verb::Replan)).await.0)
+        ReplanChangePayload::of(act(ctx, input.project, &input.change_id, Ok(Verb::Replan)).await)
     }
 
     /// Requests a change back to what the cluster ran before this one. What cannot go back is held.
@@ -251,7 +252,7 @@ impl ChangeMutation {
             input.apply_when_ready,
         );
         let verb = verb.map(Verb::RollBack).map_err(EngineError::from);
-        RollBackChangePayload::of(act(ctx, input.project, &input.change_id, verb).await.0)
+        RollBackChangePayload::of(act(ctx, input.project, &input.change_id, verb).await)
     }
 
     /// Acknowledges what the plan's findings ask to be acknowledged.
@@ -261,8 +262,7 @@ impl ChangeMutation {
         input: AcknowledgeFindingsInput,
     ) -> async_graphql::Result<AcknowledgeFindingsPayload> {
         let verb = seen(&input.plan_digest).map(|digest| Verb::Acknowledge(digest, input.reason));
-        let (outcome, current) = act(ctx, input.project, &input.change_id, verb).await;
-        AcknowledgeFindingsPayload::with_plan(outcome, current)
+        AcknowledgeFindingsPayload::of(act(ctx, input.project, &input.change_id, verb).await)
     }
 
     /// Approves the replacement of nodes.
@@ -273,8 +273,7 @@ impl ChangeMutation {
     ) -> async_graphql::Result<ApproveRepavePayload> {
         let kinds = Some(vec![RequirementKind::Repave]);
         let verb = seen(&input.plan_digest).map(|digest| Verb::Approve(digest, input.reason, kinds));
-        let (outcome, current) = act(ctx, input.project, &input.change_id, verb).await;
-        ApproveRepavePayload::with_plan(outcome, current)
+        ApproveRepavePayload::of(act(ctx, input.project, &input.change_id, verb).await)
     }
 
     /// Says no to a change that has not started.
@@ -284,7 +283,7 @@ impl ChangeMutation {
         input: RejectRepaveInput,
     ) -> async_graphql::Result<RejectRepavePayload> {
         let verb = Ok(Verb::Reject(input.reason.unwrap_or_default()));
-        RejectRepavePayload::of(act(ctx, input.project, &input.change_id, verb).await.0)
+        RejectRepavePayload::of(act(ctx, input.project, &input.change_id, verb).await)
     }
 
     /// Approves all that a change requires.
@@ -294,8 +293,7 @@ impl ChangeMutation {
         input: ApproveChangeInput,
     ) -> async_graphql::Result<ApproveChangePayload> {
         let verb = seen(&input.plan_digest).map(|digest| Verb::Approve(digest, input.reason, None));
-        let (outcome, current) = act(ctx, input.project, &input.change_id, verb).await;
-        ApproveChangePayload::with_plan(outcome, current)
+        ApproveChangePayload::of(act(ctx, input.project, &input.change_id, verb).await)
     }
 
     /// Takes one's own approvals back, before the change starts.
@@ -304,6 +302,6 @@ impl ChangeMutation {
         ctx: &Context<'_>,
         input: WithdrawApprovalInput,
     ) -> async_graphql::Result<WithdrawApprovalPayload> {
-        WithdrawApprovalPayload::of(act(ctx, input.project, &input.change_id, Ok(Verb::Withdraw)).await.0)
+        WithdrawApprovalPayload::of(act(ctx, input.project, &input.change_id, Ok(Verb::Withdraw)).await)
     }
 }

@@ -83,7 +83,7 @@ pub struct DeregisterClusterInput {
     /// The cluster's name.
     name: String,
     /// Why; everybody can read it later.
-    reason: String,
+    reason: Option<String>,
 }
 
 /// Mutations of clusters.

@@ -1,14 +1,14 @@
 //! Mutations, one file a noun. Each takes exactly one `input` and answers with what it did, or with what to mend.
 
-mod access;
-mod change;
-mod cluster;
-mod orphan;
-mod pack;
+pub mod access;
+pub mod change;
+pub mod cluster;
+pub mod orphan;
+pub mod pack;
 mod payload;
-mod profile;
-mod rollout;
-mod upgrade;
+pub mod profile;
+pub mod rollout;
+pub mod upgrade;
 
 use async_graphql::MergedObject;
 

@@ -51,7 +51,8 @@ fn files(input: PublishPackInput) -> Result<PackFiles, Refusal> {
             let mut pack = PackFiles::new();
             for (index, file) in files.into_iter().enumerate() {
                 let at = |refusal: Refusal| refusal.at(index.to_string()).at("files");
-                let bytes = decode(&file.content_base64).map_err(|refusal| at(refusal.at("contentBase64")))?;
+                let bytes =
+                    decode(&file.content_base64).map_err(|refusal| at(refusal.at("contentBase64")))?;
                 if pack.insert(file.path.clone(), bytes).is_some() {
                     let message = format!("the file `{}` comes twice", file.path);
                     let refusal = Refusal::new(RefusalCode::InvalidPack, message, "send each file once");
@@ -63,8 +64,12 @@ fn files(input: PublishPackInput) -> Result<PackFiles, Refusal> {
         (None, Some(archive)) => {
             let bytes = decode(&archive).map_err(|refusal| refusal.at("archiveBase64"))?;
             strata_registry::read_archive(&bytes).map_err(|error| {
-                Refusal::new(RefusalCode::InvalidPack, error.to_string(), "send a `.tgz` of the pack's folder")
-                    .at("archiveBase64")
+                Refusal::new(
+                    RefusalCode::InvalidPack,
+                    error.to_string(),
+                    "send a `.tgz` of the pack's folder",
+                )
+                .at("archiveBase64")
             })
         }
         _ => Err(Refusal::new(
@@ -77,14 +82,15 @@ fn files(input: PublishPackInput) -> Result<PackFiles, Refusal> {
 
 fn decode(text: &str) -> Result<Vec<u8>, Refusal> {
     STANDARD.decode(text).map_err(|error| {
-        Refusal::new(RefusalCode::InvalidInput, format!("not base64: {error}"), "encode it with the standard alphabet")
+        Refusal::new(
+            RefusalCode::InvalidInput,
+            format!("not base64: {error}"),
+            "encode it with the standard alphabet",
+        )
     })
 }
 
-async fn publish(
-    ctx: &Context<'_>,
-    input: PublishPackInput,
-) -> Result<(Pack, Vec<Diagnostic>), EngineError> {
+async fn publish(ctx: &Context<'_>, input: PublishPackInput) -> Result<(Pack, Vec<Diagnostic>), EngineError> {
     let session = session(ctx, input.project.as_deref())?;
     // Reading an archive is work for the processor: not for a thread that serves others.
     let read = tokio::task::spawn_blocking(move || files(input));
@@ -134,7 +140,10 @@ mod tests {
     fn files_are_decoded_and_wrong_ones_named() {
         let pack = files(input(Some(vec![("pack.json", "e30="), ("values.yaml", "")]), None)).unwrap();
         assert_eq!(pack["pack.json"], b"{}");
-        assert_eq!(files(input(Some(vec![("a", "?")]), None)).unwrap_err().path, ["files", "0", "contentBase64"]);
+        assert_eq!(
+            files(input(Some(vec![("a", "?")]), None)).unwrap_err().path,
+            ["files", "0", "contentBase64"]
+        );
         assert!(files(input(Some(vec![("a", ""), ("a", "")]), None)).unwrap_err().message.contains("twice"));
         assert_eq!(files(input(None, Some("AAAA"))).unwrap_err().code, RefusalCode::InvalidPack);
         assert!(files(input(None, None)).is_err() && files(input(Some(vec![]), Some(""))).is_err());

@@ -66,7 +66,7 @@ pub struct UpdateDraftInput {
     /// The version.
     version: SemVerText,
     /// The `generation` of the draft that you edited; refused when somebody else was faster.
-    expected_generation: u64,
+    expected_generation: Option<i64>,
     /// All of its content.
     content: ProfileContentInput,
 }
@@ -110,6 +110,8 @@ pub struct ReviseProfileVersionInput {
     version: SemVerText,
     /// All of its content.
     content: ProfileContentInput,
+    /// Why; everybody can read it later.
+    reason: Option<String>,
 }
 
 /// A version to delete.
@@ -208,7 +210,7 @@ impl ProfileMutation {
                     input.version.0,
                     input.sunset.map(|at| at.0),
                     input.successor.map(|version| version.0),
-                    input.reason.unwrap_or_default(),
+                    input.reason,
                 )
                 .await?;
             shown(session, record)
@@ -225,7 +227,9 @@ impl ProfileMutation {
         let outcome = async {
             let session = session(ctx, input.project.as_deref())?;
             let content = input.content.content()?;
-            let record = session.revise_profile_version(input.profile, input.version.0, content).await?;
+            let reason = input.reason.unwrap_or_default();
+            let record =
+                session.revise_profile_version(input.profile, input.version.0, content, reason).await?;
             shown(session, record)
         };
         ReviseProfileVersionPayload::of(outcome.await)
@@ -239,8 +243,7 @@ impl ProfileMutation {
     ) -> async_graphql::Result<DeleteProfileVersionPayload> {
         let outcome = async {
             let session = session(ctx, input.project.as_deref())?;
-            let reason = input.reason.unwrap_or_default();
-            let record = session.delete_profile_version(input.profile, input.version.0, reason).await?;
+            let record = session.delete_profile_version(input.profile, input.version.0, input.reason).await?;
             shown(session, record)
         };
         DeleteProfileVersionPayload::of(outcome.await)

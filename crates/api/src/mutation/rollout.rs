@@ -117,7 +117,8 @@ pub struct RetryTargetsInput {
 macro_rules! act {
     ($ctx:ident, $input:ident, $verb:ident) => {{
         let outcome = async {
-            let (session, rollout) = rollout_of($ctx, $input.project.as_deref(), &$input.rollout_id, "rolloutId").await?;
+            let (session, rollout) =
+                rollout_of($ctx, $input.project.as_deref(), &$input.rollout_id, "rolloutId").await?;
             let rollout = session.$verb(rollout.id, $input.reason).await?;
             Ok(Rollout::new(session, rollout))
         };
@@ -126,7 +127,8 @@ macro_rules! act {
 }
 
 async fn retry(ctx: &Context<'_>, input: RetryTargetsInput) -> Result<Rollout, EngineError> {
-    let (session, rollout) = rollout_of(ctx, input.project.as_deref(), &input.rollout_id, "rolloutId").await?;
+    let (session, rollout) =
+        rollout_of(ctx, input.project.as_deref(), &input.rollout_id, "rolloutId").await?;
     let mut clusters: Vec<ClusterId> = Vec::new();
     for name in input.clusters.unwrap_or_default() {
         let found = session.cluster(&name).await?;

@@ -3,7 +3,7 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use strata_engine::{EngineError, Session, Wish};
 
-use super::payload::payloads;
+use super::payload::{Outcome, payloads};
 use crate::{
     context::session,
     error::{UserError, is_stale, user_errors},
@@ -206,7 +206,8 @@ impl UpgradeMutation {
             Err(error) => current(&session, &wish, error).await,
             Ok(_) => None,
         };
-        RequestUpgradePayload::with_plan(outcome.map(|change| Change::new(session, change)), current)
+        let result = outcome.map(|change| Change::new(session, change));
+        RequestUpgradePayload::of(Outcome { result, current })
     }
 
     /// Sets and drops overrides: a short form of `requestUpgrade`; on a PENDING cluster it edits its first composition.
@@ -215,7 +216,8 @@ impl UpgradeMutation {
         ctx: &Context<'_>,
         input: SetOverridesInput,
     ) -> async_graphql::Result<SetOverridesPayload> {
-        let part = |wish, overrides, unset_overrides| PreviewUpgradeInput { overrides, unset_overrides, ..wish };
+        let part =
+            |wish, overrides, unset_overrides| PreviewUpgradeInput { overrides, unset_overrides, ..wish };
         SetOverridesPayload::of(ctx, "setOverrides", input, part).await
     }
 
@@ -225,7 +227,8 @@ impl UpgradeMutation {
         ctx: &Context<'_>,
         input: SetVariablesInput,
     ) -> async_graphql::Result<SetVariablesPayload> {
-        let part = |wish, variables, unset_variables| PreviewUpgradeInput { variables, unset_variables, ..wish };
+        let part =
+            |wish, variables, unset_variables| PreviewUpgradeInput { variables, unset_variables, ..wish };
         SetVariablesPayload::of(ctx, "setVariables", input, part).await
     }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 
 use crate::{
-    context::{identity, session},
+    context::{caller, engine, session},
     cost::list,
     error::{answer, refused},
     types::{
@@ -21,7 +21,7 @@ pub struct AccessQuery;
 impl AccessQuery {
     /// Who asks.
     async fn viewer(&self, ctx: &Context<'_>) -> async_graphql::Result<Viewer> {
-        viewer(identity(ctx).map_err(answer)?).map_err(answer)
+        viewer(engine(ctx).map_err(answer)?, caller(ctx).map_err(answer)?).await.map_err(answer)
     }
 
     /// The people and service accounts of a project.
@@ -29,7 +29,9 @@ impl AccessQuery {
     async fn principals(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<PrincipalConnection> {
@@ -47,7 +49,9 @@ impl AccessQuery {
     async fn tokens(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<TokenConnection> {
@@ -65,7 +69,9 @@ impl AccessQuery {
     async fn audit_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<AuditEventConnection> {

@@ -36,7 +36,10 @@ pub struct ChangeFilter {
 ///
 /// # Errors
 /// `NOT_FOUND` for a name that no cluster has.
-pub(super) async fn cluster_id(session: &Session, name: Option<&str>) -> Result<Option<ClusterId>, EngineError> {
+pub(super) async fn cluster_id(
+    session: &Session,
+    name: Option<&str>,
+) -> Result<Option<ClusterId>, EngineError> {
     let Some(name) = name else { return Ok(None) };
     let found = session.cluster(name).await?;
     let found = found.ok_or_else(|| Refusal::not_found("cluster", name).at("cluster").at("filter"))?;
@@ -54,7 +57,9 @@ impl ChangeQuery {
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "Which of them; all when left out.")] filter: Option<ChangeFilter>,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
@@ -66,7 +71,9 @@ impl ChangeQuery {
             cluster: cluster_id(&session, filter.cluster.as_deref()).await.map_err(answer)?,
             states: filter.states.unwrap_or_default().into_iter().map(Into::into).collect(),
             kinds: filter.kinds.unwrap_or_default().into_iter().map(Into::into).collect(),
-            rollout: rollout.map_err(|refusal| refused(refusal.at("rollout").at("filter")))?.map(RolloutId::new),
+            rollout: rollout
+                .map_err(|refusal| refused(refusal.at("rollout").at("filter")))?
+                .map(RolloutId::new),
             ..Filter::default()
         };
         let wanted = connection::page(first, after).map_err(refused)?;
@@ -94,7 +101,9 @@ impl ChangeQuery {
     async fn pending_repaves(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<ChangeConnection> {
@@ -114,10 +123,10 @@ impl ChangeQuery {
         let is_rollout = global_id::decode(&id).is_some_and(|(noun, _)| noun == RolloutId::NOUN);
         let reasons = if is_rollout {
             let (session, rollout) = rollout_of(ctx, None, &id, "id").await.map_err(answer)?;
-            session.explain_rollout_wait(rollout.id).await.map_err(answer)?
+            session.explain_rollout(rollout.id).await.map_err(answer)?
         } else {
             let (session, change) = change_of(ctx, None, &id, "id").await.map_err(answer)?;
-            session.explain_change_wait(change.id).await.map_err(answer)?
+            session.explain_change(change.id).await.map_err(answer)?
         };
         Ok(reasons.into_iter().map(WaitReason::from).collect())
     }

@@ -106,7 +106,9 @@ impl ClusterQuery {
     async fn clusters(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "Which of them; all when left out.")] filter: Option<ClusterFilter>,
         #[graphql(desc = "In which order; by name when left out.")] order_by: Option<ClusterOrder>,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
@@ -129,7 +131,9 @@ impl ClusterQuery {
     async fn cluster(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "Its name.")] name: String,
     ) -> async_graphql::Result<Option<Cluster>> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
@@ -142,7 +146,9 @@ impl ClusterQuery {
     async fn fleet_summary(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
     ) -> async_graphql::Result<FleetSummary> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
         Ok(session.fleet_summary().await.map_err(answer)?.into())
@@ -153,7 +159,9 @@ impl ClusterQuery {
     async fn orphans(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "Which of them; all when left out.")] filter: Option<OrphanFilter>,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
@@ -162,7 +170,8 @@ impl ClusterQuery {
         let filter = filter.unwrap_or_default();
         let cluster = super::change::cluster_id(&session, filter.cluster.as_deref()).await.map_err(answer)?;
         let states = filter.states.unwrap_or_default().into_iter().map(Into::into).collect();
-        let filter = strata_engine::OrphanFilter { cluster, states, ..strata_engine::OrphanFilter::default() };
+        let filter =
+            strata_engine::OrphanFilter { cluster, states, ..strata_engine::OrphanFilter::default() };
         let wanted = connection::page(first, after).map_err(refused)?;
         let found = session.orphans(&filter, wanted).await.map_err(answer)?;
         Ok(orphan::page(&session, found, orphan::total(&session, filter)))

@@ -1,13 +1,13 @@
 //! Queries, one file a noun.
 
-mod access;
-mod change;
-mod cluster;
-mod node;
-mod pack;
-mod preview;
-mod profile;
-mod rollout;
+pub mod access;
+pub mod change;
+pub mod cluster;
+pub mod node;
+pub mod pack;
+pub mod preview;
+pub mod profile;
+pub mod rollout;
 
 use async_graphql::MergedObject;
 

@@ -23,7 +23,9 @@ impl PackQuery {
     async fn packs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<PackConnection> {
@@ -40,7 +42,9 @@ impl PackQuery {
     async fn pack(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "Its name.")] name: String,
         #[graphql(desc = "Its version.")] version: String,
     ) -> async_graphql::Result<Option<Pack>> {

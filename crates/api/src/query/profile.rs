@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 use strata_model::{
     error::{Refusal, RefusalCode},
-    version::{InvalidVersion, Version},
+    version::Version,
 };
 
 use crate::{
@@ -28,12 +28,15 @@ impl ProfileQuery {
     async fn profiles(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<ProfileConnection> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
-        let found = session.profiles(connection::page(first, after).map_err(refused)?).await.map_err(answer)?;
+        let found =
+            session.profiles(connection::page(first, after).map_err(refused)?).await.map_err(answer)?;
         let counted = session.clone();
         let total = Total::new(move || {
             let session = counted.clone();
@@ -46,7 +49,9 @@ impl ProfileQuery {
     async fn profile(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "Its name.")] name: String,
     ) -> async_graphql::Result<Option<Profile>> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
@@ -58,20 +63,26 @@ impl ProfileQuery {
     async fn profile_version(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "The profile's name.")] profile: String,
         #[graphql(desc = "The version.")] version: SemVerText,
         #[graphql(desc = "The revision; the newest when left out.")] revision: Option<u32>,
     ) -> async_graphql::Result<Option<ProfileVersion>> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
-        let version: Version = version.0.parse().map_err(|error: InvalidVersion| {
+        if let Err(error) = version.0.parse::<Version>() {
             let help = "write it like `1.2.0`";
-            refused(Refusal::new(RefusalCode::InvalidVersion, error.to_string(), help).at("version"))
-        })?;
-        let Some(record) = session.profile_version(&profile, &version).await.map_err(answer)? else {
+            return Err(refused(
+                Refusal::new(RefusalCode::InvalidVersion, error.to_string(), help).at("version"),
+            ));
+        }
+        let Some(record) = session.profile_version(&profile, &version.0).await.map_err(answer)? else {
             return Ok(None);
         };
-        if revision.is_some_and(|wanted| record.newest_revision.is_none_or(|newest| wanted < 1 || wanted > newest)) {
+        if revision
+            .is_some_and(|wanted| record.newest_revision.is_none_or(|newest| wanted < 1 || wanted > newest))
+        {
             return Ok(None);
         }
         Ok(Some(ProfileVersion::new(session, record, revision)))

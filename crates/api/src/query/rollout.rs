@@ -25,12 +25,15 @@ impl RolloutQuery {
     async fn rollouts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<String>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<RolloutConnection> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
-        let found = session.rollouts(connection::page(first, after).map_err(refused)?).await.map_err(answer)?;
+        let found =
+            session.rollouts(connection::page(first, after).map_err(refused)?).await.map_err(answer)?;
         let counted = session.clone();
         let total = Total::new(move || {
             let session = counted.clone();

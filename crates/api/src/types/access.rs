@@ -1,7 +1,7 @@
 //! People, service accounts, their roles and tokens.
 
 use async_graphql::{ID, SimpleObject};
-use strata_engine::{Caller, PageOf, PrincipalRecord, TokenRecord};
+use strata_engine::{Caller, Engine, EngineError, PageOf, PrincipalRecord, Session, TokenRecord};
 
 use super::{
     connection::{Total, connection, nodes},
@@ -20,8 +20,8 @@ connection! {
 pub struct Viewer {
     /// The principal's name.
     pub principal: String,
-    /// Whether it is a person.
-    pub kind: PrincipalKind,
+    /// Whether it is a person; unknown for who has no role anywhere.
+    pub kind: Option<PrincipalKind>,
     /// What they may do where.
     pub roles: Vec<RoleBinding>,
     /// The projects that they see.
@@ -38,17 +38,28 @@ pub struct RoleBinding {
 }
 
 /// Who asks.
-pub fn viewer(caller: &Caller) -> Viewer {
+///
+/// # Errors
+/// Those of the read.
+pub async fn viewer(engine: &Engine, caller: &Caller) -> Result<Viewer, EngineError> {
+    let kind = match (caller.bindings.first(), caller.actor.principal) {
+        (Some((project, ..)), Some(id)) => {
+            Some(engine.store().project(*project).principal_get(id).await?.kind)
+        }
+        _ => None,
+    };
     let roles = caller.bindings.iter();
     let mut projects: Vec<String> = caller.bindings.iter().map(|(_, name, _)| name.clone()).collect();
     projects.sort_unstable();
     projects.dedup();
-    Viewer {
+    Ok(Viewer {
         principal: caller.actor.name.clone(),
-        kind: caller.kind.into(),
-        roles: roles.map(|(_, name, role)| RoleBinding { project: name.clone(), role: (*role).into() }).collect(),
+        kind: kind.map(PrincipalKind::from),
+        roles: roles
+            .map(|(_, name, role)| RoleBinding { project: name.clone(), role: (*role).into() })
+            .collect(),
         projects,
-    }
+    })
 }
 
 /// A person or a service account. Approvals and audit name the principal, whatever token was used.
@@ -64,6 +75,49 @@ pub struct Principal {
     pub roles: Vec<RoleBinding>,
     /// When it was made.
     pub created_at: DateTime,
+}
+
+/// A principal that a verb has just written, with its roles in the session's project.
+///
+/// # Errors
+/// Those of the read.
+pub async fn principal(
+    engine: &Engine,
+    session: &Session,
+    written: strata_store::Principal,
+) -> Result<Principal, EngineError> {
+    let bindings = engine.store().role_bindings(written.id).await?;
+    let here = bindings.into_iter().filter(|binding| binding.project == session.project_id());
+    let record = PrincipalRecord {
+        id: written.id,
+        name: written.name,
+        kind: written.kind,
+        roles: here.map(|binding| (binding.project_name, binding.role)).collect(),
+        created_at: written.created_at,
+    };
+    Ok(record.into())
+}
+
+/// A token that a verb has just written, with the name of its principal.
+///
+/// # Errors
+/// Those of the read.
+pub async fn token(
+    engine: &Engine,
+    session: &Session,
+    written: strata_store::Token,
+) -> Result<Token, EngineError> {
+    let principal = engine.store().project(session.project_id()).principal_get(written.principal).await?.name;
+    let record = TokenRecord {
+        id: written.id,
+        name: written.name,
+        principal,
+        prefix: written.prefix,
+        created_at: written.created_at,
+        expires_at: written.expires_at,
+        revoked_at: written.revoked_at,
+    };
+    Ok(record.into())
 }
 
 impl From<PrincipalRecord> for Principal {

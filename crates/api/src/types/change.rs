@@ -34,7 +34,7 @@ impl Change {
 #[Object(use_type_description)]
 impl Change {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id::encode("change", self.change.id.uuid())
     }
 
@@ -104,7 +104,12 @@ impl Change {
                 role: requirement.role.into(),
                 quorum: requirement.quorum,
                 satisfied: requirement.is_satisfied(&self.change.plan_digest, now),
-                expires_at: requirement.satisfied_by.iter().map(|approval| approval.expires_at).min().map(DateTime),
+                expires_at: requirement
+                    .satisfied_by
+                    .iter()
+                    .map(|approval| approval.expires_at)
+                    .min()
+                    .map(DateTime),
                 satisfied_by: requirement.satisfied_by.iter().map(Approval::from).collect(),
             })
             .collect()
@@ -285,7 +290,11 @@ pub struct ChangeProgress {
 }
 
 /// A page of changes.
-pub fn page(session: &Session, page: strata_engine::PageOf<change::Change>, total: Total) -> ChangeConnection {
+pub fn page(
+    session: &Session,
+    page: strata_engine::PageOf<change::Change>,
+    total: Total,
+) -> ChangeConnection {
     ChangeConnection::new(nodes(page, |change| Change::new(session.clone(), change)), total)
 }
 

@@ -55,7 +55,7 @@ impl Cluster {
 #[Object(use_type_description)]
 impl Cluster {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id::encode("cluster", self.cluster.id.uuid())
     }
 
@@ -314,7 +314,12 @@ fn state(cluster: &cluster::Cluster) -> &'static str {
     fn value<T: Copy>(axis: &Axis<T>) -> T {
         axis.value
     }
-    match (value(&cluster.phase), value(&cluster.activity), value(&cluster.connectivity), value(&cluster.health)) {
+    match (
+        value(&cluster.phase),
+        value(&cluster.activity),
+        value(&cluster.connectivity),
+        value(&cluster.health),
+    ) {
         (cluster::Phase::Deleted, ..) => "DELETED",
         (cluster::Phase::Deleting, ..) => "DELETING",
         (_, _, cluster::Connectivity::Offline, _) => "OFFLINE",

@@ -87,7 +87,11 @@ pub struct HeldLayer {
 
 impl From<&composition::HeldLayer> for HeldLayer {
     fn from(held: &composition::HeldLayer) -> Self {
-        Self { layer: held.layer.to_string(), revision: held.revision.to_string(), reason: held.reason.clone() }
+        Self {
+            layer: held.layer.to_string(),
+            revision: held.revision.to_string(),
+            reason: held.reason.clone(),
+        }
     }
 }
 

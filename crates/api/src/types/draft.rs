@@ -29,7 +29,8 @@ impl ProfileContentInput {
     /// `INVALID_INPUT` for values that are neither a text nor a mapping.
     pub fn content(self) -> Result<DraftContent, Refusal> {
         Ok(DraftContent {
-            layers: each("layers", self.layers, LayerInput::layer).map_err(|refusal| refusal.at("content"))?,
+            layers: each("layers", self.layers, LayerInput::layer)
+                .map_err(|refusal| refusal.at("content"))?,
             variables: self.variables.unwrap_or_default().into_iter().map(Into::into).collect(),
         })
     }
@@ -62,19 +63,22 @@ pub struct LayerInput {
 
 impl LayerInput {
     fn layer(self) -> Result<DraftLayer, Refusal> {
-        let values = self.values.map(|values| text(values.0)).transpose().map_err(|refusal| refusal.at("values"))?;
+        let values =
+            self.values.map(|values| text(values.0)).transpose().map_err(|refusal| refusal.at("values"))?;
         let presets = self.presets.unwrap_or_default().into_iter();
         Ok(DraftLayer {
             name: self.name,
             kind: self.kind.map(Into::into),
             pack: DraftPack { name: self.pack.name, version: self.pack.version },
             values: values.flatten(),
-            presets: presets.map(|choice| profile::PresetChoice { group: choice.group, name: choice.name }).collect(),
+            presets: presets
+                .map(|choice| profile::PresetChoice { group: choice.group, name: choice.name })
+                .collect(),
             install_priority: self.install_priority,
             namespace: self.namespace,
-            on_conflict: self.on_conflict.map(Into::into),
-            on_immutable: self.on_immutable.map(Into::into),
-            orphan_policy: self.orphan_policy.map(Into::into),
+            on_conflict: self.on_conflict.map(Into::into).unwrap_or_default(),
+            on_immutable: self.on_immutable.map(Into::into).unwrap_or_default(),
+            orphan_policy: self.orphan_policy.map(Into::into).unwrap_or_default(),
         })
     }
 }

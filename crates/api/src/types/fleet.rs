@@ -23,7 +23,9 @@ pub struct FleetSummary {
 
 impl From<Summary> for FleetSummary {
     fn from(summary: Summary) -> Self {
-        let counts = |pairs: Vec<(String, u64)>| pairs.into_iter().map(|(value, count)| Count { value, count }).collect();
+        let counts = |pairs: Vec<(String, u64)>| {
+            pairs.into_iter().map(|(value, count)| Count { value, count }).collect()
+        };
         Self {
             total: summary.total,
             phases: counts(summary.phases),
@@ -108,10 +110,16 @@ mod tests {
         let rollout = StreamId::from(RolloutId::new(Uuid::from_u128(2)));
         let all = FleetEventFilter::default();
         assert!(all.wants(change).is_some() && all.wants(rollout).is_some());
-        assert!(all.wants(StreamId::from(ProjectId::new(Uuid::nil()))).is_none(), "audit is no event of the fleet");
+        assert!(
+            all.wants(StreamId::from(ProjectId::new(Uuid::nil()))).is_none(),
+            "audit is no event of the fleet"
+        );
         let changes = FleetEventFilter { kinds: Some(vec![FleetSubject::Change]), subjects: None };
         assert!(changes.wants(change).is_some() && changes.wants(rollout).is_none());
-        let one = FleetEventFilter { kinds: None, subjects: Some(vec![global_id::encode("rollout", Uuid::from_u128(2))]) };
+        let one = FleetEventFilter {
+            kinds: None,
+            subjects: Some(vec![global_id::encode("rollout", Uuid::from_u128(2))]),
+        };
         assert!(one.wants(change).is_none() && one.wants(rollout).is_some());
     }
 }

@@ -42,17 +42,17 @@ pub enum Node {
 /// `INVALID_INPUT` for a text that is no global id.
 pub async fn find(sessions: Vec<Session>, id: &str) -> Result<Option<Node>, EngineError> {
     let Some((noun, uuid)) = global_id::decode(id) else {
-        return Err(global_id::expect("thing", id).err().map_or_else(
-            || Refusal::not_found("thing", id).into(),
-            EngineError::from,
-        ));
+        return Err(global_id::expect("thing", id)
+            .err()
+            .map_or_else(|| Refusal::not_found("thing", id).into(), EngineError::from));
     };
     for session in sessions {
         let own = session.clone();
         let found = match noun.as_str() {
-            ClusterId::NOUN => {
-                session.cluster_by_id(ClusterId::new(uuid)).await?.map(|it| Node::Cluster(Cluster::new(own, it)))
-            }
+            ClusterId::NOUN => session
+                .cluster_by_id(ClusterId::new(uuid))
+                .await?
+                .map(|it| Node::Cluster(Cluster::new(own, it))),
             PlanId::NOUN => session.plan(PlanId::new(uuid)).await?.map(|it| Node::Plan(Plan::new(own, it))),
             ChangeId::NOUN => {
                 session.change(ChangeId::new(uuid)).await?.map(|it| Node::Change(Change::new(own, it)))

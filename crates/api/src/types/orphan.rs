@@ -32,7 +32,7 @@ impl Orphan {
 #[Object(use_type_description)]
 impl Orphan {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id::encode("orphan", self.orphan.id.uuid())
     }
 

@@ -33,7 +33,7 @@ impl Pack {
 #[Object(use_type_description)]
 impl Pack {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id::encode("pack", self.record.id.uuid())
     }
 

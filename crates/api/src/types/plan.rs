@@ -31,7 +31,7 @@ impl Plan {
 #[Object(use_type_description)]
 impl Plan {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id::encode("plan", self.record.id.uuid())
     }
 

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use async_graphql::{Description, ID, Object, SimpleObject};
 use strata_engine::{PageOf, ProfileRecord, Session, VersionRecord};
-use strata_model::{profile, variable, version::Version};
+use strata_model::{profile, variable};
 use tokio::sync::OnceCell;
 
 use super::{
     connection::{self, Total, connection, nodes},
     global_id,
     scalar::{DateTime, DigestText, SemVerText},
-    state::{ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, ProfileType, VariableFormat, VersionState},
+    state::{
+        ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, ProfileType, VariableFormat, VersionState,
+    },
 };
 use crate::{
     cost::list,
@@ -40,7 +42,7 @@ impl Profile {
 #[Object(use_type_description)]
 impl Profile {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id::encode("profile", self.record.id.uuid())
     }
 
@@ -105,7 +107,8 @@ impl ProfileVersion {
     async fn content(&self) -> async_graphql::Result<&profile::ProfileContent> {
         let read = async || {
             let (profile, version) = (self.record.profile.as_str(), &self.record.version);
-            let content = self.session.profile_content(profile, version, self.revision).await.map_err(answer)?;
+            let content =
+                self.session.profile_content(profile, version, self.revision).await.map_err(answer)?;
             Ok::<_, async_graphql::Error>(content.map(|(_, content)| content).unwrap_or_default())
         };
         self.content.get_or_try_init(read).await
@@ -115,7 +118,7 @@ impl ProfileVersion {
 #[Object(use_type_description)]
 impl ProfileVersion {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id::encode("profile-version", self.record.id.uuid())
     }
 
@@ -173,7 +176,7 @@ impl ProfileVersion {
     }
 
     /// Which state of the draft this is: give it as `expectedGeneration` to `updateDraft`. None once it is published.
-    async fn generation(&self) -> Option<u64> {
+    async fn generation(&self) -> Option<i64> {
         self.record.generation
     }
 
@@ -240,8 +243,10 @@ pub struct Layer {
 
 impl From<&profile::Layer> for Layer {
     fn from(layer: &profile::Layer) -> Self {
-        let choice =
-            |choice: &profile::PresetChoice| PresetChoice { group: choice.group.clone(), name: choice.name.clone() };
+        let choice = |choice: &profile::PresetChoice| PresetChoice {
+            group: choice.group.clone(),
+            name: choice.name.clone(),
+        };
         Self {
             name: layer.name.to_string(),
             kind: layer.kind.into(),
@@ -331,18 +336,4 @@ impl From<&variable::VariableDefinition> for Variable {
 /// A page of profiles.
 pub fn page(session: &Session, page: PageOf<ProfileRecord>, total: Total) -> ProfileConnection {
     ProfileConnection::new(nodes(page, |record| Profile::new(session.clone(), record)), total)
-}
-
-/// The newest of versions that clusters may run; else the newest draft.
-#[must_use]
-pub fn newest(versions: Vec<VersionRecord>) -> Option<VersionRecord> {
-    let rank = |record: &VersionRecord| (record.state != profile::VersionState::Draft, record.version.clone());
-    versions
-        .into_iter()
-        .filter(|record| record.state != profile::VersionState::Deleted)
-        .max_by(|one, other| {
-            let ((published, version), (other_published, other_version)): ((bool, Version), (bool, Version)) =
-                (rank(one), rank(other));
-            published.cmp(&other_published).then_with(|| version.cmp(&other_version))
-        })
 }

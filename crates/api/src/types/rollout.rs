@@ -42,7 +42,7 @@ impl Rollout {
 #[Object(use_type_description)]
 impl Rollout {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id::encode("rollout", self.rollout.id.uuid())
     }
 
@@ -121,7 +121,8 @@ impl Rollout {
         let start = match after {
             None => 0,
             Some(cursor) => {
-                let last = global_id::expect("target", &cursor).map_err(|refusal| refused(refusal.at("after")))?;
+                let last =
+                    global_id::expect("target", &cursor).map_err(|refusal| refused(refusal.at("after")))?;
                 let all = self.rollout.targets.iter();
                 let passed = all.take_while(|target| target.cluster.uuid() != last).count() + 1;
                 let passed = self.rollout.targets.get(..passed).unwrap_or_default();
@@ -173,7 +174,8 @@ fn counts<'t>(targets: impl Iterator<Item = &'t rollout::Target> + Clone) -> Vec
         .into_iter()
         .filter_map(|state| {
             let count = targets.clone().filter(|target| target.state == state).count();
-            (count > 0).then(|| TargetCount { state: state.into(), count: u64::try_from(count).unwrap_or(u64::MAX) })
+            (count > 0)
+                .then(|| TargetCount { state: state.into(), count: u64::try_from(count).unwrap_or(u64::MAX) })
         })
         .collect()
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::{InputObject, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
+use async_graphql::{
+    InputObject, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value,
+};
 use strata_model::{Timestamp, object::ObjectKey, ports::to_microseconds};
 
 /// An instant, RFC 3339, in UTC, to the microsecond.

@@ -79,7 +79,9 @@ pub fn sentence(event: &Event, names: &Names) -> String {
 #[must_use]
 pub fn clusters_in(event: &Event) -> Option<ClusterId> {
     match read::<RolloutEvent>(event)? {
-        RolloutEvent::TargetMoved { cluster, .. } | RolloutEvent::TargetAdded { cluster, .. } => Some(cluster),
+        RolloutEvent::TargetMoved { cluster, .. } | RolloutEvent::TargetAdded { cluster, .. } => {
+            Some(cluster)
+        }
         _ => None,
     }
 }
@@ -91,7 +93,9 @@ fn read<T: DeserializeOwned>(event: &Event) -> Option<T> {
 fn change(payload: ChangeEvent, event: &Event, names: &Names) -> String {
     let actor = &event.actor.name;
     match payload {
-        ChangeEvent::Requested { kind, reason, .. } => with(format!("{actor} requested {}", purpose(kind)), &reason),
+        ChangeEvent::Requested { kind, reason, .. } => {
+            with(format!("{actor} requested {}", purpose(kind)), &reason)
+        }
         ChangeEvent::ApplyRequested { .. } => format!("{actor} asked to apply it"),
         ChangeEvent::Approved { kinds, approval } => {
             let kinds: Vec<&str> = kinds.into_iter().map(requirement).collect();
@@ -104,8 +108,12 @@ fn change(payload: ChangeEvent, event: &Event, names: &Names) -> String {
         ChangeEvent::Scheduled => "scheduled: it has its cluster to itself".to_owned(),
         ChangeEvent::Started => "started".to_owned(),
         ChangeEvent::StepStarted { step } => format!("{}: started", names.step(step)),
-        ChangeEvent::ObjectDone { step, key, action, .. } => format!("{}: {} {key}", names.step(step), done(action)),
-        ChangeEvent::StepSettling { step } => format!("{}: all sent, waiting until it is healthy", names.step(step)),
+        ChangeEvent::ObjectDone { step, key, action, .. } => {
+            format!("{}: {} {key}", names.step(step), done(action))
+        }
+        ChangeEvent::StepSettling { step } => {
+            format!("{}: all sent, waiting until it is healthy", names.step(step))
+        }
         ChangeEvent::StepProgress { step, message } => format!("{}: {message}", names.step(step)),
         ChangeEvent::StepSucceeded { step } => format!("{}: done", names.step(step)),
         ChangeEvent::VerificationStarted => "all steps are done; proving that it is healthy".to_owned(),
@@ -162,7 +170,9 @@ fn cluster(payload: ClusterEvent) -> String {
             with("its labels changed".to_owned(), &labels.join(", "))
         }
         ClusterEvent::Composed { .. } => "its first composition was edited".to_owned(),
-        ClusterEvent::Reached { kubernetes_version, .. } => format!("reached; it runs Kubernetes {kubernetes_version}"),
+        ClusterEvent::Reached { kubernetes_version, .. } => {
+            format!("reached; it runs Kubernetes {kubernetes_version}")
+        }
         ClusterEvent::Lost { reason } => with("cannot be reached".to_owned(), &reason),
         ClusterEvent::HealthJudged { health, reason } => {
             let health = match health {
@@ -306,11 +316,8 @@ mod tests {
             payload,
         };
         let clusters = BTreeMap::from([(ClusterId::new(Uuid::from_u128(1)), "eu-1".to_owned())]);
-        let names = Names {
-            steps: vec!["control plane".to_owned()],
-            stages: vec!["canary".to_owned()],
-            clusters,
-        };
+        let names =
+            Names { steps: vec!["control plane".to_owned()], stages: vec!["canary".to_owned()], clusters };
         sentence(&event, &names)
     }
 
@@ -331,13 +338,19 @@ mod tests {
                 "approved by bob: REPAVE, GUARD",
             ),
             (json!({ "type": "rejected", "reason": "not today" }), "rejected by alice: not today"),
-            (json!({ "type": "stepProgress", "step": 0, "message": "2 of 3 machines" }), "control plane: 2 of 3 machines"),
+            (
+                json!({ "type": "stepProgress", "step": 0, "message": "2 of 3 machines" }),
+                "control plane: 2 of 3 machines",
+            ),
             (json!({ "type": "stepStarted", "step": 7 }), "step 8: started"),
             (
                 json!({ "type": "failed", "step": 0, "failure": { "code": "FIELD_CONFLICT", "message": "hpa holds replicas", "help": "" } }),
                 "control plane: failed: hpa holds replicas [FIELD_CONFLICT]",
             ),
-            (json!({ "type": "becameStale", "moved": ["a label", "a fact"] }), "became stale: a label; a fact"),
+            (
+                json!({ "type": "becameStale", "moved": ["a label", "a fact"] }),
+                "became stale: a label; a fact",
+            ),
             (json!({ "type": "cancelRequested", "reason": "" }), "alice asked to cancel it"),
             (json!({ "type": "succeeded" }), "succeeded"),
         ];
@@ -356,7 +369,11 @@ mod tests {
                 "reached; it runs Kubernetes v1.33.2",
             ),
             ("cluster", json!({ "type": "lost", "reason": "no route" }), "cannot be reached: no route"),
-            ("cluster", json!({ "type": "labelsChanged", "labels": { "stage": "prod" } }), "its labels changed: stage=prod"),
+            (
+                "cluster",
+                json!({ "type": "labelsChanged", "labels": { "stage": "prod" } }),
+                "its labels changed: stage=prod",
+            ),
             ("orphan", json!({ "type": "scaledToZero", "change": cluster }), "scaled to zero"),
             (
                 "orphan",
@@ -369,8 +386,16 @@ mod tests {
                 json!({ "type": "targetMoved", "cluster": cluster, "to": "IN_FLIGHT", "change": null, "reason": "" }),
                 "eu-1: under way",
             ),
-            ("rollout", json!({ "type": "targetAdded", "cluster": cluster, "stage": 3 }), "eu-1 joined stage 4"),
-            ("rollout", json!({ "type": "halted", "reason": "1 of 0 allowed failures" }), "halted: 1 of 0 allowed failures"),
+            (
+                "rollout",
+                json!({ "type": "targetAdded", "cluster": cluster, "stage": 3 }),
+                "eu-1 joined stage 4",
+            ),
+            (
+                "rollout",
+                json!({ "type": "halted", "reason": "1 of 0 allowed failures" }),
+                "halted: 1 of 0 allowed failures",
+            ),
             (
                 "audit",
                 json!({ "operation": "approveRepave", "subject": "change/1", "outcome": "FORBIDDEN" }),

@@ -323,7 +323,8 @@ pub struct ResolutionInput {
 impl ResolutionInput {
     fn resolution(self) -> Result<ConflictResolution, Refusal> {
         let layer: LayerName = self.layer.parse().map_err(|error: strata_model::profile::InvalidName| {
-            Refusal::new(RefusalCode::UnknownLayer, error.to_string(), "name a layer of the cluster").at("layer")
+            Refusal::new(RefusalCode::UnknownLayer, error.to_string(), "name a layer of the cluster")
+                .at("layer")
         })?;
         let choice = match self.choice {
             Resolution::KeepOverride => ResolutionChoice::KeepOverride,
@@ -378,7 +379,9 @@ mod tests {
     fn an_override_is_said_in_exactly_one_way() {
         let patch = Some(vec![set("a.b", json!(1))]);
         let input = |patch, values| OverrideInput { layer: "app".to_owned(), patch, values };
-        assert!(matches!(input(patch.clone(), None).wish().unwrap().edit, OverrideEdit::Patch(p) if p.0.len() == 1));
+        assert!(
+            matches!(input(patch.clone(), None).wish().unwrap().edit, OverrideEdit::Patch(p) if p.0.len() == 1)
+        );
         assert!(matches!(input(None, Some("a: 1".to_owned())).wish().unwrap().edit, OverrideEdit::Values(_)));
         assert!(input(None, None).wish().is_err());
         assert!(input(patch, Some(String::new())).wish().is_err());

@@ -15,14 +15,14 @@ pub(super) fn check(wanted: &Composition, refusals: &mut Vec<Refusal>) {
     let mut refuse = |field: &str, message: String, help: &str| {
         refusals.push(Refusal::new(RefusalCode::InvalidInput, message, help).at(field));
     };
-    if let Some(control_plane) = &wanted.control_plane {
-        if ![1, 3, 5].contains(&control_plane.replicas) {
-            refuse(
-                "controlPlane",
-                format!("a control plane of {} machines keeps no quorum well", control_plane.replicas),
-                "use 1, 3 or 5",
-            );
-        }
+    if let Some(control_plane) = &wanted.control_plane
+        && ![1, 3, 5].contains(&control_plane.replicas)
+    {
+        refuse(
+            "controlPlane",
+            format!("a control plane of {} machines keeps no quorum well", control_plane.replicas),
+            "use 1, 3 or 5",
+        );
     }
     let mut names = BTreeSet::new();
     for pool in &wanted.node_pools {

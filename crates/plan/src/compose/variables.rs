@@ -129,7 +129,7 @@ fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    text.len() % 4 == 0 && padding <= 2 && body.bytes().all(known)
+    text.len().is_multiple_of(4) && padding <= 2 && body.bytes().all(known)
 }
 
 pub(super) fn carry(

@@ -7,12 +7,17 @@ use strata_values::{Redactor, diff_values, secret_object::secret_values};
 /// The differences between two objects or values as people may see them. Values of Secrets are masked as a whole, known
 /// secrets everywhere.
 pub(crate) fn field_changes(before: &Value, after: &Value, redactor: &Redactor) -> Vec<FieldChange> {
+    if before == after {
+        return Vec::new();
+    }
     let mut own = secret_values(before);
     own.extend(secret_values(after));
+    let own_redactor;
     let (masked_before, masked_after, redactor) = if own.is_empty() {
-        (redactor.mask_value(before), redactor.mask_value(after), redactor.clone())
+        (redactor.mask_value(before), redactor.mask_value(after), redactor)
     } else {
-        let redactor = redactor.with(own);
+        own_redactor = redactor.with(own);
+        let redactor = &own_redactor;
         (redactor.mask_secret_object(before), redactor.mask_secret_object(after), redactor)
     };
     diff_values(before, after)

@@ -1,7 +1,7 @@
 //! The state machine of a change.
 //!
 //! `PLANNED → AWAITING_APPROVAL → SCHEDULED → APPLYING ⇄ REPAVING → VERIFYING → SUCCEEDED`. A change with requirements
-//! waits in AWAITING_APPROVAL until they are met *and* somebody asked to apply it; one without goes from PLANNED to
+//! waits in `AWAITING_APPROVAL` until they are met *and* somebody asked to apply it; one without goes from PLANNED to
 //! SCHEDULED. BLOCK findings keep it PLANNED. A repaving step makes it REPAVING once its objects were sent: from then
 //! on nodes are replaced.
 
@@ -313,7 +313,7 @@ fn next(
     Ok(change)
 }
 
-/// A plan's first state: AWAITING_APPROVAL with requirements, PLANNED without, and always PLANNED when blocked.
+/// A plan's first state: `AWAITING_APPROVAL` with requirements, PLANNED without, and always PLANNED when blocked.
 const fn entry_state(requirements: &[Requirement], blocked_by: &[FindingCode]) -> ChangeState {
     if blocked_by.is_empty() && !requirements.is_empty() {
         ChangeState::AwaitingApproval

@@ -6,7 +6,7 @@
 //!
 //! *Guarantees.* Rules 4 to 6 of the design. A stage starts only when every cluster that counts in the stages before
 //! has proved the target digest and health, with evidence newer than its own apply. Changes are started only while the
-//! rollout is RUNNING (taken back only while it is ROLLING_BACK), never beyond the concurrency of the stage, and not
+//! rollout is RUNNING (taken back only while it is `ROLLING_BACK`), never beyond the concurrency of the stage, and not
 //! once failures went beyond the budget. A cluster that is offline, gone, blocked or new never stops the others.
 //!
 //! *Caveats.* What counts: a cluster that is DEFERRED, BLOCKED, SKIPPED, REMOVED or, within the budget, FAILED does not
@@ -17,6 +17,7 @@
 mod assign;
 mod evidence;
 pub(crate) mod gate;
+mod judge;
 mod schedule;
 
 pub use assign::{assign, join};

@@ -1,7 +1,7 @@
 //! The decisions of one moment.
 //!
 //! First every target is put where its evidence says it is; then the rollout itself moves; then, and only while it is
-//! RUNNING or ROLLING_BACK, changes are started as far as there is room.
+//! RUNNING or `ROLLING_BACK`, changes are started as far as there is room.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,7 @@ use strata_model::{
     rollout::{Rollout, RolloutEvent, RolloutState, Stage, Target, TargetState},
 };
 
-use super::{ChangeEvidence, TargetEvidence, gate, moved_by_change};
-use crate::reduce::target_may_move;
+use super::{ChangeEvidence, TargetEvidence, gate};
 
 /// What a rollout does not say itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub enum RolloutDecision {
     ReplanChange(ClusterId),
     /// Cancel its change: it has not begun, or its cluster has been silent for too long.
     CancelChange(ClusterId),
-    /// Make and apply a change of kind ROLLBACK, and record the target as ROLLING_BACK with that change.
+    /// Make and apply a change of kind ROLLBACK, and record the target as `ROLLING_BACK` with that change.
     RollBack(ClusterId),
 }
 
@@ -80,156 +79,17 @@ pub fn next(
     scheduler.decisions
 }
 
-struct Scheduler<'a> {
-    rollout: Rollout,
-    evidence: &'a BTreeMap<ClusterId, TargetEvidence>,
-    limits: Limits,
-    now: Timestamp,
-    decisions: Vec<RolloutDecision>,
+pub(super) struct Scheduler<'a> {
+    pub(super) rollout: Rollout,
+    pub(super) evidence: &'a BTreeMap<ClusterId, TargetEvidence>,
+    pub(super) limits: Limits,
+    pub(super) now: Timestamp,
+    pub(super) decisions: Vec<RolloutDecision>,
 }
 
 impl Scheduler<'_> {
-    fn event(&mut self, event: RolloutEvent) {
+    pub(super) fn event(&mut self, event: RolloutEvent) {
         self.decisions.push(RolloutDecision::Move(event));
-    }
-
-    /// Puts every target where its evidence says it is.
-    fn observe(&mut self) {
-        let rolling_back = self.rollout.state == RolloutState::RollingBack;
-        for index in 0..self.rollout.targets.len() {
-            // A target may pass two states at once: its change ended, and there is proof already.
-            for _ in 0..2 {
-                let Some(target) = self.rollout.targets.get(index) else { break };
-                let Some((to, reason)) = self.judge(target, rolling_back) else { break };
-                if !target_may_move(target.state, to) {
-                    break;
-                }
-                self.put(index, to, reason);
-            }
-        }
-    }
-
-    fn put(&mut self, index: usize, to: TargetState, reason: String) {
-        let now = self.now;
-        if let Some(target) = self.rollout.targets.get_mut(index) {
-            target.state = to;
-            target.since = now;
-            target.reason.clone_from(&reason);
-            let cluster = target.cluster;
-            self.event(RolloutEvent::TargetMoved { cluster, to, change: None, reason });
-        }
-    }
-
-    /// Where a target should be, if that is another place.
-    fn judge(&self, target: &Target, rolling_back: bool) -> Option<(TargetState, String)> {
-        use TargetState as T;
-        let known = self.evidence.get(&target.cluster);
-        if known.is_some_and(|known| !known.present) {
-            return (target.state != T::Removed).then(|| (T::Removed, "the cluster is gone".to_owned()));
-        }
-        let online = known.is_some_and(|known| known.online);
-        let change = known.and_then(|known| known.change.as_ref()).filter(|_| target.change.is_some());
-        let (to, reason) = match target.state {
-            T::Succeeded | T::Skipped | T::Removed | T::RolledBack => return None,
-            T::Failed => match change {
-                // Somebody retried it by hand.
-                Some(change) if change.state.is_running() && change.kind != ChangeKind::Rollback => {
-                    (T::InFlight, "its change was retried".to_owned())
-                }
-                _ => return None,
-            },
-            T::RollingBack => Self::judge_rolling_back(online, change?)?,
-            T::Deferred if !online => return None,
-            T::Deferred => match change.filter(|change| change.kind != ChangeKind::Rollback) {
-                // In a rollback only what carries the target is taken back, and that is decided there.
-                _ if rolling_back => return None,
-                Some(change) if !change.fell_through() => moved_by_change(change),
-                _ => (T::Waiting, "it answers again".to_owned()),
-            },
-            T::Soaking => self.judge_soaking(target, known, online)?,
-            _ => self.judge_begun(target, known, online, change)?,
-        };
-        (to != target.state).then_some((to, reason))
-    }
-
-    fn judge_rolling_back(online: bool, change: &ChangeEvidence) -> Option<(TargetState, String)> {
-        if change.kind != ChangeKind::Rollback {
-            return None;
-        }
-        match change.state {
-            ChangeState::Succeeded => Some((TargetState::RolledBack, String::new())),
-            _ if change.fell_through() && !online => {
-                Some((TargetState::Deferred, "it is offline and not taken back yet".to_owned()))
-            }
-            state if state.is_final() || state == ChangeState::Failed => {
-                Some((TargetState::Failed, format!("it could not be taken back: {}", change.reason)))
-            }
-            _ => None,
-        }
-    }
-
-    /// A target that waits, or whose change is under way.
-    fn judge_begun(
-        &self,
-        target: &Target,
-        known: Option<&TargetEvidence>,
-        online: bool,
-        change: Option<&ChangeEvidence>,
-    ) -> Option<(TargetState, String)> {
-        // What waits to be tried again is not judged by the attempt before.
-        let again = |change: &&ChangeEvidence| target.state == TargetState::Waiting && change.fell_through();
-        let change =
-            change.filter(|change| change.kind != ChangeKind::Rollback).filter(|change| !again(change));
-        if target.stage > self.rollout.stage && change.is_none() {
-            return None;
-        }
-        // A change under way keeps its place while its cluster is silent, until it is cancelled; what has not begun, or
-        // fell through because nobody answered, catches up later.
-        let keeps = change
-            .is_some_and(|change| change.state.holds_cluster() || change.state == ChangeState::Succeeded);
-        if !online && !keeps {
-            return Some((TargetState::Deferred, "the cluster is offline".to_owned()));
-        }
-        if let Some(change) = change {
-            let (to, reason) = moved_by_change(change);
-            return Some((to, reason)).filter(|(to, _)| *to != target.state);
-        }
-        // It runs the target already: only its health is left to prove.
-        let there = known.and_then(|known| known.applied_content.as_ref())
-            == Some(&self.rollout.target.content_digest);
-        let turn = target.stage <= self.rollout.stage && self.rollout.state == RolloutState::Running;
-        (target.state == TargetState::Waiting && there && turn)
-            .then(|| (TargetState::Soaking, "it runs the target already".to_owned()))
-    }
-
-    fn judge_soaking(
-        &self,
-        target: &Target,
-        known: Option<&TargetEvidence>,
-        online: bool,
-    ) -> Option<(TargetState, String)> {
-        let known = known.filter(|_| online);
-        let Some(known) = known else {
-            return Some((TargetState::Deferred, "the cluster went offline before it was proved".to_owned()));
-        };
-        // Old evidence proves nothing: it must be newer than the apply, and come from after the soak time.
-        let applied_at = known.change.as_ref().and_then(|change| change.ended_at).unwrap_or(target.since);
-        let soak = self.stage(target.stage).map_or(0, |stage| i64::from(stage.soak_seconds));
-        if known.at <= applied_at {
-            return None;
-        }
-        if known.applied_content.as_ref() != Some(&self.rollout.target.content_digest) {
-            return Some((TargetState::Failed, "it does not run the target any more".to_owned()));
-        }
-        match known.healthy {
-            Some(false) if known.at >= target.since => {
-                Some((TargetState::Failed, "it is not healthy after its change".to_owned()))
-            }
-            Some(true) if known.at >= later(applied_at.max(soak_start(target, applied_at)), soak) => {
-                Some((TargetState::Succeeded, String::new()))
-            }
-            _ => None,
-        }
     }
 
     fn run(&mut self) {
@@ -413,7 +273,7 @@ impl Scheduler<'_> {
         self.decisions.extend(silent.into_iter().map(RolloutDecision::CancelChange));
     }
 
-    fn is_online(&self, target: &Target) -> bool {
+    pub(super) fn is_online(&self, target: &Target) -> bool {
         self.evidence.get(&target.cluster).is_some_and(|known| known.present && known.online)
     }
 
@@ -421,16 +281,11 @@ impl Scheduler<'_> {
         gate::in_flight(&self.rollout) == 0
     }
 
-    fn stage(&self, stage: u32) -> Option<&Stage> {
+    pub(super) fn stage(&self, stage: u32) -> Option<&Stage> {
         usize::try_from(stage).ok().and_then(|index| self.rollout.stages.get(index))
     }
 }
 
-/// Where the soak time begins: with the end of the change, or when a cluster without one was looked at first.
-fn soak_start(target: &Target, applied_at: Timestamp) -> Timestamp {
-    if target.change.is_some() { applied_at } else { target.since }
-}
-
-fn later(instant: Timestamp, seconds: i64) -> Timestamp {
+pub(super) fn later(instant: Timestamp, seconds: i64) -> Timestamp {
     instant.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }

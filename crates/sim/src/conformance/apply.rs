@@ -263,12 +263,10 @@ pub(super) async fn apply_dry_run(t: Target) -> Outcome {
 
 pub(super) async fn scale_owner(t: Target) -> Outcome {
     let path = t.group("apps/v1", "deployments/d");
-    let mut config = parked(0);
-    config["spec"].as_object_mut().map(|spec| spec.remove("replicas"));
-    config["spec"]["paused"] = json!(true);
+    let mut config = parked(1);
     t.apply(&path, "one", &config).await?.expect_code(201)?;
     let scaled = t
-        .patch(MERGE, &format!("{path}/scale?fieldManager=scaler"), &json!({"spec": {"replicas": 0}}))
+        .patch(MERGE, &format!("{path}/scale?fieldManager=scaler"), &json!({"spec": {"replicas": 2}}))
         .await?
         .expect_code(200)?;
     same("kind", &scaled["kind"], &json!("Scale"))?;
@@ -286,9 +284,7 @@ pub(super) async fn scale_owner(t: Target) -> Outcome {
 pub(super) async fn labels_of_two(t: Target) -> Outcome {
     let path = t.core("configmaps/a");
     let labelled = |labels: Value| {
-        let mut config = map(json!({}));
-        config["metadata"]["labels"] = labels;
-        config
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": labels}})
     };
     t.apply(&path, "one", &labelled(json!({"a": "1"}))).await?.expect_code(201)?;
     t.apply(&path, "two", &labelled(json!({"b": "2"}))).await?.expect_code(200)?;
@@ -338,12 +334,19 @@ pub(super) async fn wrong_version_applied(t: Target) -> Outcome {
 }
 
 pub(super) async fn env_duplicate_refused(t: Target) -> Outcome {
+    let path = t.group("apps/v1", "deployments/d");
     let mut config = parked(0);
     config["spec"]["template"]["spec"]["containers"][0]["ports"] = json!([{"protocol": "TCP"}]);
-    let answer = t.apply(&t.group("apps/v1", "deployments/d"), "one", &config).await?;
-    holds("an item without its key is refused", answer.code == 500)?;
-    let message = answer.body["message"].as_str().unwrap_or_default();
-    holds(message, message.starts_with("failed to create typed patch object ("))
+    let answer = t.apply(&path, "one", &config).await?;
+    answer.expect_causes(&[("FieldValueRequired", "Required value", "spec.template.spec.containers[0].ports[0].containerPort")])?;
+    let mut config = parked(0);
+    config["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{"name": "A"}, {"name": "A"}]);
+    let answer = t.apply(&path, "one", &config).await?;
+    answer.expect_status(
+        500,
+        "",
+        "failed to create typed patch object (/d; apps/v1, Kind=Deployment): .spec.template.spec.containers[name=\"c\"].env: duplicate entries for key [name=\"A\"]",
+    )
 }
 
 pub(super) async fn apply_defaults_back(t: Target) -> Outcome {

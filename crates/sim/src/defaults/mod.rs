@@ -13,6 +13,7 @@ use crate::{
 /// Fills in what the API server would; `fresh` on creation.
 pub(crate) fn apply(resource: &Resource, object: &mut Value, fresh: bool) {
     drop_nulls(object);
+    resource.schema.drop_empty(object);
     fill(object, &skeleton(resource));
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "namespaces") => {

@@ -101,10 +101,6 @@ fn job(spec: &mut Value) {
     default(spec, "suspend", false);
     default(spec, "podReplacementPolicy", "TerminatingOrFailed");
     default(spec, "manualSelector", false);
-    let manual = spec.get("manualSelector").and_then(Value::as_bool).unwrap_or(false);
-    if !manual && let Some(map) = spec.as_object_mut() {
-        map.shift_remove("manualSelector");
-    }
     template(spec);
 }
 

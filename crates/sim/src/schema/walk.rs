@@ -218,6 +218,29 @@ impl Schema {
         }
     }
 
+    /// Drops empty maps and keyed lists, which typed objects do not write.
+    pub(crate) fn drop_empty(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                map.retain(|key, below| {
+                    let gone = match self.child(key).0 {
+                        Self::Struct { fields, rest: super::Rest::Map(_) } if fields.is_empty() => {
+                            below.as_object().is_some_and(Map::is_empty)
+                        }
+                        Self::Keyed { .. } | Self::Set => below.as_array().is_some_and(Vec::is_empty),
+                        _ => false,
+                    };
+                    !gone
+                });
+                for (key, below) in map.iter_mut() {
+                    self.child(key).0.drop_empty(below);
+                }
+            }
+            Value::Array(list) if self.keys().is_some() => list.iter_mut().for_each(|item| self.item().drop_empty(item)),
+            _ => {}
+        }
+    }
+
     /// The set, with every declared field that leads to a member made a member too.
     pub(crate) fn with_named_parents(&self, set: &FieldSet) -> FieldSet {
         let mut out = set.clone();

@@ -31,7 +31,9 @@ struct Options {
 
 fn options(scope: Scope<'_>) -> Result<Options, ApiError> {
     let body: Value = if scope.call.body.is_empty() { json!({}) } else { super::body(scope.call)? };
-    let query = &scope.call.query;
+    // A body stands for all options: the query counts only without one.
+    let none = crate::route::Query::default();
+    let query = if scope.call.body.is_empty() { &scope.call.query } else { &none };
     let asked = body.get("propagationPolicy").and_then(Value::as_str).or_else(|| query.get("propagationPolicy"));
     let default = if scope.resource.is("batch", "jobs") { Propagation::Orphan } else { Propagation::Background };
     let propagation = match asked {
@@ -63,7 +65,7 @@ fn options(scope: Scope<'_>) -> Result<Options, ApiError> {
         propagation,
         uid: pre("uid"),
         version: pre("resourceVersion"),
-        dry_run: scope.dry_run() || list(&body, "/dryRun").contains(&json!("All")),
+        dry_run: query.get("dryRun") == Some("All") || list(&body, "/dryRun").contains(&json!("All")),
         grace: body
             .get("gracePeriodSeconds")
             .and_then(Value::as_i64)
@@ -135,21 +137,23 @@ fn delete(
     if let Some(wanted) = &options.uid
         && *wanted != uid
     {
-        return Err(ApiError::conflict(
+        return Err(ApiError::precondition(
             resource,
             name,
-            &format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}"),
+            &format!(
+                "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
+            ),
         ));
     }
     let version = text(&object, "/metadata/resourceVersion");
     if let Some(wanted) = &options.version
         && *wanted != version
     {
-        return Err(ApiError::conflict(
+        return Err(ApiError::precondition(
             resource,
             name,
             &format!(
-                "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {version}"
+                "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({version}). The object might have been modified"
             ),
         ));
     }

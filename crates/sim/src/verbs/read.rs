@@ -97,7 +97,7 @@ pub(super) fn list(state: &State, scope: Scope<'_>) -> Result<Reply, ApiError> {
     if let Some(wanted) = query.get("resourceVersion") {
         let wanted: u64 = wanted
             .parse()
-            .map_err(|_| ApiError::bad_request(format!("Invalid value: {wanted:?}: strconv.ParseUint")))?;
+            .map_err(|_| ApiError::bad_request(format!("invalid resource version: resourceVersion: Invalid value: {wanted:?}: strconv.ParseUint: parsing {wanted:?}: invalid syntax")))?;
         if wanted > state.version() {
             return Err(too_large(wanted, state.version()));
         }
@@ -283,7 +283,8 @@ pub(super) fn watch(state: &State, scope: Scope<'_>) -> Result<Reply, ApiError> 
     let wanted = match query.get("resourceVersion") {
         None => 0,
         Some(text) => text.parse::<u64>().map_err(|_| {
-            ApiError::bad_request(format!("Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"))
+            let why = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+            ApiError::new(500, "", format!("resourceVersion: Invalid value: {text:?}: {why}"))
         })?,
     };
     let mut plan = WatchPlan {

@@ -65,8 +65,12 @@ fn check_type(scope: Scope<'_>, object: &Value) -> Result<(), ApiError> {
     }
     if !kind.is_empty() && kind != scope.resource.kind {
         return Err(ApiError::bad_request(format!(
-            "{kind} in version \"{}\" cannot be handled as a {}: converting ({kind}) to ({}): unknown conversion",
-            scope.version, scope.resource.kind, scope.resource.kind
+            "{kind} in version \"{}\" cannot be handled as a {}: converting ({}.{kind}) to ({}.{}): unknown conversion",
+            scope.version,
+            scope.resource.kind,
+            scope.version,
+            if scope.resource.group.is_empty() { "core" } else { &scope.resource.group },
+            scope.resource.kind
         )));
     }
     let namespace = text(object, "/metadata/namespace");
@@ -390,8 +394,8 @@ fn apply(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiError> {
 
 /// Items of keyed lists must say who they are.
 fn check_keys(scope: Scope<'_>, schema: &Schema, config: &Value) -> Result<(), ApiError> {
-    let Some(path) = missing_key(schema, config, &mut String::new()) else { return Ok(()) };
-    let qualifier = if scope.namespace.is_empty() { String::new() } else { format!("{}/", scope.namespace) };
+    let Some(path) = missing_key(schema, config, &mut String::new(), scope.resource.traits.builtin) else { return Ok(()) };
+    let qualifier = format!("{}/", text(config, "/metadata/namespace"));
     let group_version = if scope.resource.group.is_empty() { format!("/{}", scope.version) } else { scope.api_version() };
     Err(ApiError::new(
         500,
@@ -403,12 +407,12 @@ fn check_keys(scope: Scope<'_>, schema: &Schema, config: &Value) -> Result<(), A
     ))
 }
 
-fn missing_key(schema: &Schema, value: &Value, path: &mut String) -> Option<String> {
+fn missing_key(schema: &Schema, value: &Value, path: &mut String, builtin: bool) -> Option<String> {
     if let Some(keys) = schema.keys() {
         let mut seen = Vec::new();
         for item in value.as_array().into_iter().flatten() {
             for key in keys {
-                if item.get(&*key.name).is_none() && key.default.is_none() {
+                if !builtin && item.get(&*key.name).is_none() && key.default.is_none() {
                     return Some(format!(
                         "{path}: element 0: associative list with keys has an element that omits key field {:?} (and doesn't have default value)",
                         key.name
@@ -421,7 +425,7 @@ fn missing_key(schema: &Schema, value: &Value, path: &mut String) -> Option<Stri
                 return Some(format!("{path}: duplicate entries for key [{}]", shown.replace('=', "=\"") + "\""));
             }
             seen.push(element);
-            if let Some(found) = missing_key(schema.item(), item, path) {
+            if let Some(found) = missing_key(schema.item(), item, path, builtin) {
                 return Some(found);
             }
         }
@@ -431,7 +435,7 @@ fn missing_key(schema: &Schema, value: &Value, path: &mut String) -> Option<Stri
     for (key, below) in value.as_object().into_iter().flatten() {
         path.push('.');
         path.push_str(key);
-        let found = missing_key(schema.child(key).0, below, path);
+        let found = missing_key(schema.child(key).0, below, path, builtin);
         path.truncate(length);
         if found.is_some() {
             return found;
@@ -469,7 +473,8 @@ fn update(
             resource,
             edit.name,
             &format!(
-                "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                registry_key(resource, edit.namespace, edit.name),
                 text(live, "/metadata/uid")
             ),
         ));
@@ -543,6 +548,9 @@ fn update(
     set(&mut before, &["apiVersion"], resource.api_version(edit.version));
     let managers = match ownership {
         Ownership::Applied(managers) => managers,
+        // What nobody owns anything of is not tracked until somebody applies it; likewise replicas through `scale`.
+        _ if managers_before.is_empty() => Vec::new(),
+        _ if edit.subresource == "scale" && !replicas_owned(resource, edit.version, &managers_before) => managers_before,
         Ownership::Changed | Ownership::Controller => {
             let api_version = resource.api_version(edit.version);
             let writer = Writer { name: edit.manager, api_version: &api_version, subresource: edit.subresource };
@@ -581,6 +589,17 @@ fn update(
     Ok(object)
 }
 
+/// Where the object would lie in etcd: refusals from there speak of it.
+fn registry_key(resource: &Resource, namespace: &str, name: &str) -> String {
+    let mut out = "/registry".to_owned();
+    let group = if resource.traits.builtin { "" } else { resource.group.as_str() };
+    for part in [group, &resource.plural, namespace, name].into_iter().filter(|part| !part.is_empty()) {
+        out.push('/');
+        out.push_str(part);
+    }
+    out
+}
+
 fn keep_address(live: &Value, object: &mut Value) {
     if text(object, "/spec/type") == "ExternalName" || text(live, "/spec/type") == "ExternalName" {
         return;
@@ -602,6 +621,17 @@ fn keep_address(live: &Value, object: &mut Value) {
             }
         }
     }
+}
+
+fn replicas_owned(resource: &Resource, version: &str, managers: &[Manager]) -> bool {
+    let pointer = resource
+        .crd_version(version)
+        .and_then(|version| version.scale.as_ref())
+        .map_or("/spec/replicas", |scale| scale.spec.as_str());
+    let elements: Vec<String> = pointer.split('/').filter(|key| !key.is_empty()).map(|key| format!("f:{key}")).collect();
+    let mut path = crate::fieldset::FieldSet::default();
+    path.insert(&elements.iter().map(String::as_str).collect::<Vec<_>>());
+    managers.iter().any(|manager| !manager.fields.intersection(&path).is_empty())
 }
 
 fn same_owners(a: &[Manager], b: &[Manager]) -> bool {
