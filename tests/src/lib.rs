@@ -3,6 +3,7 @@
 //! - [`control_plane`]: a whole Kubernetes control plane (etcd, API server, controller manager, scheduler, kwok for the
 //!   machines), as many side by side as a test wants;
 //! - [`postgres`]: a PostgreSQL server with a fresh database per test;
+//! - [`fleet`]: a management cluster with the clusters that it provides, simulated or real;
 //! - [`server`]: the program `strata` itself, with a client of its interface and subscriptions;
 //! - [`scenario`]: what many tests do first, through that interface;
 //! - [`processes`]: how their processes are started and how none is left behind, whatever becomes of the test.
@@ -11,6 +12,7 @@
 //! demands the part (see [`left_out`]). Nothing here stands in for a part that is missing.
 
 pub mod control_plane;
+pub mod fleet;
 pub mod left_out;
 pub mod postgres;
 pub mod processes;
@@ -19,6 +21,7 @@ pub mod server;
 pub mod subscription;
 
 pub use control_plane::ControlPlane;
+pub use fleet::Fleet;
 pub use postgres::Postgres;
 pub use server::{Database, Server};
 pub use subscription::Subscription;

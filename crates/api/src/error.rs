@@ -107,6 +107,7 @@ fn diagnostics(list: &[diagnostic::Diagnostic]) -> Value {
 }
 
 /// Something that the caller can mend.
+#[expect(clippy::duplicated_attributes, reason = "each field of the interface names its own type")]
 #[derive(Debug, Clone, Interface)]
 #[graphql(
     field(name = "code", ty = "&String", desc = "Stable code."),

@@ -10,6 +10,8 @@
 //!
 //! *Caveats.* Subscriptions go over WebSocket (`graphql-transport-ws`) only, queries and mutations over POST only.
 
+#![allow(clippy::result_large_err, reason = "a refusal is what the caller gets; it is made once per request")]
+
 mod context;
 mod cost;
 pub mod error;

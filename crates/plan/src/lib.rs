@@ -1,6 +1,6 @@
 //! Plans: two compositions in, what going from one to the other does out; and the state machines that carry it out.
 //!
-//! *Idea.* [`compose`] makes the wanted composition, `strata-render` renders it, [`plan()`] says what applying it would do:
+//! *Idea.* [`compose()`] makes the wanted composition, `strata-render` renders it, [`plan()`] says what applying it would do:
 //! which objects change and how, in which steps, which nodes are replaced and why, what stays behind, what somebody must
 //! decide. The plan has a digest of all that a person decides about ([`digest`]). [`reduce`] turns events into the state of
 //! changes, clusters, orphans and rollouts; [`decide`] turns requests into events or refusals; [`rollout`] schedules.
@@ -35,6 +35,6 @@ mod steps;
 pub use check::{Violation, check};
 pub use clean_up::{Decision, clean_up};
 pub use compose::{Composed, CompositionRequest, Contents, ResolvedLayer, compose};
-pub use plan::{Applied, PlanInput, plan};
+pub use plan::{Applied, PlanInput, plan, plan_of_failed_render};
 pub use report::report;
 pub use requirements::requirements;

@@ -4,12 +4,14 @@ use strata_model::{
     change::ChangeKind,
     cluster::Cluster,
     composition::Composition,
+    diagnostic::Diagnostic,
     digest::{Digest, DigestKey},
+    fact::FactsRead,
     finding::{Finding, FindingCode, Severity},
     id::ChangeId,
     inventory::InventoryEntry,
     orphan::{Orphan, OrphanState},
-    plan::{PLAN_SCHEME, Plan},
+    plan::{PLAN_SCHEME, Plan, Repave},
     render::{LayerValues, Render},
     version::KubernetesVersion,
 };
@@ -107,6 +109,54 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         conflicts: input.composed.conflicts.clone(),
         resolutions,
         reversible,
+        digest: Digest::of_content(&[]),
+    };
+    plan.digest = digest::plan(input.key, &plan);
+    plan
+}
+
+/// The plan of a composition that does not render: it changes nothing, and says what is wrong in findings that block.
+/// The render of the input is not looked at.
+#[must_use]
+pub fn plan_of_failed_render(input: &PlanInput<'_>, problems: &[Diagnostic]) -> Plan {
+    let nothing = Render::default();
+    let input = PlanInput { render: &nothing, ..*input };
+    let mut findings = input.composed.findings.clone();
+    findings.extend(guards::findings(&input, &[]));
+    findings.extend(problems.iter().map(|problem| {
+        let code = match problem.code.as_str() {
+            "VALUES_SCHEMA" => FindingCode::ValuesSchema,
+            "UNRESOLVED_VARIABLE" | "INVALID_VARIABLE" => FindingCode::UnresolvedVariable,
+            _ => FindingCode::RenderFailed,
+        };
+        let help =
+            problem.help.clone().unwrap_or_else(|| "mend the text at this place, then plan again".to_owned());
+        let told = finding(code, Severity::Block, input.redactor.mask_text(&problem.to_string()), help);
+        told.path(input.redactor.mask_text(&format!("{} {}", problem.code, problem.place())))
+    }));
+    settle(&mut findings);
+    let mut plan = Plan {
+        scheme: PLAN_SCHEME,
+        cluster: input.cluster.id,
+        kind: input.kind,
+        from: input.applied.map(|applied| applied.composition.digest(input.key)),
+        to: input.composed.composition.digest(input.key),
+        render: digest::render(input.key, &nothing),
+        facts_read: FactsRead::new(),
+        actions: Vec::new(),
+        unchanged: 0,
+        steps: Vec::new(),
+        repave: Repave::default(),
+        findings,
+        layers: Vec::new(),
+        conflicts: input.composed.conflicts.clone(),
+        resolutions: input
+            .composed
+            .resolutions
+            .iter()
+            .map(|r| preview::mask_resolution(r, input.redactor))
+            .collect(),
+        reversible: true,
         digest: Digest::of_content(&[]),
     };
     plan.digest = digest::plan(input.key, &plan);

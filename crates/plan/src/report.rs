@@ -29,7 +29,10 @@ pub fn report(plan: &Plan) -> String {
 
 fn write(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out, "Plan {}", plan.digest.short())?;
-    if plan.is_empty() {
+    let blocked = plan.findings.iter().any(|finding| finding.severity == Severity::Block);
+    if plan.is_empty() && blocked {
+        writeln!(out, "Nothing can be done before what blocks it is mended.")?;
+    } else if plan.is_empty() {
         writeln!(out, "Nothing changes: {} are as they should be.", count(plan.unchanged, "object"))?;
     } else {
         writeln!(out, "{}", summary(plan))?;

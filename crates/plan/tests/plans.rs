@@ -22,7 +22,10 @@ use strata_model::{
     render::{DuplicateObject, Render, RenderedObject},
     secret::SecretText,
 };
-use strata_plan::{Composed, ResolvedLayer, check, digest, report, requirements};
+use strata_plan::{
+    Applied, Composed, PlanInput, ResolvedLayer, check, digest, plan_of_failed_render, report, requirements,
+    requirements::blockers,
+};
 
 fn codes(plan: &Plan) -> Vec<(FindingCode, Severity)> {
     plan.findings.iter().map(|finding| (finding.code, finding.severity)).collect()
@@ -384,6 +387,44 @@ fn resolve<'a>(library: &'a common::Library, layer: &'a strata_model::profile::L
         revision: common::revision("web@1.0.0"),
         held: false,
     }
+}
+
+#[test]
+fn what_does_not_render_is_planned_as_blocked() {
+    let (world, _, _, wanted, _) = story();
+    let redactor = strata_values::Redactor::new(&key(), world.secrets.clone());
+    let (composition, applied) = world.applied.as_ref().unwrap();
+    let key = key();
+    let input = PlanInput {
+        cluster: &world.cluster,
+        kind: strata_model::change::ChangeKind::Apply,
+        change: None,
+        key: &key,
+        applied: Some(Applied {
+            composition,
+            values: &applied.layers,
+            layers: &[],
+            kubernetes_version: None,
+        }),
+        composed: &wanted,
+        layers: &[],
+        render: applied,
+        inventory: &world.inventory,
+        orphans: &world.orphans,
+        redactor: &redactor,
+    };
+    let problems = [
+        Diagnostic::new("TEMPLATE_FAILED", "nil pointer near pa55word")
+            .in_file("manifests/app.yaml")
+            .at(3, 1),
+        Diagnostic::new("VALUES_SCHEMA", "`replicas` must be a number"),
+    ];
+    let plan = plan_of_failed_render(&input, &problems);
+    assert!(plan.is_empty() && requirements(&plan).is_empty());
+    assert_eq!(blockers(&plan), [FindingCode::ValuesSchema, FindingCode::RenderFailed]);
+    assert!(!report(&plan).contains("pa55word"));
+    assert!(check(&plan, &Render::default(), &key).is_empty());
+    assert_ne!(plan.digest, plan_of_failed_render(&input, &problems[..1]).digest);
 }
 
 /// One thing moves at a time: does the approval survive?

@@ -439,6 +439,32 @@ fn old_health_proves_nothing() {
 }
 
 #[test]
+fn a_cluster_that_falls_silent_holds_up_nobody() {
+    for returns in [true, false] {
+        let mut fleet =
+            Fleet::new(vec![stage("all", 1, 0, false)], &[(Nature::Good, 0), (Nature::Good, 0)], 0);
+        fleet.turn();
+        fleet.members.get_mut(&cluster_id(0)).unwrap().online = false;
+        for _ in 0..6 {
+            fleet.turn();
+        }
+        // A repave may silence a cluster for a while: it keeps its place.
+        assert_eq!(fleet.states()[&TargetState::InFlight], 1);
+        for _ in 0..12 {
+            fleet.turn();
+        }
+        assert_eq!((fleet.states()[&TargetState::Deferred], fleet.states()[&TargetState::Succeeded]), (1, 1));
+        assert_eq!(fleet.rollout.state, RolloutState::Running, "it may catch up");
+        fleet.members.get_mut(&cluster_id(0)).unwrap().online = returns;
+        for _ in 0..40 {
+            fleet.turn();
+        }
+        assert_eq!(fleet.rollout.state, RolloutState::Succeeded);
+        assert_eq!(!fleet.states().contains_key(&TargetState::Deferred), returns);
+    }
+}
+
+#[test]
 fn a_stage_that_shows_nothing_halts() {
     let natures = [(Nature::Blocked, 0), (Nature::Good, 1)];
     let stages = vec![stage("canary", 1, 0, false), stage("rest", 1, 0, false)];
@@ -580,7 +606,7 @@ fn strike(fleet: &mut Fleet, fault: &Fault) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     /// Rules 4 to 6 of the design, under random faults and requests; [`Fleet::check`] and the asserts of its engine hold
     /// them at every event. When the faults stop, the rollout ends.

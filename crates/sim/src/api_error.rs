@@ -30,7 +30,11 @@ impl FieldErrors {
 
     pub(crate) fn unsupported(&mut self, field: impl Into<String>, value: &Value, supported: &[&str]) {
         let list = supported.iter().map(|s| format!("\"{s}\"")).collect::<Vec<_>>().join(", ");
-        self.push("FieldValueNotSupported", format!("Unsupported value: {value}: supported values: {list}"), field);
+        self.push(
+            "FieldValueNotSupported",
+            format!("Unsupported value: {value}: supported values: {list}"),
+            field,
+        );
     }
 
     pub(crate) fn forbidden(&mut self, field: impl Into<String>, detail: &str) {
@@ -47,7 +51,11 @@ impl FieldErrors {
 
     /// `Err` with 422 if anything was collected.
     pub(crate) fn into_result(self, resource: &Resource, name: &str) -> Result<(), ApiError> {
-        if self.0.is_empty() { Ok(()) } else { Err(ApiError::invalid(&resource.group, &resource.kind, name, self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::invalid(&resource.group, &resource.kind, name, self.0))
+        }
     }
 }
 

@@ -16,7 +16,10 @@ fn format_seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the simulator stands for a foreign machine with a clock of its own")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the simulator stands for a foreign machine with a clock of its own"
+)]
 fn instant() -> Timestamp {
     Timestamp::now()
 }

@@ -106,7 +106,10 @@ impl Cluster {
     pub(crate) fn with_state<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
         let mut guard = lock(&self.state);
         let state = guard.get_or_insert_with(|| {
-            let mut state = State::new(crate::store::mix(self.seed ^ crate::store::hash_text(&self.name)), self.controllers);
+            let mut state = State::new(
+                crate::store::mix(self.seed ^ crate::store::hash_text(&self.name)),
+                self.controllers,
+            );
             controllers::seed(&mut state, &self.name, self.seed, &self.version(), self.nodes);
             controllers::settle(&mut state);
             state.compact();
@@ -177,7 +180,10 @@ pub struct SimCluster {
 
 impl fmt::Debug for SimCluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimCluster").field("name", &self.inner.name).field("server", &self.inner.server).finish()
+        f.debug_struct("SimCluster")
+            .field("name", &self.inner.name)
+            .field("server", &self.inner.server)
+            .finish()
     }
 }
 

@@ -34,7 +34,12 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 }
 
 fn texts(value: Option<&Value>) -> Vec<String> {
-    value.and_then(Value::as_array).into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+    value
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|v| v.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn flag(value: &Value, key: &str) -> bool {
@@ -183,7 +188,10 @@ pub(crate) fn normalize(object: &mut Value, openapi: &Value) {
         if let Some(map) = object.as_object_mut() {
             let rest = std::mem::take(map);
             map.extend(kept);
-            map.extend(rest.into_iter().filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata")));
+            map.extend(
+                rest.into_iter()
+                    .filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata")),
+            );
         }
     }
 }
@@ -198,7 +206,9 @@ fn walk(value: &mut Value, openapi: &Value) {
             map.retain(|key, below| {
                 let known = properties.and_then(|properties| properties.get(key));
                 // Null for what cannot be null and has a default means "not given".
-                if below.is_null() && known.is_some_and(|k| !flag(k, "nullable") && k.get("default").is_some()) {
+                if below.is_null()
+                    && known.is_some_and(|k| !flag(k, "nullable") && k.get("default").is_some())
+                {
                     return false;
                 }
                 known.is_some()
@@ -286,7 +296,9 @@ fn check(value: &Value, openapi: &Value, path: &str, errors: &mut FieldErrors) {
             {
                 errors.push(
                     "FieldValueInvalid",
-                    format!("Invalid value: {value}: {at} in body should be greater than or equal to {minimum}"),
+                    format!(
+                        "Invalid value: {value}: {at} in body should be greater than or equal to {minimum}"
+                    ),
                     at,
                 );
             }
@@ -389,11 +401,8 @@ pub(crate) fn accept(definition: &mut Value, now: &str) {
         .filter(|version| flag(version, "storage"))
         .filter_map(|version| version.get("name").cloned())
         .collect();
-    let mut all = definition
-        .pointer("/status/storedVersions")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let mut all =
+        definition.pointer("/status/storedVersions").and_then(Value::as_array).cloned().unwrap_or_default();
     for version in stored {
         if !all.contains(&version) {
             all.push(version);

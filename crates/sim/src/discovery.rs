@@ -12,7 +12,11 @@ use crate::{
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// Answers a discovery path.
-pub(crate) fn answer(catalog: &Catalog, route: &Route, accept: &str) -> Result<(Value, &'static str), ApiError> {
+pub(crate) fn answer(
+    catalog: &Catalog,
+    route: &Route,
+    accept: &str,
+) -> Result<(Value, &'static str), ApiError> {
     const PLAIN: &str = "application/json";
     let aggregated = aggregated_version(accept);
     match (route, aggregated) {
@@ -62,7 +66,10 @@ fn aggregated_version(accept: &str) -> Option<(&'static str, &'static str)> {
                 "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
             ))
         } else if part.contains("v=v2") {
-            Some(("apidiscovery.k8s.io/v2", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"))
+            Some((
+                "apidiscovery.k8s.io/v2",
+                "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+            ))
         } else {
             None
         }
@@ -100,7 +107,11 @@ fn group(catalog: &Catalog, name: &str) -> Value {
     json!({"name": name, "versions": versions, "preferredVersion": versions.first()})
 }
 
-fn in_version<'a>(catalog: &'a Catalog, group: &'a str, version: &'a str) -> impl Iterator<Item = &'a Resource> {
+fn in_version<'a>(
+    catalog: &'a Catalog,
+    group: &'a str,
+    version: &'a str,
+) -> impl Iterator<Item = &'a Resource> {
     catalog
         .all()
         .map(|resource| &**resource)
@@ -147,7 +158,11 @@ fn resources(catalog: &Catalog, group: &str, version: &str) -> Vec<Value> {
 }
 
 fn verbs(resource: &Resource) -> Vec<&'static str> {
-    VERBS.iter().copied().filter(|verb| !(resource.is("", "namespaces") && *verb == "deletecollection")).collect()
+    VERBS
+        .iter()
+        .copied()
+        .filter(|verb| !(resource.is("", "namespaces") && *verb == "deletecollection"))
+        .collect()
 }
 
 fn aggregate(catalog: &Catalog, core: bool, api_version: &str) -> Value {
@@ -158,8 +173,9 @@ fn aggregate(catalog: &Catalog, core: bool, api_version: &str) -> Value {
             let versions: Vec<Value> = versions(catalog, name)
                 .iter()
                 .map(|version| {
-                    let resources: Vec<Value> =
-                        in_version(catalog, name, version).map(|resource| aggregate_resource(resource, version)).collect();
+                    let resources: Vec<Value> = in_version(catalog, name, version)
+                        .map(|resource| aggregate_resource(resource, version))
+                        .collect();
                     json!({"version": version, "resources": resources, "freshness": "Current"})
                 })
                 .collect();
@@ -202,7 +218,9 @@ fn aggregate_resource(resource: &Resource, version: &str) -> Value {
         below.push(json!({"subresource": "scale", "responseKind": {"group": "autoscaling", "version": "v1", "kind": "Scale"}, "verbs": write}));
     }
     if resource.has_status(version) {
-        below.push(json!({"subresource": "status", "responseKind": own_kind(resource, version), "verbs": write}));
+        below.push(
+            json!({"subresource": "status", "responseKind": own_kind(resource, version), "verbs": write}),
+        );
     }
     if !below.is_empty() {
         out["subresources"] = Value::Array(below);

@@ -182,7 +182,8 @@ impl FieldSet {
     }
 }
 
-fn spoken(element: &str) -> String {
+/// A path element as people read it.
+pub(crate) fn spoken(element: &str) -> String {
     match element.split_at_checked(2) {
         Some(("f:", name)) => format!(".{name}"),
         Some(("v:", value)) => format!("[={value}]"),

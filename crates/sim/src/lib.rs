@@ -35,4 +35,4 @@ mod verbs;
 pub use cluster::{Faults, LoggedRequest, RequestHook, SimCluster};
 pub use controllers::cluster_api;
 pub use faults::Which;
-pub use simulator::{AddClusterError, ClusterOptions, Endpoint, SimulatorOptions, Simulator, StartError};
+pub use simulator::{AddClusterError, ClusterOptions, Endpoint, Simulator, SimulatorOptions, StartError};

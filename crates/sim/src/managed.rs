@@ -68,8 +68,11 @@ impl Manager {
 
 /// Reads `metadata.managedFields`.
 pub(crate) fn decode(object: &Value) -> Vec<Manager> {
-    let Some(list) = object.pointer("/metadata/managedFields").and_then(Value::as_array) else { return Vec::new() };
-    let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let Some(list) = object.pointer("/metadata/managedFields").and_then(Value::as_array) else {
+        return Vec::new();
+    };
+    let text =
+        |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     list.iter()
         .filter(|entry| entry.get("manager").is_some() || entry.get("fieldsV1").is_some())
         .map(|entry| Manager {
@@ -91,8 +94,13 @@ pub(crate) fn encode(object: &mut Value, mut managers: Vec<Manager>) {
         return;
     }
     managers.sort_by(|a, b| {
-        (a.operation, &a.time, &a.name, &a.api_version, &a.subresource)
-            .cmp(&(b.operation, &b.time, &b.name, &b.api_version, &b.subresource))
+        (a.operation, &a.time, &a.name, &a.api_version, &a.subresource).cmp(&(
+            b.operation,
+            &b.time,
+            &b.name,
+            &b.api_version,
+            &b.subresource,
+        ))
     });
     let list = managers
         .iter()

@@ -86,7 +86,9 @@ fn add(target: &mut Value, path: &str, value: Value) -> Result<(), String> {
         Value::Array(list) => {
             let index: usize = last.parse().map_err(|_| missing("add", path))?;
             if index > list.len() {
-                return Err(format!("add operation does not apply: doc is missing index {index}: invalid index referenced"));
+                return Err(format!(
+                    "add operation does not apply: doc is missing index {index}: invalid index referenced"
+                ));
             }
             list.insert(index, value);
             Ok(())
@@ -136,7 +138,9 @@ pub(crate) fn strategic(target: &mut Value, patch: &Value, schema: &Schema) {
     }
     for (key, value) in patch {
         if let Some(list) = key.strip_prefix("$deleteFromPrimitiveList/") {
-            if let (Some(have), Some(gone)) = (map.get_mut(list).and_then(Value::as_array_mut), value.as_array()) {
+            if let (Some(have), Some(gone)) =
+                (map.get_mut(list).and_then(Value::as_array_mut), value.as_array())
+            {
                 have.retain(|item| !gone.contains(item));
             }
             continue;
@@ -230,8 +234,11 @@ mod tests {
     #[test]
     fn json_patch_speaks_of_missing_paths() {
         let mut target = json!({"a": [1, 2]});
-        json(&mut target, &[json!({"op": "add", "path": "/a/1", "value": 9}), json!({"op": "remove", "path": "/a/0"})])
-            .unwrap();
+        json(
+            &mut target,
+            &[json!({"op": "add", "path": "/a/1", "value": 9}), json!({"op": "remove", "path": "/a/0"})],
+        )
+        .unwrap();
         assert_eq!(target, json!({"a": [9, 2]}));
         assert!(json(&mut target, &[json!({"op": "remove", "path": "/b"})]).is_err());
         assert!(json(&mut target, &[json!({"op": "test", "path": "/a", "value": 1})]).is_err());

@@ -86,7 +86,16 @@ impl Resource {
 /// First id given to resources of CRDs.
 pub(crate) const FIRST_DYNAMIC: u32 = 1000;
 
-struct Row(&'static str, &'static str, &'static str, &'static str, &'static str, bool, &'static str, &'static str);
+struct Row(
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    bool,
+    &'static str,
+    &'static str,
+);
 
 // group, version, kind, plural, short names, namespaced, categories, traits
 // traits: s status, c scale, g generation, d returns deleted, r resourceVersion required, u create on update
@@ -172,7 +181,8 @@ pub(crate) static BUILTINS: LazyLock<Builtins> = LazyLock::new(|| {
     let mut by_name: HashMap<_, HashMap<_, _>> = HashMap::new();
     for (id, row) in (0u32..).zip(ROWS) {
         let Row(group, version, kind, plural, short, namespaced, categories, traits) = row;
-        let split = |text: &str| text.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let split =
+            |text: &str| text.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         let resource = Arc::new(Resource {
             id,
             group: (*group).into(),
@@ -216,10 +226,7 @@ pub(crate) struct Catalog {
 
 impl Catalog {
     pub(crate) fn find(&self, group: &str, plural: &str) -> Option<Arc<Resource>> {
-        BUILTINS
-            .get(group, plural)
-            .or_else(|| self.dynamic.iter().find(|r| r.is(group, plural)))
-            .cloned()
+        BUILTINS.get(group, plural).or_else(|| self.dynamic.iter().find(|r| r.is(group, plural))).cloned()
     }
 
     pub(crate) fn find_kind(&self, group: &str, kind: &str) -> Option<Arc<Resource>> {
@@ -264,10 +271,14 @@ pub(crate) fn skeleton(resource: &Resource) -> Value {
         }
         ("", "pods") => json!({"metadata": {}, "spec": {"containers": null}, "status": {}}),
         ("", "services") => json!({"metadata": {}, "spec": {}, "status": {"loadBalancer": {}}}),
-        ("networking.k8s.io", "ingresses") => json!({"metadata": {}, "spec": {}, "status": {"loadBalancer": {}}}),
+        ("networking.k8s.io", "ingresses") => {
+            json!({"metadata": {}, "spec": {}, "status": {"loadBalancer": {}}})
+        }
         ("", "persistentvolumeclaims") => json!({"metadata": {}, "spec": {"resources": {}}, "status": {}}),
         ("", "persistentvolumes") => json!({"metadata": {}, "spec": {}, "status": {}}),
-        ("", "namespaces" | "nodes" | "resourcequotas" | "replicationcontrollers") => json!({"metadata": {}, "spec": {}, "status": {}}),
+        ("", "namespaces" | "nodes" | "resourcequotas" | "replicationcontrollers") => {
+            json!({"metadata": {}, "spec": {}, "status": {}})
+        }
         ("autoscaling", "horizontalpodautoscalers") => {
             json!({"metadata": {}, "spec": {"scaleTargetRef": {"kind": "", "name": ""}, "maxReplicas": 0}, "status": {"currentMetrics": null, "desiredReplicas": 0}})
         }

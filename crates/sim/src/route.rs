@@ -60,10 +60,14 @@ impl Route {
         match rest {
             ["namespaces"] => target(None, "namespaces", None, None),
             ["namespaces", name] => target(None, "namespaces", Some(name), None),
-            ["namespaces", name, sub @ ("status" | "finalize")] => target(None, "namespaces", Some(name), Some(sub)),
+            ["namespaces", name, sub @ ("status" | "finalize")] => {
+                target(None, "namespaces", Some(name), Some(sub))
+            }
             ["namespaces", namespace, plural] => target(Some(namespace), plural, None, None),
             ["namespaces", namespace, plural, name] => target(Some(namespace), plural, Some(name), None),
-            ["namespaces", namespace, plural, name, sub] => target(Some(namespace), plural, Some(name), Some(sub)),
+            ["namespaces", namespace, plural, name, sub] => {
+                target(Some(namespace), plural, Some(name), Some(sub))
+            }
             [plural] => target(None, plural, None, None),
             [plural, name] => target(None, plural, Some(name), None),
             [plural, name, sub] => target(None, plural, Some(name), Some(sub)),
@@ -92,7 +96,11 @@ impl Query {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.0
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -140,9 +148,16 @@ mod tests {
 
     #[test]
     fn paths_name_collections_objects_and_subresources() {
-        let Route::Resource(target) = Route::parse("/apis/apps/v1/namespaces/d/deployments/x/scale") else { panic!() };
+        let Route::Resource(target) = Route::parse("/apis/apps/v1/namespaces/d/deployments/x/scale") else {
+            panic!()
+        };
         assert_eq!(
-            (target.group.as_str(), target.plural.as_str(), target.namespace.as_deref(), target.subresource.as_deref()),
+            (
+                target.group.as_str(),
+                target.plural.as_str(),
+                target.namespace.as_deref(),
+                target.subresource.as_deref()
+            ),
             ("apps", "deployments", Some("d"), Some("scale"))
         );
         let Route::Resource(target) = Route::parse("/api/v1/namespaces/d") else { panic!() };

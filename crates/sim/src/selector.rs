@@ -45,7 +45,11 @@ impl LabelSelector {
     }
 
     fn requirement(part: &str) -> Result<Requirement, ApiError> {
-        let unable = || ApiError::bad_request(format!("unable to parse requirement: found '{part}', expected: in, notin, =, ==, !=, gt, lt"));
+        let unable = || {
+            ApiError::bad_request(format!(
+                "unable to parse requirement: found '{part}', expected: in, notin, =, ==, !=, gt, lt"
+            ))
+        };
         if let Some(key) = part.strip_prefix('!') {
             return Ok(Requirement::Absent(key.trim().to_owned()));
         }
@@ -59,7 +63,11 @@ impl LabelSelector {
             if let Some((key, value)) = part.split_once(sign) {
                 let bound = value.trim().parse().map_err(|_| unable())?;
                 let key = key.trim().to_owned();
-                return Ok(if greater { Requirement::Greater(key, bound) } else { Requirement::Less(key, bound) });
+                return Ok(if greater {
+                    Requirement::Greater(key, bound)
+                } else {
+                    Requirement::Less(key, bound)
+                });
             }
         }
         if let Some((head, tail)) = part.split_once('(') {
@@ -72,7 +80,11 @@ impl LabelSelector {
                 _ => Err(unable()),
             };
         }
-        if part.split_whitespace().count() == 1 { Ok(Requirement::Exists(part.to_owned())) } else { Err(unable()) }
+        if part.split_whitespace().count() == 1 {
+            Ok(Requirement::Exists(part.to_owned()))
+        } else {
+            Err(unable())
+        }
     }
 
     /// From a `LabelSelector` object (`matchLabels`, `matchExpressions`).
@@ -116,7 +128,9 @@ impl LabelSelector {
             let get = |key: &str| labels.get(key).and_then(Value::as_str);
             match requirement {
                 Requirement::In(key, values) => get(key).is_some_and(|have| values.iter().any(|v| v == have)),
-                Requirement::NotIn(key, values) => !get(key).is_some_and(|have| values.iter().any(|v| v == have)),
+                Requirement::NotIn(key, values) => {
+                    !get(key).is_some_and(|have| values.iter().any(|v| v == have))
+                }
                 Requirement::Exists(key) => get(key).is_some(),
                 Requirement::Absent(key) => get(key).is_none(),
                 Requirement::Greater(key, bound) => {
@@ -207,7 +221,9 @@ impl FieldSelector {
                 return Err(ApiError::bad_request(if resource.traits.builtin && !extra.is_empty() {
                     format!("field label not supported: {field}")
                 } else if resource.traits.builtin {
-                    format!("\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+                    format!(
+                        "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                    )
                 } else {
                     format!("field label not supported: {field}")
                 }));
@@ -223,7 +239,10 @@ impl FieldSelector {
 
     /// The one name this selects, if it does.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.0.iter().find(|(field, equal, _)| *equal && field == "metadata.name").map(|(_, _, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(field, equal, _)| *equal && field == "metadata.name")
+            .map(|(_, _, value)| value.as_str())
     }
 
     pub(crate) fn matches(&self, object: &Value) -> bool {
@@ -237,7 +256,9 @@ impl FieldSelector {
                 Value::Null if field == "spec.unschedulable" || field == "spec.hostNetwork" => "false".into(),
                 Value::Null if field == "status.replicas" => "0".into(),
                 Value::Null => String::new(),
-                Value::Object(map) => map.get("component").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                Value::Object(map) => {
+                    map.get("component").and_then(Value::as_str).unwrap_or_default().to_owned()
+                }
                 other => other.to_string(),
             };
             (have == *value) == *equal

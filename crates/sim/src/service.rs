@@ -123,7 +123,12 @@ async fn wait_while_hanging(cluster: &Cluster) {
     }
 }
 
-fn carry_out(cluster: &Arc<Cluster>, parts: &http::request::Parts, path: &str, body: Bytes) -> Response<Body> {
+fn carry_out(
+    cluster: &Arc<Cluster>,
+    parts: &http::request::Parts,
+    path: &str,
+    body: Bytes,
+) -> Response<Body> {
     let route = Route::parse(path);
     let accept = header_text(&parts.headers, header::ACCEPT);
     let (plural, name) = match &route {
@@ -142,7 +147,8 @@ fn carry_out(cluster: &Arc<Cluster>, parts: &http::request::Parts, path: &str, b
         Route::Health => respond(StatusCode::OK, "text/plain; charset=utf-8", Bytes::from_static(b"ok")),
         Route::Unknown => refuse(&ApiError::no_path()),
         Route::Resource(target) => {
-            let only_binary = accept.contains("protobuf") && !accept.contains("json") && !accept.contains("*/*");
+            let only_binary =
+                accept.contains("protobuf") && !accept.contains("json") && !accept.contains("*/*");
             if only_binary {
                 return refuse(&ApiError::new(
                     406,

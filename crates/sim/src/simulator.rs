@@ -222,7 +222,8 @@ impl Simulator {
             log_capacity: options.log_capacity,
         }));
         {
-            let mut clusters = self.shared.clusters.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut clusters =
+                self.shared.clusters.write().unwrap_or_else(std::sync::PoisonError::into_inner);
             if clusters.contains_key(&options.name) {
                 return Err(AddClusterError::Exists);
             }
@@ -242,7 +243,8 @@ impl Simulator {
 
     /// Takes a cluster away: its connections are cut and its path is not found any more.
     pub fn remove_cluster(&self, name: &str) {
-        let gone = self.shared.clusters.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(name);
+        let gone =
+            self.shared.clusters.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(name);
         if let Some(inner) = gone {
             SimCluster { inner }.faults().offline();
         }

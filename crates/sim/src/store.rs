@@ -153,9 +153,9 @@ impl State {
         namespace: &'a str,
     ) -> impl Iterator<Item = (&'a Key, &'a Record)> + 'a {
         let start = Key { resource, namespace: namespace.into(), name: "".into() };
-        self.objects
-            .range(start..)
-            .take_while(move |(key, _)| key.resource == resource && (namespace.is_empty() || &*key.namespace == namespace))
+        self.objects.range(start..).take_while(move |(key, _)| {
+            key.resource == resource && (namespace.is_empty() || &*key.namespace == namespace)
+        })
     }
 
     pub(crate) fn values(&self, resource: &Resource, namespace: &str) -> Vec<Value> {
@@ -164,7 +164,11 @@ impl State {
 
     /// Keys of every object of a namespace.
     pub(crate) fn keys_in(&self, namespace: &str) -> Vec<Key> {
-        self.objects.keys().filter(|key| !namespace.is_empty() && &*key.namespace == namespace).cloned().collect()
+        self.objects
+            .keys()
+            .filter(|key| !namespace.is_empty() && &*key.namespace == namespace)
+            .cloned()
+            .collect()
     }
 
     /// Keys of every object that mentions `uid` among its owners.
@@ -181,7 +185,9 @@ impl State {
 
     /// Whether an object with this uid exists.
     pub(crate) fn uid_exists(&self, uid: &str) -> bool {
-        self.objects.values().any(|record| record.value().pointer("/metadata/uid").and_then(Value::as_str) == Some(uid))
+        self.objects
+            .values()
+            .any(|record| record.value().pointer("/metadata/uid").and_then(Value::as_str) == Some(uid))
     }
 
     pub(crate) fn all_keys(&self) -> Vec<Key> {
@@ -189,7 +195,13 @@ impl State {
     }
 
     /// Stores an object under a new resourceVersion, which is also set in `object`.
-    pub(crate) fn put(&mut self, resource: &Resource, namespace: &str, name: &str, object: &mut Value) -> Bytes {
+    pub(crate) fn put(
+        &mut self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        object: &mut Value,
+    ) -> Bytes {
         self.version += 1;
         set_version(object, self.version);
         let key = Self::key(resource, namespace, name);
@@ -278,8 +290,11 @@ impl State {
 
     /// Bytes held by objects and history, roughly.
     pub(crate) fn footprint(&self) -> usize {
-        let objects: usize =
-            self.objects.iter().map(|(key, record)| record.bytes.len() + key.name.len() + key.namespace.len() + 96).sum();
+        let objects: usize = self
+            .objects
+            .iter()
+            .map(|(key, record)| record.bytes.len() + key.name.len() + key.namespace.len() + 96)
+            .sum();
         objects + self.history_bytes
     }
 }

@@ -18,10 +18,7 @@ const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric charac
 
 fn is_label(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty()
-        && text.chars().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    !text.is_empty() && text.chars().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 fn is_subdomain(text: &str) -> bool {
@@ -40,7 +37,12 @@ fn is_label_value(text: &str) -> bool {
 ///
 /// # Errors
 /// 422 with a cause per field.
-pub(crate) fn check(resource: &Resource, version: &str, old: Option<&Value>, new: &Value) -> Result<(), ApiError> {
+pub(crate) fn check(
+    resource: &Resource,
+    version: &str,
+    old: Option<&Value>,
+    new: &Value,
+) -> Result<(), ApiError> {
     let mut errors = FieldErrors::default();
     let name = text(new, "/metadata/name").to_owned();
     metadata(resource, old, new, &mut errors);
@@ -49,13 +51,19 @@ pub(crate) fn check(resource: &Resource, version: &str, old: Option<&Value>, new
         return errors.into_result(resource, &name);
     }
     match (resource.group.as_str(), resource.plural.as_str()) {
-        ("apps", "deployments" | "replicasets" | "daemonsets" | "statefulsets") => workload(resource, new, &mut errors),
+        ("apps", "deployments" | "replicasets" | "daemonsets" | "statefulsets") => {
+            workload(resource, new, &mut errors)
+        }
         ("batch", "jobs") => job(new, &mut errors),
         ("batch", "cronjobs") => {
             if text(new, "/spec/schedule").is_empty() {
                 errors.required("spec.schedule", "");
             }
-            pod_spec(new.pointer("/spec/jobTemplate/spec/template/spec"), "spec.jobTemplate.spec.template.spec", &mut errors);
+            pod_spec(
+                new.pointer("/spec/jobTemplate/spec/template/spec"),
+                "spec.jobTemplate.spec.template.spec",
+                &mut errors,
+            );
         }
         ("", "pods") => pod_spec(new.pointer("/spec"), "spec", &mut errors),
         ("", "services") => {
@@ -65,7 +73,11 @@ pub(crate) fn check(resource: &Resource, version: &str, old: Option<&Value>, new
                 errors.required("spec.ports", "");
             }
             if !matches!(kind, "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName") {
-                errors.unsupported("spec.type", &json!(kind), &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]);
+                errors.unsupported(
+                    "spec.type",
+                    &json!(kind),
+                    &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"],
+                );
             }
         }
         ("", "configmaps" | "secrets") => {
@@ -134,7 +146,8 @@ fn metadata(resource: &Resource, old: Option<&Value>, new: &Value, errors: &mut 
     for (index, owner) in list(new, "/metadata/ownerReferences").iter().enumerate() {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner.get(field).and_then(Value::as_str).unwrap_or_default().is_empty() {
-                let detail = format!("{} must not be empty", if field == "apiVersion" { "version" } else { field });
+                let detail =
+                    format!("{} must not be empty", if field == "apiVersion" { "version" } else { field });
                 errors.invalid(format!("metadata.ownerReferences[{index}].{field}"), &json!(""), &detail);
             }
         }
@@ -143,7 +156,8 @@ fn metadata(resource: &Resource, old: Option<&Value>, new: &Value, errors: &mut 
         && old.pointer("/metadata/deletionTimestamp").is_some()
     {
         let had = list(old, "/metadata/finalizers");
-        let added: Vec<&Value> = list(new, "/metadata/finalizers").iter().filter(|f| !had.contains(f)).collect();
+        let added: Vec<&Value> =
+            list(new, "/metadata/finalizers").iter().filter(|f| !had.contains(f)).collect();
         if !added.is_empty() {
             errors.forbidden(
                 "metadata.finalizers",
@@ -163,16 +177,28 @@ fn workload(resource: &Resource, new: &Value, errors: &mut FieldErrors) {
         None | Some(Value::Null) => {
             errors.required("spec.selector", "");
             let labels = new.pointer("/spec/template/metadata/labels").cloned().unwrap_or_else(|| json!({}));
-            errors.invalid("spec.template.metadata.labels", &labels, "`selector` does not match template `labels`");
+            errors.invalid(
+                "spec.template.metadata.labels",
+                &labels,
+                "`selector` does not match template `labels`",
+            );
         }
         Some(selector) => {
             let parsed = LabelSelector::from_object(selector);
             if parsed.is_empty() {
-                errors.invalid("spec.selector", selector, &format!("empty selector is invalid for {}", noun(resource)));
+                errors.invalid(
+                    "spec.selector",
+                    selector,
+                    &format!("empty selector is invalid for {}", noun(resource)),
+                );
             }
             let labels = new.pointer("/spec/template/metadata/labels").cloned().unwrap_or_else(|| json!({}));
             if !parsed.matches_labels(&labels) {
-                errors.invalid("spec.template.metadata.labels", &labels, "`selector` does not match template `labels`");
+                errors.invalid(
+                    "spec.template.metadata.labels",
+                    &labels,
+                    "`selector` does not match template `labels`",
+                );
             }
         }
     }
@@ -319,7 +345,11 @@ fn immutable(resource: &Resource, old: &Value, new: &Value, errors: &mut FieldEr
         }
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => {
             if !same(old, new, "/roleRef") {
-                errors.invalid("roleRef", new.get("roleRef").unwrap_or(&Value::Null), "cannot change roleRef");
+                errors.invalid(
+                    "roleRef",
+                    new.get("roleRef").unwrap_or(&Value::Null),
+                    "cannot change roleRef",
+                );
             }
         }
         ("", "configmaps" | "secrets") => {
@@ -349,7 +379,11 @@ fn immutable(resource: &Resource, old: &Value, new: &Value, errors: &mut FieldEr
             let had = text(old, "/spec/clusterIP");
             let typed = |object: &Value| text(object, "/spec/type") != "ExternalName";
             if typed(old) && typed(new) && !had.is_empty() && had != text(new, "/spec/clusterIP") {
-                errors.invalid("spec.clusterIPs[0]", &json!([text(new, "/spec/clusterIP")]), "may not change once set");
+                errors.invalid(
+                    "spec.clusterIPs[0]",
+                    &json!([text(new, "/spec/clusterIP")]),
+                    "may not change once set",
+                );
             }
         }
         ("", "pods") => {
@@ -361,7 +395,9 @@ fn immutable(resource: &Resource, old: &Value, new: &Value, errors: &mut FieldEr
                         crate::value::remove(container, &["resources"]);
                     }
                 }
-                for key in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName"] {
+                for key in
+                    ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName"]
+                {
                     crate::value::remove(&mut spec, &[key]);
                 }
                 spec

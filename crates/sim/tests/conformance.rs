@@ -6,7 +6,8 @@ use strata_sim::{ClusterOptions, Endpoint, Simulator, SimulatorOptions, conforma
 
 async fn client(kubeconfig: &str) -> kube::Client {
     let kubeconfig = kube::config::Kubeconfig::from_yaml(kubeconfig).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+    config.default_retry = false;
     kube::Client::try_from(config).unwrap()
 }
 
@@ -20,8 +21,10 @@ async fn check(client: &kube::Client, prefix: &str, cases: Vec<conformance::Case
         .buffer_unordered(16)
         .collect::<Vec<_>>()
         .await;
-    let failed: Vec<String> =
-        results.iter().filter_map(|(name, result)| result.as_ref().err().map(|e| format!("{name}: {e}"))).collect();
+    let failed: Vec<String> = results
+        .iter()
+        .filter_map(|(name, result)| result.as_ref().err().map(|e| format!("{name}: {e}")))
+        .collect();
     assert!(count >= 60);
     assert!(failed.is_empty(), "{} of {count} cases failed:\n{}", failed.len(), failed.join("\n"));
 }
@@ -54,6 +57,7 @@ async fn another_server() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = client(&std::fs::read_to_string(path).unwrap()).await;
     let prefix = format!("c{}", std::process::id());
-    let cases = conformance::cases().into_iter().filter(|case| case.needs == conformance::Needs::ApiServer).collect();
+    let cases =
+        conformance::cases().into_iter().filter(|case| case.needs == conformance::Needs::ApiServer).collect();
     check(&client, &prefix, cases).await;
 }

@@ -50,13 +50,13 @@ pub struct HttpOptions {
     pub requests: usize,
     /// How many connections there may be; more wait to be accepted.
     pub connections: usize,
-    /// How many of them may be WebSockets.
+    /// How many of them may carry subscriptions.
     pub sockets: usize,
     /// How many subscriptions one WebSocket may carry.
     pub subscriptions: usize,
     /// How often the peer of a WebSocket is asked for a sign of life; it is given up after three without.
     pub ping_interval: Duration,
-    /// Origins beside the server's own from which browsers may open WebSockets, e.g. `https://console.example.org`.
+    /// Origins beside the server's own from which browsers may subscribe, e.g. `https://console.example.org`.
     pub allowed_origins: Vec<String>,
     /// How long requests under way may take when the server shuts down.
     pub shutdown_grace: Duration,

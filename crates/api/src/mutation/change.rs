@@ -163,7 +163,7 @@ async fn act(
         Ok(found) => found,
         Err(error) => return Err(error).into(),
     };
-    match run(&session, &before, verb).await {
+    match Box::pin(run(&session, &before, verb)).await {
         Ok(after) => Ok(Change::new(session, after)).into(),
         Err(error) => {
             let current = if is_stale(&error) {
@@ -182,8 +182,8 @@ async fn run(session: &Session, change: &change::Change, verb: Verb) -> Result<c
         Verb::Apply(digest) => session.apply_change(id, digest).await,
         Verb::Cancel(reason) => session.cancel_change(id, reason).await,
         Verb::Retry => session.retry_change(id).await,
-        Verb::Replan => session.replan_change(id).await,
-        Verb::RollBack(options) => session.roll_back_change(id, options).await,
+        Verb::Replan => Box::pin(session.replan_change(id)).await,
+        Verb::RollBack(options) => Box::pin(session.roll_back_change(id, options)).await,
         Verb::Acknowledge(digest, reason) => session.acknowledge_findings(id, digest, reason).await,
         Verb::Approve(digest, reason, kinds) => session.approve(id, digest, reason, kinds).await,
         Verb::Reject(reason) => session.reject_change(id, reason).await,

@@ -52,7 +52,7 @@ async fn decide(
         input.idempotency_key,
         input.apply_when_ready,
     )?;
-    let change = session.clean_up(input.cluster, orphans, decision, options).await?;
+    let change = Box::pin(session.clean_up(input.cluster, orphans, decision, options)).await?;
     Ok(Change::new(session, change))
 }
 

@@ -151,7 +151,7 @@ async fn edit(
         Ok(read) => read,
         Err(error) => return (Err(error), None),
     };
-    match session.edit_cluster(operation, wish.clone(), options).await {
+    match Box::pin(session.edit_cluster(operation, wish.clone(), options)).await {
         Ok((cluster, change)) => {
             let change = change.map(|change| Change::new(session.clone(), change));
             (Ok((Cluster::new(session, cluster), change)), None)
@@ -182,7 +182,7 @@ async fn current(session: &Session, wish: &Wish, error: &EngineError) -> Option<
     if !is_stale(error) {
         return None;
     }
-    session.preview_upgrade(wish).await.ok().map(|record| (&record.plan.digest).into())
+    Box::pin(session.preview_upgrade(wish)).await.ok().map(|record| (&record.plan.digest).into())
 }
 
 /// Mutations that ask a cluster to become something else.
@@ -201,7 +201,7 @@ impl UpgradeMutation {
             Ok(read) => read,
             Err(error) => return RequestUpgradePayload::of(Err(error)),
         };
-        let outcome = session.request_upgrade(wish.clone(), options).await;
+        let outcome = Box::pin(session.request_upgrade(wish.clone(), options)).await;
         let current = match &outcome {
             Err(error) => current(&session, &wish, error).await,
             Ok(_) => None,

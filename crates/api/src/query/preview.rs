@@ -42,7 +42,7 @@ impl PreviewQuery {
         let outcome: Result<Plan, EngineError> = async {
             let session = session(ctx, input.project.as_deref())?;
             let wish = input.wish()?;
-            let record = session.preview_upgrade(&wish).await?;
+            let record = Box::pin(session.preview_upgrade(&wish)).await?;
             Ok(Plan::new(session, record))
         }
         .await;
@@ -59,7 +59,8 @@ impl PreviewQuery {
         let outcome: Result<Plan, EngineError> = async {
             let session = session(ctx, input.project.as_deref())?;
             let orphans = ids(input.orphan_ids.as_deref().unwrap_or_default())?;
-            let record = session.preview_clean_up(&input.cluster, orphans, input.decision.into()).await?;
+            let record =
+                Box::pin(session.preview_clean_up(&input.cluster, orphans, input.decision.into())).await?;
             Ok(Plan::new(session, record))
         }
         .await;

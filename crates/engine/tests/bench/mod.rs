@@ -1,15 +1,31 @@
 //! An engine on a database of its own, with a simulator beside it.
+#![expect(dead_code, reason = "each test uses a part of it")]
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use strata_cluster::{ConnectOptions, KubeconfigPolicy};
 use strata_engine::{
-    DraftContent, DraftLayer, DraftPack, Engine, EngineOptions, RequestOptions, RevisionWish, Session, Wish,
+    DraftContent, DraftLayer, DraftPack, Engine, EngineOptions, OverrideEdit, OverrideWish, RegisterCluster,
+    RegisterInfrastructure, RequestOptions, RevisionWish, Session, Wish,
 };
 use strata_model::{
-    change::Change,
+    Timestamp,
+    change::{Change, ChangeState},
     id::ChangeId,
+    overrides::Patch,
+    pack::PackFiles,
+    ports::Clock,
     profile::{ConflictPolicy, ImmutablePolicy, OrphanPolicy, PresetChoice, ProfileType},
+    secret::SecretText,
+    variable::{VariableDefinition, VariableFormat},
 };
 use strata_sim::{ClusterOptions, SimCluster, Simulator, SimulatorOptions};
 use strata_store::{
@@ -17,8 +33,75 @@ use strata_store::{
     seal::{MasterKey, SealKeys},
 };
 
+/// The system's clock, which a test can put forward.
+#[derive(Debug, Default)]
+pub struct TestClock {
+    ahead: AtomicI64,
+}
+
+impl TestClock {
+    pub fn forward(&self, by: Duration) {
+        self.ahead.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let now = SystemClock.now().as_microsecond() + self.ahead.load(Ordering::SeqCst);
+        Timestamp::from_microsecond(now).unwrap()
+    }
+}
+
+/// A pack of one templated manifest.
+pub fn pack(name: &str, version: &str, values: &str, manifest: &str) -> PackFiles {
+    let description = serde_json::json!({
+        "name": name, "displayName": name, "version": version, "layer": "addon", "cloudTypes": ["all"],
+    });
+    PackFiles::from([
+        ("pack.json".to_owned(), description.to_string().into_bytes()),
+        ("values.yaml".to_owned(), values.as_bytes().to_vec()),
+        (format!("manifests/{name}.yaml"), manifest.as_bytes().to_vec()),
+    ])
+}
+
+pub fn layer(name: &str, pack: &str, version: &str, values: &str, on_immutable: ImmutablePolicy) -> DraftLayer {
+    DraftLayer {
+        name: name.into(),
+        kind: None,
+        pack: DraftPack { name: pack.into(), version: version.into() },
+        values: Some(values.into()),
+        presets: vec![],
+        install_priority: None,
+        namespace: None,
+        on_conflict: ConflictPolicy::default(),
+        on_immutable,
+        orphan_policy: OrphanPolicy::default(),
+    }
+}
+
+pub fn content(layers: Vec<DraftLayer>, variables: Vec<VariableDefinition>) -> DraftContent {
+    DraftContent { layers, variables }
+}
+
+pub fn variable(name: &str, default: Option<&str>) -> VariableDefinition {
+    VariableDefinition {
+        name: name.into(),
+        display_name: None,
+        description: None,
+        format: VariableFormat::String,
+        default_value: default.map(str::to_owned),
+        regex: None,
+        required: false,
+        immutable: false,
+        hidden: false,
+        sensitive: false,
+        options: vec![],
+    }
+}
+
 pub struct Bench {
     pub session: Session,
+    pub clock: Arc<TestClock>,
     engine: Engine,
     simulator: Simulator,
     _folder: tempfile::TempDir,
@@ -28,7 +111,9 @@ impl Bench {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = SealKeys::new(MasterKey::new([7; 32]));
-        let settings = StoreSettings::new(DatabaseUrl::Sqlite(folder.path().join("strata.db")), keys);
+        let clock = Arc::new(TestClock::default());
+        let mut settings = StoreSettings::new(DatabaseUrl::Sqlite(folder.path().join("strata.db")), keys);
+        settings.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let store = Store::open(settings).await.unwrap();
         let options = EngineOptions {
             connect: ConnectOptions {
@@ -37,13 +122,13 @@ impl Bench {
             },
             ..EngineOptions::default()
         };
-        let engine = Engine::new(store, Arc::new(SystemClock), Arc::new(SystemIds), options);
+        let engine = Engine::new(store, Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(SystemIds), options);
         engine.start();
         let first = engine.first_start().await.unwrap().unwrap();
         let caller = engine.authenticate(&first.secret).await.unwrap();
         let session = engine.project(&caller, None).unwrap();
         let simulator = Simulator::start(SimulatorOptions::default()).await.unwrap();
-        Self { session, engine, simulator, _folder: folder }
+        Self { session, clock, engine, simulator, _folder: folder }
     }
 
     pub async fn cluster(&self, name: &str) -> SimCluster {
@@ -56,6 +141,97 @@ impl Bench {
             let files = strata_registry::read_folder(&pack.path).unwrap();
             self.session.publish_pack(files).await.unwrap();
         }
+    }
+
+    pub async fn publish(&self, files: PackFiles) {
+        self.session.publish_pack(files).await.unwrap();
+    }
+
+    pub async fn publish_content(
+        &self,
+        name: &str,
+        version: &str,
+        layers: Vec<DraftLayer>,
+        variables: Vec<VariableDefinition>,
+    ) {
+        if self.session.profile(name).await.unwrap().is_none() {
+            self.session.create_profile(name.into(), ProfileType::Addon).await.unwrap();
+        }
+        self.session.create_profile_version(name.into(), version.into(), None).await.unwrap();
+        let content = content(layers, variables);
+        self.session.update_draft(name.into(), version.into(), None, content).await.unwrap();
+        self.session.publish_profile_version(name.into(), version.into()).await.unwrap();
+    }
+
+    pub async fn register(&self, name: &str, sim: &SimCluster) {
+        let wish = RegisterCluster {
+            name: name.into(),
+            labels: BTreeMap::new(),
+            infrastructure: RegisterInfrastructure::Imported { kubeconfig: SecretText::new(sim.kubeconfig()) },
+            cloud: None,
+            region: None,
+        };
+        self.session.register_cluster(wish).await.unwrap();
+    }
+
+    pub fn override_wish(&self, cluster: &str, layer: &str, patch: Patch) -> Wish {
+        let wanted = OverrideWish { layer: layer.into(), edit: OverrideEdit::Patch(patch) };
+        Wish { cluster: cluster.into(), overrides: vec![wanted], ..Wish::default() }
+    }
+
+    /// A client of a simulated cluster: somebody else than Strata.
+    pub async fn somebody(&self, sim: &SimCluster) -> kube::Client {
+        let kubeconfig = kube::config::Kubeconfig::from_yaml(&sim.kubeconfig()).unwrap();
+        let options = kube::config::KubeConfigOptions::default();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+        kube::Client::try_from(config).unwrap()
+    }
+
+    /// Somebody adds a custom resource definition.
+    pub async fn define(&self, sim: &SimCluster, plural: &str, kind: &str, group: &str) {
+        let definition = serde_json::json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.{group}")},
+            "spec": {
+                "group": group, "scope": "Namespaced",
+                "names": {"plural": plural, "singular": kind.to_lowercase(), "kind": kind},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                    "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+                }}}],
+            },
+        });
+        self.send(sim, http::Method::POST, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", Some(definition)).await;
+    }
+
+    pub async fn delete_a_node(&self, sim: &SimCluster) {
+        let nodes = self.send(sim, http::Method::GET, "/api/v1/nodes", None).await;
+        let name = nodes["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
+        self.send(sim, http::Method::DELETE, &format!("/api/v1/nodes/{name}"), None).await;
+    }
+
+    pub async fn touch_a_status(&self, sim: &SimCluster) {
+        let path = "/apis/batch/v1/namespaces/work/jobs/work";
+        let mut job = self.send(sim, http::Method::GET, path, None).await;
+        job["metadata"]["annotations"]["somebody"] = serde_json::json!("was here");
+        self.send(sim, http::Method::PUT, path, Some(job.clone())).await;
+    }
+
+    pub async fn send(
+        &self,
+        sim: &SimCluster,
+        method: http::Method,
+        path: &str,
+        body: Option<serde_json::Value>,
+    ) -> serde_json::Value {
+        let client = self.somebody(sim).await;
+        let body = body.map_or_else(Vec::new, |body| serde_json::to_vec(&body).unwrap());
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .body(body)
+            .unwrap();
+        client.request(request).await.unwrap()
     }
 
     /// An add-on profile with the one layer `hello`.
@@ -103,15 +279,25 @@ impl Bench {
         self.ended(change.id).await
     }
 
-    /// Waits until a change has ended, by the log and not by the clock.
+    /// Waits until a change has ended.
     pub async fn ended(&self, id: ChangeId) -> Change {
+        self.until(id, |change| change.ended_at.is_some() || !change.blocked_by.is_empty()).await
+    }
+
+    /// Waits until a change has ended or is stale.
+    pub async fn settled(&self, id: ChangeId) -> Change {
+        self.until(id, |change| change.ended_at.is_some() || change.state == ChangeState::Stale).await
+    }
+
+    /// Waits by the log and not by the clock.
+    pub async fn until(&self, id: ChangeId, wanted: impl Fn(&Change) -> bool) -> Change {
         let mut positions = self.engine.last_position();
         loop {
             let change = self.session.change(id).await.unwrap().unwrap();
-            if change.ended_at.is_some() || !change.blocked_by.is_empty() {
+            if wanted(&change) {
                 return change;
             }
-            let moved = tokio::time::timeout(std::time::Duration::from_secs(60), positions.changed());
+            let moved = tokio::time::timeout(Duration::from_secs(60), positions.changed());
             if moved.await.is_err() {
                 panic!("nothing happens any more: {change:#?}");
             }

@@ -37,7 +37,7 @@ pub enum RolloutDecision {
     /// Record this event.
     Move(RolloutEvent),
     /// Make the change of this cluster if there is none, ask to apply it if nothing keeps it, and record in the same
-    /// transaction where the target stands then ([`moved_by_change`]).
+    /// transaction where the target stands then ([`super::moved_by_change`]).
     StartChange(ClusterId),
     /// Plan its stale change anew without asking to apply it, and record where the target stands then.
     ReplanChange(ClusterId),

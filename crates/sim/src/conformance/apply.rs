@@ -54,7 +54,10 @@ pub(super) async fn again_changes_nothing(t: Target) -> Outcome {
 pub(super) async fn update_is_recorded(t: Target) -> Outcome {
     let path = t.core("configmaps/a");
     t.apply(&path, "one", &map(json!({"k": "v", "l": "w"}))).await?.expect_code(201)?;
-    let out = t.patch(MERGE, &format!("{path}?fieldManager=two"), &json!({"data": {"l": "x"}})).await?.expect_code(200)?;
+    let out = t
+        .patch(MERGE, &format!("{path}?fieldManager=two"), &json!({"data": {"l": "x"}}))
+        .await?
+        .expect_code(200)?;
     same("one keeps", &fields(&out, "one", "Apply", ""), &json!({"f:data": {"f:k": {}}}))?;
     same("two took", &fields(&out, "two", "Update", ""), &json!({"f:data": {"f:l": {}}}))
 }
@@ -72,7 +75,11 @@ pub(super) async fn conflict_with_update(t: Target) -> Outcome {
         "Conflict",
         "Apply failed with 1 conflict: conflict with \"two\" using apps/v1: .spec.progressDeadlineSeconds",
     )?;
-    answer.expect_causes(&[("FieldManagerConflict", "conflict with \"two\" using apps/v1", ".spec.progressDeadlineSeconds")])
+    answer.expect_causes(&[(
+        "FieldManagerConflict",
+        "conflict with \"two\" using apps/v1",
+        ".spec.progressDeadlineSeconds",
+    )])
 }
 
 pub(super) async fn conflict_with_apply(t: Target) -> Outcome {
@@ -151,7 +158,8 @@ pub(super) async fn dropped_field_owned_by_other_stays(t: Target) -> Outcome {
 pub(super) async fn dropped_item_goes(t: Target) -> Outcome {
     let path = t.group("apps/v1", "deployments/d");
     let mut two = parked(0);
-    two["spec"]["template"]["spec"]["containers"] = json!([{"name": "c", "image": "i:1"}, {"name": "side", "image": "s:1"}]);
+    two["spec"]["template"]["spec"]["containers"] =
+        json!([{"name": "c", "image": "i:1"}, {"name": "side", "image": "s:1"}]);
     t.apply(&path, "one", &two).await?.expect_code(201)?;
     let out = t.apply(&path, "one", &parked(0)).await?.expect_code(200)?;
     let containers = out["spec"]["template"]["spec"]["containers"].as_array().cloned().unwrap_or_default();
@@ -185,7 +193,11 @@ pub(super) async fn ports_by_key(t: Target) -> Outcome {
         &json!({"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}}}, "f:selector": {}}}),
     )?;
     let out = t
-        .apply(&path, "one", &service(json!([{"name": "a", "port": 80}, {"name": "b", "port": 81, "protocol": "UDP"}])))
+        .apply(
+            &path,
+            "one",
+            &service(json!([{"name": "a", "port": 80}, {"name": "b", "port": 81, "protocol": "UDP"}])),
+        )
         .await?
         .expect_code(200)?;
     same("ports", &json!(out["spec"]["ports"].as_array().map(Vec::len)), &json!(2))
@@ -237,7 +249,8 @@ pub(super) async fn status_is_separate(t: Target) -> Outcome {
         "spec": {"nodeName": "no-such-node", "containers": [{"name": "c", "image": "i:1"}]}, "status": {"message": "ignored"}});
     let out = t.apply(&path, "one", &pod).await?.expect_code(201)?;
     holds("status is not applied by the main endpoint", out["status"]["message"] != "ignored")?;
-    let status = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "status": {"message": "hello"}});
+    let status =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "status": {"message": "hello"}});
     let out = t.apply(&format!("{path}/status"), "two", &status).await?.expect_code(200)?;
     same("message", &out["status"]["message"], &json!("hello"))?;
     same("fields", &fields(&out, "two", "Apply", "status"), &json!({"f:status": {"f:message": {}}}))?;
@@ -283,9 +296,7 @@ pub(super) async fn scale_owner(t: Target) -> Outcome {
 
 pub(super) async fn labels_of_two(t: Target) -> Outcome {
     let path = t.core("configmaps/a");
-    let labelled = |labels: Value| {
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": labels}})
-    };
+    let labelled = |labels: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": labels}});
     t.apply(&path, "one", &labelled(json!({"a": "1"}))).await?.expect_code(201)?;
     t.apply(&path, "two", &labelled(json!({"b": "2"}))).await?.expect_code(200)?;
     let out = t.apply(&path, "two", &labelled(json!({"c": "3"}))).await?.expect_code(200)?;
@@ -307,7 +318,8 @@ pub(super) async fn custom_resource_apply(t: Target) -> Outcome {
     })).await?;
     let path = t.group(&format!("{group}/v1"), "applieds/x");
     let object = |spec: Value| json!({"apiVersion": format!("{group}/v1"), "kind": "Applied", "metadata": {"name": "x"}, "spec": spec});
-    let spec = json!({"mode": "m", "parts": [{"id": "a", "size": 1}], "free": {"deep": {"k": 1}}, "plain": ["p"]});
+    let spec =
+        json!({"mode": "m", "parts": [{"id": "a", "size": 1}], "free": {"deep": {"k": 1}}, "plain": ["p"]});
     let out = t.apply(&path, "one", &object(spec.clone())).await?.expect_code(201)?;
     same("generation", &out["metadata"]["generation"], &json!(1))?;
     same(
@@ -320,7 +332,8 @@ pub(super) async fn custom_resource_apply(t: Target) -> Outcome {
     )?;
     let again = t.apply(&path, "one", &object(spec)).await?.expect_code(200)?;
     same("quiet", &json!(version(&again)), &json!(version(&out)))?;
-    let out = t.apply(&path, "two", &object(json!({"parts": [{"id": "b", "size": 2}]}))).await?.expect_code(200)?;
+    let out =
+        t.apply(&path, "two", &object(json!({"parts": [{"id": "b", "size": 2}]}))).await?.expect_code(200)?;
     same("parts merge", &json!(out["spec"]["parts"].as_array().map(Vec::len)), &json!(2))?;
     let answer = t.apply(&path, "two", &object(json!({"plain": ["q"]}))).await?;
     answer.expect_causes(&[("FieldManagerConflict", "conflict with \"one\"", ".spec.plain")])
@@ -338,7 +351,11 @@ pub(super) async fn env_duplicate_refused(t: Target) -> Outcome {
     let mut config = parked(0);
     config["spec"]["template"]["spec"]["containers"][0]["ports"] = json!([{"protocol": "TCP"}]);
     let answer = t.apply(&path, "one", &config).await?;
-    answer.expect_causes(&[("FieldValueRequired", "Required value", "spec.template.spec.containers[0].ports[0].containerPort")])?;
+    answer.expect_causes(&[(
+        "FieldValueRequired",
+        "Required value",
+        "spec.template.spec.containers[0].ports[0].containerPort",
+    )])?;
     let mut config = parked(0);
     config["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{"name": "A"}, {"name": "A"}]);
     let answer = t.apply(&path, "one", &config).await?;

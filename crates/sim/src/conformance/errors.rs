@@ -10,16 +10,36 @@ use super::{
 pub(super) async fn not_found(t: Target) -> Outcome {
     let answer = t.get(&t.group("apps/v1", "deployments/none")).await?;
     answer.expect_status(404, "NotFound", "deployments.apps \"none\" not found")?;
-    same("details", &answer.body["details"], &json!({"name": "none", "group": "apps", "kind": "deployments"}))?;
-    t.get(&t.core("configmaps/none")).await?.expect_status(404, "NotFound", "configmaps \"none\" not found")?;
-    t.delete(&t.core("configmaps/none"), &json!({})).await?.expect_status(404, "NotFound", "configmaps \"none\" not found")?;
-    t.patch(MERGE, &t.core("configmaps/none"), &json!({})).await?.expect_status(404, "NotFound", "configmaps \"none\" not found")
+    same(
+        "details",
+        &answer.body["details"],
+        &json!({"name": "none", "group": "apps", "kind": "deployments"}),
+    )?;
+    t.get(&t.core("configmaps/none")).await?.expect_status(
+        404,
+        "NotFound",
+        "configmaps \"none\" not found",
+    )?;
+    t.delete(&t.core("configmaps/none"), &json!({})).await?.expect_status(
+        404,
+        "NotFound",
+        "configmaps \"none\" not found",
+    )?;
+    t.patch(MERGE, &t.core("configmaps/none"), &json!({})).await?.expect_status(
+        404,
+        "NotFound",
+        "configmaps \"none\" not found",
+    )
 }
 
 pub(super) async fn already_exists(t: Target) -> Outcome {
     t.config_map("a", json!({}), json!({})).await?;
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
-    t.post(&t.core("configmaps"), &map).await?.expect_status(409, "AlreadyExists", "configmaps \"a\" already exists")
+    t.post(&t.core("configmaps"), &map).await?.expect_status(
+        409,
+        "AlreadyExists",
+        "configmaps \"a\" already exists",
+    )
 }
 
 pub(super) async fn stale_update(t: Target) -> Outcome {
@@ -49,8 +69,13 @@ pub(super) async fn no_such_path(t: Target) -> Outcome {
 }
 
 pub(super) async fn method_not_allowed(t: Target) -> Outcome {
-    let answer = t.send("PUT", &t.core("configmaps"), &[("content-type", "application/json")], b"{}".to_vec()).await?;
-    answer.expect_status(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+    let answer =
+        t.send("PUT", &t.core("configmaps"), &[("content-type", "application/json")], b"{}".to_vec()).await?;
+    answer.expect_status(
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+    )
 }
 
 pub(super) async fn unsupported_media_type(t: Target) -> Outcome {
@@ -61,13 +86,19 @@ pub(super) async fn unsupported_media_type(t: Target) -> Outcome {
 }
 
 pub(super) async fn name_required(t: Target) -> Outcome {
-    let answer = t.post(&t.core("configmaps"), &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}})).await?;
+    let answer = t
+        .post(&t.core("configmaps"), &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}))
+        .await?;
     answer.expect_status(
         422,
         "Invalid",
         "ConfigMap \"\" is invalid: metadata.name: Required value: name or generateName is required",
     )?;
-    answer.expect_causes(&[("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")])
+    answer.expect_causes(&[(
+        "FieldValueRequired",
+        "Required value: name or generateName is required",
+        "metadata.name",
+    )])
 }
 
 pub(super) async fn bad_name(t: Target) -> Outcome {
@@ -76,7 +107,11 @@ pub(super) async fn bad_name(t: Target) -> Outcome {
     same("code", &json!(answer.code), &json!(422))?;
     let causes = answer.causes();
     holds("one cause", causes.len() == 1)?;
-    holds("about the name", causes[0].2 == "metadata.name" && causes[0].1.contains("a lowercase RFC 1123 subdomain must consist of"))
+    holds(
+        "about the name",
+        causes[0].2 == "metadata.name"
+            && causes[0].1.contains("a lowercase RFC 1123 subdomain must consist of"),
+    )
 }
 
 pub(super) async fn bad_label(t: Target) -> Outcome {
@@ -110,12 +145,20 @@ pub(super) async fn containers_required(t: Target) -> Outcome {
     )?;
     object["spec"]["template"]["spec"]["containers"] = json!([{"name": "c"}]);
     let answer = t.post(&t.group("apps/v1", "deployments"), &object).await?;
-    answer.expect_causes(&[("FieldValueRequired", "Required value", "spec.template.spec.containers[0].image")])
+    answer.expect_causes(&[(
+        "FieldValueRequired",
+        "Required value",
+        "spec.template.spec.containers[0].image",
+    )])
 }
 
 async fn refused_change(t: &Target, path: &str, patch: &Value) -> Result<super::target::Answer, String> {
     let answer = t.patch(MERGE, path, patch).await?;
-    if answer.code == 422 { Ok(answer) } else { Err(format!("{path}: expected 422, got {} {}", answer.code, answer.body)) }
+    if answer.code == 422 {
+        Ok(answer)
+    } else {
+        Err(format!("{path}: expected 422, got {} {}", answer.code, answer.body))
+    }
 }
 
 pub(super) async fn selector_immutable(t: Target) -> Outcome {
@@ -124,7 +167,8 @@ pub(super) async fn selector_immutable(t: Target) -> Outcome {
     object["spec"]["replicas"] = json!(0);
     t.post(&path, &object).await?.expect_code(201)?;
     let labels = json!({"app": "d", "more": "x"});
-    let patch = json!({"spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}});
+    let patch =
+        json!({"spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}});
     let answer = refused_change(&t, &format!("{path}/d"), &patch).await?;
     answer.expect_causes(&[(
         "FieldValueInvalid",
@@ -142,14 +186,22 @@ pub(super) async fn config_map_immutable(t: Target) -> Outcome {
         "Invalid",
         "ConfigMap \"a\" is invalid: data: Forbidden: field is immutable when `immutable` is set",
     )?;
-    t.patch(MERGE, &t.core("configmaps/a"), &json!({"metadata": {"labels": {"a": "b"}}})).await?.expect_code(200).map(drop)
+    t.patch(MERGE, &t.core("configmaps/a"), &json!({"metadata": {"labels": {"a": "b"}}}))
+        .await?
+        .expect_code(200)
+        .map(drop)
 }
 
 pub(super) async fn secret_type_immutable(t: Target) -> Outcome {
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "type": "example.com/a"});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "type": "example.com/a"});
     t.post(&t.core("secrets"), &secret).await?.expect_code(201)?;
     let answer = refused_change(&t, &t.core("secrets/a"), &json!({"type": "example.com/b"})).await?;
-    answer.expect_causes(&[("FieldValueInvalid", "Invalid value: \"example.com/b\": field is immutable", "type")])
+    answer.expect_causes(&[(
+        "FieldValueInvalid",
+        "Invalid value: \"example.com/b\": field is immutable",
+        "type",
+    )])
 }
 
 pub(super) async fn role_ref_immutable(t: Target) -> Outcome {
@@ -162,7 +214,10 @@ pub(super) async fn role_ref_immutable(t: Target) -> Outcome {
     t.post(&path, &binding).await?.expect_code(201)?;
     let answer = refused_change(&t, &format!("{path}/b"), &json!({"roleRef": {"name": "edit"}})).await?;
     let causes = answer.causes();
-    holds("cannot change roleRef", causes.len() == 1 && causes[0].1.ends_with("cannot change roleRef") && causes[0].2 == "roleRef")
+    holds(
+        "cannot change roleRef",
+        causes.len() == 1 && causes[0].1.ends_with("cannot change roleRef") && causes[0].2 == "roleRef",
+    )
 }
 
 pub(super) async fn job_template_immutable(t: Target) -> Outcome {
@@ -174,7 +229,10 @@ pub(super) async fn job_template_immutable(t: Target) -> Outcome {
     let answer = t.patch(STRATEGIC, &format!("{path}/j"), &patch).await?;
     same("code", &json!(answer.code), &json!(422))?;
     let causes = answer.causes();
-    holds("field is immutable", causes.len() == 1 && causes[0].1.ends_with(": field is immutable") && causes[0].2 == "spec.template")?;
+    holds(
+        "field is immutable",
+        causes.len() == 1 && causes[0].1.ends_with(": field is immutable") && causes[0].2 == "spec.template",
+    )?;
     let bad = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "k"}, "spec": {"template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}}});
     let answer = t.post(&path, &bad).await?;
     answer.expect_causes(&[(
@@ -188,8 +246,12 @@ pub(super) async fn claim_immutable(t: Target) -> Outcome {
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "c"},
         "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "x", "resources": {"requests": {"storage": "1Gi"}}}});
     t.post(&t.core("persistentvolumeclaims"), &claim).await?.expect_code(201)?;
-    let answer =
-        refused_change(&t, &t.core("persistentvolumeclaims/c"), &json!({"spec": {"accessModes": ["ReadWriteMany"]}})).await?;
+    let answer = refused_change(
+        &t,
+        &t.core("persistentvolumeclaims/c"),
+        &json!({"spec": {"accessModes": ["ReadWriteMany"]}}),
+    )
+    .await?;
     let causes = answer.causes();
     holds(
         "spec is closed",
@@ -207,7 +269,12 @@ pub(super) async fn stateful_set_spec_closed(t: Target) -> Outcome {
     let answer = refused_change(&t, &format!("{path}/s"), &json!({"spec": {"serviceName": "other"}})).await?;
     let causes = answer.causes();
     holds("one cause on spec", causes.len() == 1 && causes[0].2 == "spec")?;
-    holds("says which may", causes[0].1.starts_with("Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template'"))
+    holds(
+        "says which may",
+        causes[0].1.starts_with(
+            "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template'",
+        ),
+    )
 }
 
 pub(super) async fn wrong_api_version(t: Target) -> Outcome {
@@ -221,7 +288,11 @@ pub(super) async fn name_mismatch(t: Target) -> Outcome {
     let mut map = t.config_map("a", json!({}), json!({})).await?;
     map["metadata"]["name"] = json!("b");
     let answer = t.put(&t.core("configmaps/a"), &map).await?;
-    answer.expect_status(400, "BadRequest", "the name of the object (b) does not match the name on the URL (a)")
+    answer.expect_status(
+        400,
+        "BadRequest",
+        "the name of the object (b) does not match the name on the URL (a)",
+    )
 }
 
 pub(super) async fn uid_mismatch(t: Target) -> Outcome {
@@ -248,14 +319,16 @@ pub(super) async fn json_patch_test_fails(t: Target) -> Outcome {
 }
 
 pub(super) async fn version_on_create(t: Target) -> Outcome {
-    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "resourceVersion": "1"}});
+    let map =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "resourceVersion": "1"}});
     let answer = t.post(&t.core("configmaps"), &map).await?;
     answer.expect_status(500, "", "resourceVersion should not be set on objects to be created")
 }
 
 pub(super) async fn malformed_json(t: Target) -> Outcome {
-    let answer =
-        t.send("POST", &t.core("configmaps"), &[("content-type", "application/json")], b"{\"a\":".to_vec()).await?;
+    let answer = t
+        .send("POST", &t.core("configmaps"), &[("content-type", "application/json")], b"{\"a\":".to_vec())
+        .await?;
     same("code", &json!(answer.code), &json!(400))?;
     same("reason", &answer.body["reason"], &json!("BadRequest"))
 }
@@ -286,7 +359,8 @@ pub(super) async fn watch_too_old_or_bad(t: Target) -> Outcome {
 }
 
 pub(super) async fn uncreated_namespace_of_body(t: Target) -> Outcome {
-    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}});
+    let map =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}});
     t.post(&t.core("configmaps"), &map).await?.expect_status(
         400,
         "BadRequest",

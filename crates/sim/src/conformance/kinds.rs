@@ -14,7 +14,11 @@ pub(super) async fn deployment_defaults(t: Target) -> Outcome {
     let out = t.post(&t.group("apps/v1", "deployments"), &object).await?.expect_code(201)?;
     let spec = &out["spec"];
     same("replicas", &spec["replicas"], &json!(1))?;
-    same("strategy", &spec["strategy"], &json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}))?;
+    same(
+        "strategy",
+        &spec["strategy"],
+        &json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}),
+    )?;
     same("revisionHistoryLimit", &spec["revisionHistoryLimit"], &json!(10))?;
     same("progressDeadlineSeconds", &spec["progressDeadlineSeconds"], &json!(600))?;
     let pod = &spec["template"]["spec"];
@@ -52,7 +56,8 @@ pub(super) async fn service_defaults(t: Target) -> Outcome {
 }
 
 pub(super) async fn secret_string_data(t: Target) -> Outcome {
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "v"}});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "v"}});
     let out = t.post(&t.core("secrets"), &secret).await?.expect_code(201)?;
     same("data", &out["data"], &json!({"k": "dg=="}))?;
     same("type", &out["type"], &json!("Opaque"))?;
@@ -70,7 +75,11 @@ pub(super) async fn job_defaults(t: Target) -> Outcome {
     let out = t.post(&t.group("batch/v1", "jobs"), &object).await?.expect_code(201)?;
     let spec = &out["spec"];
     let uid = &out["metadata"]["uid"];
-    same("selector", &spec["selector"], &json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}))?;
+    same(
+        "selector",
+        &spec["selector"],
+        &json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}),
+    )?;
     let labels = &spec["template"]["metadata"]["labels"];
     same("job-name", &labels["batch.kubernetes.io/job-name"], &json!("j"))?;
     same("old job-name", &labels["job-name"], &json!("j"))?;
@@ -95,7 +104,11 @@ pub(super) async fn stateful_set_defaults(t: Target) -> Outcome {
     let out = t.post(&t.group("apps/v1", "statefulsets"), &object).await?.expect_code(201)?;
     let spec = &out["spec"];
     same("podManagementPolicy", &spec["podManagementPolicy"], &json!("OrderedReady"))?;
-    same("updateStrategy", &spec["updateStrategy"], &json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}))?;
+    same(
+        "updateStrategy",
+        &spec["updateStrategy"],
+        &json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}),
+    )?;
     same(
         "retention",
         &spec["persistentVolumeClaimRetentionPolicy"],
@@ -187,7 +200,10 @@ pub(super) async fn custom_resource_life(t: Target) -> Outcome {
     let made = t.post(&path, &widget).await?.expect_code(201)?;
     same("status is dropped on creation", &made["status"], &Value::Null)?;
     same("generation", &made["metadata"]["generation"], &json!(1))?;
-    let status = t.patch(MERGE, &format!("{path}/w/status"), &json!({"status": {"ok": true}, "spec": {"a": 9}})).await?.expect_code(200)?;
+    let status = t
+        .patch(MERGE, &format!("{path}/w/status"), &json!({"status": {"ok": true}, "spec": {"a": 9}}))
+        .await?
+        .expect_code(200)?;
     same("status", &status["status"], &json!({"ok": true}))?;
     same("spec stays", &status["spec"], &json!({"a": 1}))?;
     same("generation stays", &status["metadata"]["generation"], &json!(1))?;
@@ -197,7 +213,10 @@ pub(super) async fn custom_resource_life(t: Target) -> Outcome {
     blind["metadata"].as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
     let answer = t.put(&format!("{path}/w"), &blind).await?;
     same("an update must say its version", &json!(answer.code), &json!(422))?;
-    holds("as the API says it", answer.causes().first().is_some_and(|c| c.1.ends_with("must be specified for an update")))?;
+    holds(
+        "as the API says it",
+        answer.causes().first().is_some_and(|c| c.1.ends_with("must be specified for an update")),
+    )?;
     let answer = t.patch(STRATEGIC, &format!("{path}/w"), &json!({})).await?;
     same("no strategic patch", &json!(answer.code), &json!(415))?;
     let list = t.get(&path).await?.expect_code(200)?;
@@ -225,7 +244,9 @@ pub(super) async fn custom_resource_scale(t: Target) -> Outcome {
     let path = t.group(&format!("{group}/v1"), "pools");
     let pool = json!({"apiVersion": format!("{group}/v1"), "kind": "Pool", "metadata": {"name": "p"}, "spec": {"count": 3}});
     t.post(&path, &pool).await?.expect_code(201)?;
-    t.patch(MERGE, &format!("{path}/p/status"), &json!({"status": {"count": 2, "selector": "a=b"}})).await?.expect_code(200)?;
+    t.patch(MERGE, &format!("{path}/p/status"), &json!({"status": {"count": 2, "selector": "a=b"}}))
+        .await?
+        .expect_code(200)?;
     let scale = t.get(&format!("{path}/p/scale")).await?.expect_code(200)?;
     same("spec", &scale["spec"]["replicas"], &json!(3))?;
     same("status", &scale["status"], &json!({"replicas": 2, "selector": "a=b"}))?;
@@ -239,7 +260,11 @@ pub(super) async fn custom_resource_validation(t: Target) -> Outcome {
     }}}})).await?;
     let path = t.group(&format!("{group}/v1"), "checkeds");
     let object = |spec: Value| json!({"apiVersion": format!("{group}/v1"), "kind": "Checked", "metadata": {"name": "c"}, "spec": spec});
-    t.post(&path, &object(json!({}))).await?.expect_causes(&[("FieldValueRequired", "Required value", "spec.size")])?;
+    t.post(&path, &object(json!({}))).await?.expect_causes(&[(
+        "FieldValueRequired",
+        "Required value",
+        "spec.size",
+    )])?;
     t.post(&path, &object(json!({"size": 0}))).await?.expect_causes(&[(
         "FieldValueInvalid",
         "Invalid value: 0: spec.size in body should be greater than or equal to 1",
@@ -277,9 +302,11 @@ pub(super) async fn custom_resource_two_versions(t: Target) -> Outcome {
     let old = t.get(&t.group(&format!("{group}/v1beta1"), "duals/x")).await?.expect_code(200)?;
     same("apiVersion", &old["apiVersion"], &json!(format!("{group}/v1beta1")))?;
     same("spec", &old["spec"], &json!({"a": 1}))?;
-    t.until(&format!("/apis/{group}"), "the preferred version", |answer| answer.body["preferredVersion"]["version"] == "v1")
-        .await
-        .map(drop)
+    t.until(&format!("/apis/{group}"), "the preferred version", |answer| {
+        answer.body["preferredVersion"]["version"] == "v1"
+    })
+    .await
+    .map(drop)
 }
 
 fn condition(object: &Value, kind: &str) -> bool {
@@ -328,8 +355,12 @@ pub(super) async fn deployment_rolls(t: Target) -> Outcome {
     let again = t.apply(&path, "one", &deployment("d", "i:2")).await?.expect_code(200)?;
     same("applying again is quiet", &json!(version(&again)), &json!(settled))?;
     let sets = t.get(&t.group("apps/v1", "replicasets?labelSelector=app%3Dd")).await?.expect_code(200)?;
-    let mut replicas: Vec<i64> =
-        sets["items"].as_array().into_iter().flatten().filter_map(|s| s["spec"]["replicas"].as_i64()).collect();
+    let mut replicas: Vec<i64> = sets["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|s| s["spec"]["replicas"].as_i64())
+        .collect();
     replicas.sort_unstable();
     same("one set at 0, one at 1", &json!(replicas), &json!([0, 1]))
 }
@@ -362,21 +393,32 @@ pub(super) async fn namespace_deletion(t: Target) -> Outcome {
     let path = format!("/api/v1/namespaces/{}", t.namespace);
     let answer = t.delete(&path, &json!({})).await?.expect_code(200)?;
     same("phase", &answer["status"]["phase"], &json!("Terminating"))?;
-    let answer = t.post(&t.core("configmaps"), &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}})).await?;
+    let answer = t
+        .post(
+            &t.core("configmaps"),
+            &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}),
+        )
+        .await?;
     answer.expect_status(
         403,
         "Forbidden",
         &format!("configmaps \"x\" is forbidden: unable to create new content in namespace {} because it is being terminated", t.namespace),
     )?;
-    t.until(&t.core("configmaps/held"), "the mark", |answer| answer.body["metadata"]["deletionTimestamp"].is_string()).await?;
-    t.patch(MERGE, &t.core("configmaps/held"), &json!({"metadata": {"finalizers": null}})).await?.expect_code(200)?;
+    t.until(&t.core("configmaps/held"), "the mark", |answer| {
+        answer.body["metadata"]["deletionTimestamp"].is_string()
+    })
+    .await?;
+    t.patch(MERGE, &t.core("configmaps/held"), &json!({"metadata": {"finalizers": null}}))
+        .await?
+        .expect_code(200)?;
     t.until(&path, "the namespace to go", |answer| answer.code == 404).await.map(drop)
 }
 
 pub(super) async fn job_completes(t: Target) -> Outcome {
     let path = t.group("batch/v1", "jobs");
     t.post(&path, &job("j")).await?.expect_code(201)?;
-    let live = t.until(&format!("{path}/j"), "completion", |answer| condition(&answer.body, "Complete")).await?.body;
+    let live =
+        t.until(&format!("{path}/j"), "completion", |answer| condition(&answer.body, "Complete")).await?.body;
     same("succeeded", &live["status"]["succeeded"], &json!(1))?;
     holds("completionTime", live["status"]["completionTime"].is_string())
 }
@@ -431,7 +473,10 @@ pub(super) async fn eviction_respects_budget(t: Target) -> Outcome {
         "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "d"}}}});
     let budgets = t.group("policy/v1", "poddisruptionbudgets");
     t.post(&budgets, &budget).await?.expect_code(201)?;
-    t.until(&format!("{budgets}/b"), "the budget's status", |answer| answer.body["status"]["currentHealthy"] == 1).await?;
+    t.until(&format!("{budgets}/b"), "the budget's status", |answer| {
+        answer.body["status"]["currentHealthy"] == 1
+    })
+    .await?;
     let pods = t.get(&t.core("pods?labelSelector=app%3Dd")).await?.expect_code(200)?;
     let name = pods["items"][0]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": t.namespace}});

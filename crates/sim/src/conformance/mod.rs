@@ -1,5 +1,5 @@
 //! What an API server must do, as cases that run against any: the simulator, and a real kube-apiserver that it is compared
-//! with. Each case works in a namespace of its own and leaves cluster-scoped objects behind under names of its own.
+//! with. Give clients without automatic retries: some cases expect 429. Each case works in a namespace of its own and leaves cluster-scoped objects behind under names of its own.
 
 mod apply;
 mod errors;

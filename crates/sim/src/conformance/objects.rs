@@ -11,7 +11,10 @@ use super::{
 
 pub(super) async fn version_and_health(t: Target) -> Outcome {
     let answer = t.get("/version").await?.expect_code(200)?;
-    holds("gitVersion starts with v1.", answer["gitVersion"].as_str().unwrap_or_default().starts_with("v1."))?;
+    holds(
+        "gitVersion starts with v1.",
+        answer["gitVersion"].as_str().unwrap_or_default().starts_with("v1."),
+    )?;
     same("major", &answer["major"], &json!("1"))?;
     for path in ["/healthz", "/readyz", "/livez"] {
         same(path, &t.get(path).await?.expect_code(200)?, &json!("ok"))?;
@@ -25,11 +28,14 @@ pub(super) async fn plain_discovery(t: Target) -> Outcome {
     same("kind", &groups["kind"], &json!("APIGroupList"))?;
     let names: BTreeSet<&str> =
         groups["groups"].as_array().into_iter().flatten().filter_map(|g| g["name"].as_str()).collect();
-    for name in ["apps", "batch", "rbac.authorization.k8s.io", "networking.k8s.io", "policy", "apiextensions.k8s.io"] {
+    for name in
+        ["apps", "batch", "rbac.authorization.k8s.io", "networking.k8s.io", "policy", "apiextensions.k8s.io"]
+    {
         holds(name, names.contains(name))?;
     }
     let core = t.get("/api/v1").await?.expect_code(200)?;
-    let find = |name: &str| core["resources"].as_array().into_iter().flatten().find(|r| r["name"] == name).cloned();
+    let find =
+        |name: &str| core["resources"].as_array().into_iter().flatten().find(|r| r["name"] == name).cloned();
     let pods = find("pods").ok_or("no pods")?;
     same("namespaced", &pods["namespaced"], &json!(true))?;
     same("shortNames", &pods["shortNames"], &json!(["po"]))?;
@@ -54,7 +60,8 @@ pub(super) async fn aggregated_discovery(t: Target) -> Outcome {
     same("apiVersion", &answer["apiVersion"], &json!("apidiscovery.k8s.io/v2"))?;
     let apps = answer["items"].as_array().into_iter().flatten().find(|i| i["metadata"]["name"] == "apps");
     let resources = apps.ok_or("no apps")?["versions"][0]["resources"].clone();
-    let deployments = resources.as_array().into_iter().flatten().find(|r| r["resource"] == "deployments").cloned();
+    let deployments =
+        resources.as_array().into_iter().flatten().find(|r| r["resource"] == "deployments").cloned();
     let deployments = deployments.ok_or("no deployments")?;
     same("scope", &deployments["scope"], &json!("Namespaced"))?;
     same("kind", &deployments["responseKind"], &json!({"group": "", "version": "", "kind": "Deployment"}))?;
@@ -110,7 +117,8 @@ pub(super) async fn update_without_change_is_quiet(t: Target) -> Outcome {
     let map = t.config_map("a", json!({}), json!({"k": "v"})).await?;
     let after = t.put(&t.core("configmaps/a"), &map).await?.expect_code(200)?;
     same("resourceVersion", &after["metadata"]["resourceVersion"], &map["metadata"]["resourceVersion"])?;
-    let patched = t.patch(MERGE, &t.core("configmaps/a"), &json!({"data": {"k": "v"}})).await?.expect_code(200)?;
+    let patched =
+        t.patch(MERGE, &t.core("configmaps/a"), &json!({"data": {"k": "v"}})).await?.expect_code(200)?;
     same("after patch", &patched["metadata"]["resourceVersion"], &map["metadata"]["resourceVersion"])
 }
 
@@ -120,16 +128,22 @@ pub(super) async fn generation_counts_spec_only(t: Target) -> Outcome {
     let made = t.post(&path, &policy).await?.expect_code(201)?;
     same("first", &made["metadata"]["generation"], &json!(1))?;
     let path = format!("{path}/n");
-    let labelled = t.patch(MERGE, &path, &json!({"metadata": {"labels": {"a": "b"}}})).await?.expect_code(200)?;
+    let labelled =
+        t.patch(MERGE, &path, &json!({"metadata": {"labels": {"a": "b"}}})).await?.expect_code(200)?;
     same("labels do not count", &labelled["metadata"]["generation"], &json!(1))?;
-    let changed =
-        t.patch(MERGE, &path, &json!({"spec": {"podSelector": {"matchLabels": {"a": "b"}}}})).await?.expect_code(200)?;
+    let changed = t
+        .patch(MERGE, &path, &json!({"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}))
+        .await?
+        .expect_code(200)?;
     same("spec counts", &changed["metadata"]["generation"], &json!(2))
 }
 
 pub(super) async fn merge_patch(t: Target) -> Outcome {
     t.config_map("a", json!({}), json!({"k": "v", "l": "w"})).await?;
-    let out = t.patch(MERGE, &t.core("configmaps/a"), &json!({"data": {"k": null, "m": "x"}})).await?.expect_code(200)?;
+    let out = t
+        .patch(MERGE, &t.core("configmaps/a"), &json!({"data": {"k": null, "m": "x"}}))
+        .await?
+        .expect_code(200)?;
     same("data", &out["data"], &json!({"l": "w", "m": "x"}))
 }
 
@@ -156,14 +170,20 @@ pub(super) async fn strategic_patch(t: Target) -> Outcome {
         {"name": "c", "env": [{"name": "B", "value": "2"}]}, {"name": "new", "image": "n:1"}]}}}});
     let out = t.patch(STRATEGIC, &format!("{path}/d"), &patch).await?.expect_code(200)?;
     let containers = &out["spec"]["template"]["spec"]["containers"];
-    let names: BTreeSet<&str> = containers.as_array().into_iter().flatten().filter_map(|c| c["name"].as_str()).collect();
+    let names: BTreeSet<&str> =
+        containers.as_array().into_iter().flatten().filter_map(|c| c["name"].as_str()).collect();
     holds("both containers", names == BTreeSet::from(["c", "new"]))?;
-    let c = containers.as_array().into_iter().flatten().find(|c| c["name"] == "c").cloned().unwrap_or_default();
+    let c =
+        containers.as_array().into_iter().flatten().find(|c| c["name"] == "c").cloned().unwrap_or_default();
     same("image kept", &c["image"], &json!("i:1"))?;
     same("env merged", &json!(c["env"].as_array().map(Vec::len)), &json!(2))?;
     let gone = json!({"spec": {"template": {"spec": {"containers": [{"name": "new", "$patch": "delete"}]}}}});
     let out = t.patch(STRATEGIC, &format!("{path}/d"), &gone).await?.expect_code(200)?;
-    same("one left", &json!(out["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len)), &json!(1))
+    same(
+        "one left",
+        &json!(out["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len)),
+        &json!(1),
+    )
 }
 
 fn names(list: &Value) -> Vec<String> {
@@ -178,9 +198,11 @@ fn names(list: &Value) -> Vec<String> {
 }
 
 pub(super) async fn label_selectors(t: Target) -> Outcome {
-    for (name, labels) in
-        [("a", json!({"app": "x", "tier": "1"})), ("b", json!({"app": "y"})), ("c", json!({"tier": "2", "z": ""}))]
-    {
+    for (name, labels) in [
+        ("a", json!({"app": "x", "tier": "1"})),
+        ("b", json!({"app": "y"})),
+        ("c", json!({"tier": "2", "z": ""})),
+    ] {
         t.config_map(name, labels, json!({})).await?;
     }
     for (selector, expected) in [
@@ -202,7 +224,8 @@ pub(super) async fn field_selectors(t: Target) -> Outcome {
     t.config_map("b", json!({}), json!({})).await?;
     let list = t.get(&t.core("configmaps?fieldSelector=metadata.name%3Da")).await?.expect_code(200)?;
     same("by name", &json!(names(&list)), &json!(["a"]))?;
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "type": "example.com/x"});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "type": "example.com/x"});
     t.post(&t.core("secrets"), &secret).await?.expect_code(201)?;
     let list = t.get(&t.core("secrets?fieldSelector=type%3Dexample.com/x")).await?.expect_code(200)?;
     same("by type", &json!(names(&list)), &json!(["s"]))?;
@@ -235,7 +258,8 @@ pub(super) async fn paging(t: Target) -> Outcome {
 pub(super) async fn metadata_only(t: Target) -> Outcome {
     t.config_map("a", json!({"x": "y"}), json!({"k": "v"})).await?;
     let accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
-    let one = t.send("GET", &t.core("configmaps/a"), &[("accept", accept)], Vec::new()).await?.expect_code(200)?;
+    let one =
+        t.send("GET", &t.core("configmaps/a"), &[("accept", accept)], Vec::new()).await?.expect_code(200)?;
     same("kind", &one["kind"], &json!("PartialObjectMetadata"))?;
     same("apiVersion", &one["apiVersion"], &json!("meta.k8s.io/v1"))?;
     same("labels", &one["metadata"]["labels"], &json!({"x": "y"}))?;
@@ -273,7 +297,9 @@ pub(super) async fn delete_preconditions(t: Target) -> Outcome {
         "Conflict",
         &format!("Operation cannot be fulfilled on ConfigMap \"a\": the UID in the precondition ({wrong}) does not match the UID in record ({uid}). The object might have been deleted and then recreated"),
     )?;
-    let answer = t.delete(&t.core("configmaps/a"), &json!({"preconditions": {"uid": uid, "resourceVersion": "1"}})).await?;
+    let answer = t
+        .delete(&t.core("configmaps/a"), &json!({"preconditions": {"uid": uid, "resourceVersion": "1"}}))
+        .await?;
     answer.expect_status(
         409,
         "Conflict",
@@ -291,7 +317,9 @@ pub(super) async fn finalizers_hold(t: Target) -> Outcome {
     same("answers the object", &answer["kind"], &json!("ConfigMap"))?;
     holds("deletionTimestamp", answer["metadata"]["deletionTimestamp"].is_string())?;
     same("grace", &answer["metadata"]["deletionGracePeriodSeconds"], &json!(0))?;
-    let added = t.patch(MERGE, &path, &json!({"metadata": {"finalizers": ["example.com/hold", "example.com/more"]}})).await?;
+    let added = t
+        .patch(MERGE, &path, &json!({"metadata": {"finalizers": ["example.com/hold", "example.com/more"]}}))
+        .await?;
     same("no more finalizers", &json!(added.code), &json!(422))?;
     let refused = t.post(&t.core("configmaps"), &map).await?;
     same("still there", &json!(refused.code), &json!(409))?;
@@ -315,7 +343,10 @@ pub(super) async fn dry_run(t: Target) -> Outcome {
     t.get(&t.core("configmaps/a")).await?.expect_code(404)?;
     let made = t.post(&t.core("configmaps"), &map).await?.expect_code(201)?;
     let path = t.core("configmaps/a");
-    let patched = t.patch(MERGE, &format!("{path}?dryRun=All"), &json!({"data": {"k": "w"}})).await?.expect_code(200)?;
+    let patched = t
+        .patch(MERGE, &format!("{path}?dryRun=All"), &json!({"data": {"k": "w"}}))
+        .await?
+        .expect_code(200)?;
     same("shows the change", &patched["data"], &json!({"k": "w"}))?;
     t.delete(&path, &json!({"dryRun": ["All"]})).await?.expect_code(200)?;
     same("unchanged", &t.get(&path).await?.expect_code(200)?, &made)
@@ -326,7 +357,9 @@ pub(super) async fn watch_sees_changes(t: Target) -> Outcome {
     t.config_map("a", json!({}), json!({"k": "1"})).await?;
     t.patch(MERGE, &t.core("configmaps/a"), &json!({"data": {"k": "2"}})).await?.expect_code(200)?;
     t.delete(&t.core("configmaps/a"), &json!({})).await?.expect_code(200)?;
-    let path = t.core(&format!("configmaps?watch=true&resourceVersion={from}&timeoutSeconds=2&fieldSelector=metadata.name%3Da"));
+    let path = t.core(&format!(
+        "configmaps?watch=true&resourceVersion={from}&timeoutSeconds=2&fieldSelector=metadata.name%3Da"
+    ));
     let events = t.watch(&path).await?;
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
     same("events", &json!(kinds), &json!(["ADDED", "MODIFIED", "DELETED"]))?;
@@ -342,7 +375,8 @@ pub(super) async fn watch_with_selector(t: Target) -> Outcome {
     t.patch(MERGE, &path, &json!({"metadata": {"labels": {"in": "yes"}}})).await?.expect_code(200)?;
     t.patch(MERGE, &path, &json!({"data": {"k": "v"}})).await?.expect_code(200)?;
     t.patch(MERGE, &path, &json!({"metadata": {"labels": null}})).await?.expect_code(200)?;
-    let watch = t.core(&format!("configmaps?watch=1&labelSelector=in&resourceVersion={from}&timeoutSeconds=2"));
+    let watch =
+        t.core(&format!("configmaps?watch=1&labelSelector=in&resourceVersion={from}&timeoutSeconds=2"));
     let events = t.watch(&watch).await?;
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
     same("enters, changes, leaves", &json!(kinds), &json!(["ADDED", "MODIFIED", "DELETED"]))
@@ -365,7 +399,9 @@ pub(super) async fn watch_initial_events(t: Target) -> Outcome {
 
 pub(super) async fn watch_bookmark_at_end(t: Target) -> Outcome {
     let from = version(&t.config_map("a", json!({}), json!({})).await?);
-    let path = t.core(&format!("configmaps?watch=1&allowWatchBookmarks=true&timeoutSeconds=4&resourceVersion={from}"));
+    let path = t.core(&format!(
+        "configmaps?watch=1&allowWatchBookmarks=true&timeoutSeconds=4&resourceVersion={from}"
+    ));
     let events = t.watch(&path).await?;
     for event in events.iter().filter(|event| event["type"] == "BOOKMARK") {
         same("kind", &event["object"]["kind"], &json!("ConfigMap"))?;

@@ -43,7 +43,10 @@ impl Target {
     pub(super) async fn prepare(client: kube::Client, namespace: String) -> Result<Self, String> {
         let target = Self { client, namespace };
         let made = target
-            .post("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": target.namespace}}))
+            .post(
+                "/api/v1/namespaces",
+                &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": target.namespace}}),
+            )
             .await?;
         made.expect_code(201)?;
         Ok(target)
@@ -129,7 +132,10 @@ impl Target {
                 return Ok(answer);
             }
             if tokio::time::Instant::now() > end {
-                return Err(format!("{path}: waited in vain for {what}; last: {} {}", answer.code, answer.body));
+                return Err(format!(
+                    "{path}: waited in vain for {what}; last: {} {}",
+                    answer.code, answer.body
+                ));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -151,10 +157,13 @@ impl Target {
     }
 }
 
-
 impl Answer {
     pub(super) fn expect_code(self, code: u16) -> Result<Value, String> {
-        if self.code == code { Ok(self.body) } else { Err(format!("expected {code}, got {} {}", self.code, self.body)) }
+        if self.code == code {
+            Ok(self.body)
+        } else {
+            Err(format!("expected {code}, got {} {}", self.code, self.body))
+        }
     }
 
     /// A refusal with this code, reason and exact message.

@@ -63,8 +63,11 @@ fn exists(state: &State, object: &Value, owner: &Value) -> bool {
 fn drop_owner(state: &mut State, key: &Key, uid: &str) {
     let Some(resource) = state.catalog.by_id(key.resource) else { return };
     let Some(mut object) = state.record(key).map(crate::store::Record::value) else { return };
-    let left: Vec<Value> =
-        list(&object, "/metadata/ownerReferences").iter().filter(|owner| text(owner, "/uid") != uid).cloned().collect();
+    let left: Vec<Value> = list(&object, "/metadata/ownerReferences")
+        .iter()
+        .filter(|owner| text(owner, "/uid") != uid)
+        .cloned()
+        .collect();
     if left.is_empty() {
         crate::value::remove(&mut object, &["metadata", "ownerReferences"]);
     } else {
@@ -77,7 +80,8 @@ fn drop_owner(state: &mut State, key: &Key, uid: &str) {
 pub(super) fn owner_gone(state: &mut State, object: &Value) {
     let uid = text(object, "/metadata/uid").to_owned();
     for key in state.dependents(&uid) {
-        let owners = state.record(&key).map(|record| crate::store::owner_uids(&record.value())).unwrap_or_default();
+        let owners =
+            state.record(&key).map(|record| crate::store::owner_uids(&record.value())).unwrap_or_default();
         if owners.len() > 1 {
             drop_owner(state, &key, &uid);
         } else {

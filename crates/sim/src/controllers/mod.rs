@@ -59,7 +59,10 @@ fn changed(state: &mut State, key: &Key) {
     let watched = matches!(
         (resource.group.as_str(), resource.plural.as_str()),
         ("apps" | "batch" | "policy" | "apiextensions.k8s.io" | "apiregistration.k8s.io", _)
-            | ("", "pods" | "services" | "persistentvolumeclaims" | "namespaces" | "nodes" | "persistentvolumes")
+            | (
+                "",
+                "pods" | "services" | "persistentvolumeclaims" | "namespaces" | "nodes" | "persistentvolumes"
+            )
     );
     let interesting = |needle: &[u8]| record.bytes.windows(needle.len()).any(|window| window == needle);
     if !watched && !interesting(b"ownerReferences") && !interesting(b"deletionTimestamp") {
@@ -244,7 +247,9 @@ fn condition(old: &Value, kind: &str, status: bool, reason: &str, message: &str,
     };
     let mut out = json!({"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": since});
     if update_time {
-        let same = before.is_some_and(|b| text(b, "/status") == status && text(b, "/reason") == reason && text(b, "/message") == message);
+        let same = before.is_some_and(|b| {
+            text(b, "/status") == status && text(b, "/reason") == reason && text(b, "/message") == message
+        });
         out["lastUpdateTime"] = match before {
             Some(before) if same => before.get("lastUpdateTime").cloned().unwrap_or(json!(now)),
             _ => json!(now),

@@ -14,7 +14,9 @@ use crate::{
 /// Whether a pod's Ready condition is true.
 pub(crate) fn is_ready(pod: &Value) -> bool {
     pod.pointer("/metadata/deletionTimestamp").is_none()
-        && list(pod, "/status/conditions").iter().any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True")
+        && list(pod, "/status/conditions")
+            .iter()
+            .any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True")
 }
 
 /// How many of `count` pods a budget wants healthy.

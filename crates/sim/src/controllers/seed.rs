@@ -27,7 +27,11 @@ pub(crate) fn seed(state: &mut State, name: &str, seed: u64, kubernetes_version:
     // Whoever knows a cluster by this uid must find it again after the simulator restarts.
     if let Some(mut system) = state.get(&namespaces, "", "kube-system") {
         let own = hash_text(name);
-        set(&mut system, &["metadata", "uid"], uuid_from(seed ^ own, crate::store::mix(seed.wrapping_add(own))));
+        set(
+            &mut system,
+            &["metadata", "uid"],
+            uuid_from(seed ^ own, crate::store::mix(seed.wrapping_add(own))),
+        );
         state.put(&namespaces, "", "kube-system", &mut system);
     }
     if let Some(resource) = find(state, "", "nodes") {
@@ -59,9 +63,7 @@ fn node(name: &str, number: u32, version: &str) -> Value {
     if control_plane {
         labels["node-role.kubernetes.io/control-plane"] = json!("");
     }
-    let condition = |kind: &str, status: &str, reason: &str| {
-        json!({"type": kind, "status": status, "reason": reason, "message": "", "lastHeartbeatTime": now, "lastTransitionTime": now})
-    };
+    let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": "", "lastHeartbeatTime": now, "lastTransitionTime": now});
     let resources = json!({"cpu": "4", "memory": "16Gi", "pods": "110", "ephemeral-storage": "100Gi"});
     json!({
         "metadata": {"name": name, "labels": labels},

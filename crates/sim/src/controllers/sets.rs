@@ -58,10 +58,8 @@ pub(super) fn deployment(state: &mut State, resource: &Resource, deployment: &Va
     let hash = short_hash(&template);
     let all = owned(state, &sets, deployment);
     let current = all.iter().find(|rs| text(rs, "/metadata/labels/pod-template-hash") == hash).cloned();
-    let old: Vec<&Value> = all
-        .iter()
-        .filter(|rs| text(rs, "/metadata/labels/pod-template-hash") != hash)
-        .collect();
+    let old: Vec<&Value> =
+        all.iter().filter(|rs| text(rs, "/metadata/labels/pod-template-hash") != hash).collect();
     let paused = deployment.pointer("/spec/paused") == Some(&json!(true));
     let old_replicas: i64 = old.iter().map(|rs| replicas(rs)).sum();
     let revision_of = |rs: &Value| -> i64 {
@@ -131,7 +129,9 @@ pub(super) fn deployment(state: &mut State, resource: &Resource, deployment: &Va
     }
 
     let Some(live) = state.get(resource, &namespace, &name) else { return };
-    if text(&live, "/metadata/annotations/deployment.kubernetes.io~1revision") != revision.to_string() && !paused {
+    if text(&live, "/metadata/annotations/deployment.kubernetes.io~1revision") != revision.to_string()
+        && !paused
+    {
         let mut annotated = live.clone();
         set(
             child(child(&mut annotated, "metadata"), "annotations"),
@@ -153,14 +153,42 @@ pub(super) fn deployment(state: &mut State, resource: &Resource, deployment: &Va
     let available = ready >= wanted - wanted / 4;
     let set_name = format!("{name}-{hash}");
     let progressing = if complete {
-        condition(&live, "Progressing", true, "NewReplicaSetAvailable", &format!("ReplicaSet \"{set_name}\" has successfully progressed."), true)
+        condition(
+            &live,
+            "Progressing",
+            true,
+            "NewReplicaSetAvailable",
+            &format!("ReplicaSet \"{set_name}\" has successfully progressed."),
+            true,
+        )
     } else {
-        condition(&live, "Progressing", true, "ReplicaSetUpdated", &format!("ReplicaSet \"{set_name}\" is progressing."), true)
+        condition(
+            &live,
+            "Progressing",
+            true,
+            "ReplicaSetUpdated",
+            &format!("ReplicaSet \"{set_name}\" is progressing."),
+            true,
+        )
     };
     let availability = if available {
-        condition(&live, "Available", true, "MinimumReplicasAvailable", "Deployment has minimum availability.", true)
+        condition(
+            &live,
+            "Available",
+            true,
+            "MinimumReplicasAvailable",
+            "Deployment has minimum availability.",
+            true,
+        )
     } else {
-        condition(&live, "Available", false, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", true)
+        condition(
+            &live,
+            "Available",
+            false,
+            "MinimumReplicasUnavailable",
+            "Deployment does not have minimum availability.",
+            true,
+        )
     };
     let mut status = json!({"observedGeneration": integer(&live, "/metadata/generation"), "conditions": [availability, progressing]});
     for (key, value) in [
@@ -177,7 +205,15 @@ pub(super) fn deployment(state: &mut State, resource: &Resource, deployment: &Va
     write_status(state, resource, &live, status);
 }
 
-fn make_pod(state: &mut State, owner_kind: &Resource, owner: &Value, name: &str, node: Option<String>, labels: &[(&str, &str)], done: bool) {
+fn make_pod(
+    state: &mut State,
+    owner_kind: &Resource,
+    owner: &Value,
+    name: &str,
+    node: Option<String>,
+    labels: &[(&str, &str)],
+    done: bool,
+) {
     let Some(pods) = state.catalog.find("", "pods") else { return };
     let namespace = text(owner, "/metadata/namespace").to_owned();
     let mut pod = json!({"metadata": {}, "spec": owner.pointer("/spec/template/spec")});
@@ -217,7 +253,9 @@ pub(super) fn replica_set(state: &mut State, resource: &Resource, rs: &Value) {
     let total = count(&have, |_| true);
     let ready = count(&have, pods::is_ready);
     let mut status = json!({"replicas": total, "observedGeneration": integer(rs, "/metadata/generation")});
-    for (key, value) in [("fullyLabeledReplicas", total), ("readyReplicas", ready), ("availableReplicas", ready)] {
+    for (key, value) in
+        [("fullyLabeledReplicas", total), ("readyReplicas", ready), ("availableReplicas", ready)]
+    {
         if value != 0 {
             set(&mut status, &[key], value);
         }
@@ -305,7 +343,8 @@ fn make_claims(state: &mut State, object: &Value, namespace: &str, pod: &str) {
 }
 
 pub(super) fn daemon_set(state: &mut State, resource: &Resource, object: &Value) {
-    let (Some(pod_kind), Some(nodes)) = (state.catalog.find("", "pods"), state.catalog.find("", "nodes")) else {
+    let (Some(pod_kind), Some(nodes)) = (state.catalog.find("", "pods"), state.catalog.find("", "nodes"))
+    else {
         return;
     };
     if object.pointer("/metadata/deletionTimestamp").is_some() {

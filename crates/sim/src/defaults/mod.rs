@@ -73,7 +73,9 @@ pub(crate) fn apply(resource: &Resource, object: &mut Value, fresh: bool) {
             default(spec, "requiresRepublish", false);
             default(spec, "seLinuxMount", false);
         }
-        ("scheduling.k8s.io", "priorityclasses") => default(object, "preemptionPolicy", "PreemptLowerPriority"),
+        ("scheduling.k8s.io", "priorityclasses") => {
+            default(object, "preemptionPolicy", "PreemptLowerPriority")
+        }
         ("admissionregistration.k8s.io", _) => webhooks(object),
         ("apiextensions.k8s.io", "customresourcedefinitions") => definition(object),
         _ => {}
@@ -85,7 +87,12 @@ fn fill(object: &mut Value, skeleton: &Value) {
     let (Some(map), Some(shape)) = (object.as_object_mut(), skeleton.as_object()) else { return };
     for (key, below) in shape {
         if let Value::Object(inner) = below
-            && (inner.is_empty() || key == "metadata" || key == "spec" || key == "template" || key == "jobTemplate" || key == "status")
+            && (inner.is_empty()
+                || key == "metadata"
+                || key == "spec"
+                || key == "template"
+                || key == "jobTemplate"
+                || key == "status")
         {
             let slot = map.entry(key.clone()).or_insert_with(|| json!({}));
             fill(slot, below);
@@ -101,7 +108,10 @@ fn service(object: &mut Value) {
     for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         default(port, "protocol", "TCP");
         let number = port.get("port").cloned().unwrap_or(Value::Null);
-        if port.get("targetPort").is_none_or(|target| target.is_null() || *target == json!(0) || *target == json!("")) {
+        if port
+            .get("targetPort")
+            .is_none_or(|target| target.is_null() || *target == json!(0) || *target == json!(""))
+        {
             set(port, &["targetPort"], number);
         }
     }

@@ -98,11 +98,15 @@ fn volume_defaults(volume: &mut Value) {
     if let Some(host) = volume.get_mut("hostPath").filter(|host| host.is_object()) {
         default(host, "type", "");
     }
-    for projection in volume.pointer_mut("/projected/sources").and_then(Value::as_array_mut).into_iter().flatten() {
+    for projection in
+        volume.pointer_mut("/projected/sources").and_then(Value::as_array_mut).into_iter().flatten()
+    {
         if let Some(token) = projection.get_mut("serviceAccountToken") {
             default(token, "expirationSeconds", 3600);
         }
-        for item in projection.pointer_mut("/downwardAPI/items").and_then(Value::as_array_mut).into_iter().flatten() {
+        for item in
+            projection.pointer_mut("/downwardAPI/items").and_then(Value::as_array_mut).into_iter().flatten()
+        {
             if let Some(field) = item.get_mut("fieldRef") {
                 default(field, "apiVersion", "v1");
             }

@@ -13,7 +13,10 @@ type Node = Arc<Schema>;
 
 fn structure(fields: &[(&str, Node)]) -> Node {
     Arc::new(Schema::Struct {
-        fields: fields.iter().map(|(name, schema)| (Box::from(*name), schema.clone())).collect::<BTreeMap<_, _>>(),
+        fields: fields
+            .iter()
+            .map(|(name, schema)| (Box::from(*name), schema.clone()))
+            .collect::<BTreeMap<_, _>>(),
         rest: Rest::Declared,
     })
 }
@@ -95,7 +98,10 @@ fn pod_spec() -> Node {
         ("projected", structure(&[("sources", atomic())])),
         (
             "ephemeral",
-            structure(&[("volumeClaimTemplate", structure(&[("metadata", metadata()), ("spec", claim_spec())]))]),
+            structure(&[(
+                "volumeClaimTemplate",
+                structure(&[("metadata", metadata()), ("spec", claim_spec())]),
+            )]),
         ),
         ("csi", structure(&[("volumeAttributes", map()), ("nodePublishSecretRef", local_reference.clone())])),
     ]);
@@ -108,7 +114,10 @@ fn pod_spec() -> Node {
         ("volumes", keyed(&["name"], volume)),
         ("imagePullSecrets", keyed(&["name"], atomic())),
         ("hostAliases", keyed(&["ip"], auto())),
-        ("topologySpreadConstraints", keyed(&["topologyKey", "whenUnsatisfiable"], structure(&[("labelSelector", label_selector())]))),
+        (
+            "topologySpreadConstraints",
+            keyed(&["topologyKey", "whenUnsatisfiable"], structure(&[("labelSelector", label_selector())])),
+        ),
         ("schedulingGates", keyed(&["name"], auto())),
         ("resourceClaims", keyed(&["name"], auto())),
         ("nodeSelector", atomic()),
@@ -144,7 +153,10 @@ fn claim() -> Node {
     structure(&[
         ("metadata", metadata()),
         ("spec", claim_spec()),
-        ("status", structure(&[("conditions", conditions()), ("capacity", map()), ("allocatedResources", map())])),
+        (
+            "status",
+            structure(&[("conditions", conditions()), ("capacity", map()), ("allocatedResources", map())]),
+        ),
     ])
 }
 
@@ -175,16 +187,26 @@ static BY_KIND: LazyLock<BTreeMap<(&'static str, &'static str), Node>> = LazyLoc
     let apps = workload();
     let job_spec = structure(&[("selector", label_selector()), ("template", pod_template())]);
     let configuration = object(&[("data", map()), ("binaryData", map()), ("stringData", map())]);
-    let load_balancer = structure(&[("loadBalancer", structure(&[("ingress", atomic())])), ("conditions", conditions())]);
+    let load_balancer =
+        structure(&[("loadBalancer", structure(&[("ingress", atomic())])), ("conditions", conditions())]);
     let mut kinds: BTreeMap<(&'static str, &'static str), Node> = BTreeMap::new();
     for plural in ["deployments", "replicasets", "statefulsets", "daemonsets"] {
         kinds.insert(("apps", plural), apps.clone());
     }
     kinds.insert(("apps", "controllerrevisions"), object(&[("data", atomic())]));
-    kinds.insert(("batch", "jobs"), object(&[("spec", job_spec.clone()), ("status", structure(&[("conditions", atomic()), ("active", auto())]))]));
+    kinds.insert(
+        ("batch", "jobs"),
+        object(&[
+            ("spec", job_spec.clone()),
+            ("status", structure(&[("conditions", atomic()), ("active", auto())])),
+        ]),
+    );
     kinds.insert(
         ("batch", "cronjobs"),
-        object(&[("spec", structure(&[("jobTemplate", structure(&[("metadata", metadata()), ("spec", job_spec)]))]))]),
+        object(&[(
+            "spec",
+            structure(&[("jobTemplate", structure(&[("metadata", metadata()), ("spec", job_spec)]))]),
+        )]),
     );
     kinds.insert(("", "configmaps"), configuration.clone());
     kinds.insert(("", "secrets"), configuration);
@@ -192,11 +214,14 @@ static BY_KIND: LazyLock<BTreeMap<(&'static str, &'static str), Node>> = LazyLoc
         ("", "pods"),
         object(&[
             ("spec", pod_spec()),
-            ("status", structure(&[
-                ("conditions", conditions()),
-                ("podIPs", keyed(&["ip"], auto())),
-                ("hostIPs", atomic()),
-            ])),
+            (
+                "status",
+                structure(&[
+                    ("conditions", conditions()),
+                    ("podIPs", keyed(&["ip"], auto())),
+                    ("hostIPs", atomic()),
+                ]),
+            ),
         ]),
     );
     kinds.insert(
@@ -208,32 +233,32 @@ static BY_KIND: LazyLock<BTreeMap<(&'static str, &'static str), Node>> = LazyLoc
     );
     kinds.insert(
         ("", "serviceaccounts"),
-        object(&[
-            ("secrets", keyed(&["name"], atomic())),
-            ("imagePullSecrets", atomic()),
-        ]),
+        object(&[("secrets", keyed(&["name"], atomic())), ("imagePullSecrets", atomic())]),
     );
     kinds.insert(("", "persistentvolumeclaims"), claim());
     kinds.insert(
         ("", "persistentvolumes"),
-        object(&[("spec", structure(&[("capacity", map()), ("claimRef", atomic()), ("accessModes", atomic())]))]),
+        object(&[(
+            "spec",
+            structure(&[("capacity", map()), ("claimRef", atomic()), ("accessModes", atomic())]),
+        )]),
     );
     kinds.insert(
         ("", "nodes"),
         object(&[
             ("spec", structure(&[("podCIDRs", set()), ("taints", atomic())])),
-            ("status", structure(&[
-                ("conditions", conditions()),
-                ("addresses", keyed(&["type"], auto())),
-                ("capacity", map()),
-                ("allocatable", map()),
-            ])),
+            (
+                "status",
+                structure(&[
+                    ("conditions", conditions()),
+                    ("addresses", keyed(&["type"], auto())),
+                    ("capacity", map()),
+                    ("allocatable", map()),
+                ]),
+            ),
         ]),
     );
-    kinds.insert(
-        ("", "namespaces"),
-        object(&[("status", structure(&[("conditions", conditions())]))]),
-    );
+    kinds.insert(("", "namespaces"), object(&[("status", structure(&[("conditions", conditions())]))]));
     kinds.insert(
         ("", "replicationcontrollers"),
         object(&[
@@ -267,7 +292,10 @@ static BY_KIND: LazyLock<BTreeMap<(&'static str, &'static str), Node>> = LazyLoc
     );
     kinds.insert(
         ("autoscaling", "horizontalpodautoscalers"),
-        object(&[("spec", structure(&[("metrics", atomic())])), ("status", structure(&[("conditions", conditions())]))]),
+        object(&[
+            ("spec", structure(&[("metrics", atomic())])),
+            ("status", structure(&[("conditions", conditions())])),
+        ]),
     );
     kinds.insert(
         ("storage.k8s.io", "storageclasses"),
@@ -286,7 +314,10 @@ static BY_KIND: LazyLock<BTreeMap<(&'static str, &'static str), Node>> = LazyLoc
             ("objectSelector", label_selector()),
             ("matchConditions", keyed(&["name"], auto())),
         ]);
-        kinds.insert(("admissionregistration.k8s.io", plural), object(&[("webhooks", keyed(&["name"], webhook))]));
+        kinds.insert(
+            ("admissionregistration.k8s.io", plural),
+            object(&[("webhooks", keyed(&["name"], webhook))]),
+        );
     }
     kinds.insert(("", "events"), object(&[("involvedObject", atomic()), ("related", atomic())]));
     kinds.insert(("events.k8s.io", "events"), object(&[("regarding", atomic()), ("related", atomic())]));

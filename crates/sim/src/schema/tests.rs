@@ -37,7 +37,8 @@ fn an_applied_deployment_owns_its_fields_by_path() {
 #[test]
 fn added_maps_are_owned_themselves_by_an_update() {
     let schema = builtin("", "configmaps");
-    let out = schema.compare(&json!({"metadata": {}}), &json!({"metadata": {"labels": {"a": "b"}}, "data": {"k": "v"}}));
+    let out = schema
+        .compare(&json!({"metadata": {}}), &json!({"metadata": {"labels": {"a": "b"}}, "data": {"k": "v"}}));
     assert_eq!(
         out.added.to_value(),
         json!({"f:data": {".": {}, "f:k": {}}, "f:metadata": {"f:labels": {".": {}, "f:a": {}}}})
@@ -65,7 +66,8 @@ fn keyed_lists_merge_by_key_and_keep_what_is_not_applied() {
 #[test]
 fn paths_read_as_the_api_server_says_them() {
     let schema = builtin("apps", "deployments");
-    let set = schema.field_set(&json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}}}));
+    let set = schema
+        .field_set(&json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}}}));
     assert_eq!(
         set.paths(),
         [

@@ -52,7 +52,9 @@ impl Schema {
             }
             Shape::Set => {
                 for item in value.as_array().into_iter().flatten() {
-                    out.children.entries.insert(set_element(item), Entry { member: true, ..Entry::default() });
+                    out.children
+                        .entries
+                        .insert(set_element(item), Entry { member: true, ..Entry::default() });
                 }
             }
         }
@@ -236,7 +238,9 @@ impl Schema {
                     self.child(key).0.drop_empty(below);
                 }
             }
-            Value::Array(list) if self.keys().is_some() => list.iter_mut().for_each(|item| self.item().drop_empty(item)),
+            Value::Array(list) if self.keys().is_some() => {
+                list.iter_mut().for_each(|item| self.item().drop_empty(item))
+            }
             _ => {}
         }
     }
@@ -286,7 +290,11 @@ fn compare_items(
 }
 
 /// The order of `after` holds for what both have; what only `before` has keeps its place relative to that.
-fn merge_items(item_schema: Option<&Schema>, before: &[(Box<str>, &Value)], after: &[(Box<str>, &Value)]) -> Value {
+fn merge_items(
+    item_schema: Option<&Schema>,
+    before: &[(Box<str>, &Value)],
+    after: &[(Box<str>, &Value)],
+) -> Value {
     let mut out = Vec::with_capacity(before.len().max(after.len()));
     let (mut left, mut right) = (0, 0);
     while left < before.len() || right < after.len() {

@@ -34,8 +34,10 @@ fn options(scope: Scope<'_>) -> Result<Options, ApiError> {
     // A body stands for all options: the query counts only without one.
     let none = crate::route::Query::default();
     let query = if scope.call.body.is_empty() { &scope.call.query } else { &none };
-    let asked = body.get("propagationPolicy").and_then(Value::as_str).or_else(|| query.get("propagationPolicy"));
-    let default = if scope.resource.is("batch", "jobs") { Propagation::Orphan } else { Propagation::Background };
+    let asked =
+        body.get("propagationPolicy").and_then(Value::as_str).or_else(|| query.get("propagationPolicy"));
+    let default =
+        if scope.resource.is("batch", "jobs") { Propagation::Orphan } else { Propagation::Background };
     let propagation = match asked {
         None => match body.get("orphanDependents").and_then(Value::as_bool) {
             Some(true) => Propagation::Orphan,
@@ -60,7 +62,8 @@ fn options(scope: Scope<'_>) -> Result<Options, ApiError> {
             ));
         }
     };
-    let pre = |key: &str| body.pointer(&format!("/preconditions/{key}")).and_then(Value::as_str).map(str::to_owned);
+    let pre =
+        |key: &str| body.pointer(&format!("/preconditions/{key}")).and_then(Value::as_str).map(str::to_owned);
     Ok(Options {
         propagation,
         uid: pre("uid"),
@@ -254,11 +257,14 @@ pub(super) fn evict(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiErr
             if !selector.matches(&pod) {
                 continue;
             }
-            let pods: Vec<Value> =
-                state.values(scope.resource, scope.namespace).into_iter().filter(|p| selector.matches(p)).collect();
+            let pods: Vec<Value> = state
+                .values(scope.resource, scope.namespace)
+                .into_iter()
+                .filter(|p| selector.matches(p))
+                .collect();
             let count = i64::try_from(pods.len()).unwrap_or(i64::MAX);
-            let healthy =
-                i64::try_from(pods.iter().filter(|p| crate::controllers::is_ready(p)).count()).unwrap_or(i64::MAX);
+            let healthy = i64::try_from(pods.iter().filter(|p| crate::controllers::is_ready(p)).count())
+                .unwrap_or(i64::MAX);
             let needed = crate::controllers::budget_needs(&budget, count);
             if healthy <= needed {
                 let name = text(&budget, "/metadata/name");

@@ -96,7 +96,9 @@ pub(crate) fn wants_metadata(accept: &str) -> bool {
 /// Carries out a call.
 pub(crate) fn handle(state: &mut State, call: &Call) -> Result<Reply, ApiError> {
     let target = &call.target;
-    let Some(resource) = state.catalog.find(&target.group, &target.plural) else { return Err(ApiError::no_path()) };
+    let Some(resource) = state.catalog.find(&target.group, &target.plural) else {
+        return Err(ApiError::no_path());
+    };
     if !resource.versions.contains(&target.version) || (target.namespace.is_some() && !resource.namespaced) {
         return Err(ApiError::no_path());
     }
@@ -112,7 +114,8 @@ pub(crate) fn handle(state: &mut State, call: &Call) -> Result<Reply, ApiError> 
         subresource: target.subresource.as_deref().unwrap_or_default(),
     };
     let one = target.name.is_some();
-    if one && let Some(name) = target.name.as_deref()
+    if one
+        && let Some(name) = target.name.as_deref()
         && let Some(dry) = call.query.get("dryRun")
         && dry != "All"
     {
@@ -145,7 +148,9 @@ pub(crate) fn handle(state: &mut State, call: &Call) -> Result<Reply, ApiError> 
         ("PUT", true) => write::replace(state, scope),
         ("PATCH", true) => write::patch(state, scope),
         ("DELETE", true) if scope.subresource.is_empty() => delete::one(state, scope),
-        ("DELETE", false) if !resource.namespaced || target.namespace.is_some() => delete::collection(state, scope),
+        ("DELETE", false) if !resource.namespaced || target.namespace.is_some() => {
+            delete::collection(state, scope)
+        }
         _ => Err(ApiError::method_not_allowed()),
     }
 }
@@ -153,10 +158,16 @@ pub(crate) fn handle(state: &mut State, call: &Call) -> Result<Reply, ApiError> 
 /// Reads a JSON or YAML body.
 pub(crate) fn body(call: &Call) -> Result<Value, ApiError> {
     if call.content_type.contains("yaml") && !call.body.trim_ascii_start().starts_with(b"{") {
-        let text = std::str::from_utf8(&call.body).map_err(|error| ApiError::bad_request(error.to_string()))?;
-        #[expect(clippy::disallowed_methods, reason = "the server's side of the wire: bodies are bounded before this")]
-        return serde_saphyr::from_str(text).map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")));
+        let text =
+            std::str::from_utf8(&call.body).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the server's side of the wire: bodies are bounded before this"
+        )]
+        return serde_saphyr::from_str(text)
+            .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")));
     }
-    serde_json::from_slice(&call.body)
-        .map_err(|error| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}")))
+    serde_json::from_slice(&call.body).map_err(|error| {
+        ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+    })
 }

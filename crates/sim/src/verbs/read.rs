@@ -130,7 +130,10 @@ pub(super) fn list(state: &State, scope: Scope<'_>) -> Result<Reply, ApiError> {
         if !filter.passes_name(&key.name) {
             continue;
         }
-        let needs_value = !filter.is_empty() || partial || scope.resource.traits.builtin || scope.resource.versions.len() > 1;
+        let needs_value = !filter.is_empty()
+            || partial
+            || scope.resource.traits.builtin
+            || scope.resource.versions.len() > 1;
         let value = needs_value.then(|| record.value());
         if let Some(value) = &value
             && !filter.passes(value)
@@ -230,7 +233,8 @@ impl WatchPlan {
         {
             return None;
         }
-        let read = |bytes: &Option<Bytes>| bytes.as_ref().and_then(|b| serde_json::from_slice::<Value>(b).ok());
+        let read =
+            |bytes: &Option<Bytes>| bytes.as_ref().and_then(|b| serde_json::from_slice::<Value>(b).ok());
         let before = read(&change.before).filter(|object| self.filter.passes(object));
         let after = read(&change.after).filter(|object| self.filter.passes(object));
         match (before, after) {
@@ -265,7 +269,8 @@ impl WatchPlan {
 
 pub(super) fn watch(state: &State, scope: Scope<'_>) -> Result<Reply, ApiError> {
     let query = &scope.call.query;
-    let seconds = query.get("timeoutSeconds").and_then(|t| t.parse::<u64>().ok()).filter(|t| *t > 0).unwrap_or(1800);
+    let seconds =
+        query.get("timeoutSeconds").and_then(|t| t.parse::<u64>().ok()).filter(|t| *t > 0).unwrap_or(1800);
     let bookmarks = query.flag("allowWatchBookmarks");
     let initial = query.flag("sendInitialEvents");
     if initial && query.get("resourceVersionMatch") != Some("NotOlderThan") {
@@ -275,7 +280,8 @@ pub(super) fn watch(state: &State, scope: Scope<'_>) -> Result<Reply, ApiError> 
             "",
             vec![Cause {
                 reason: "FieldValueForbidden",
-                message: "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan".into(),
+                message: "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+                    .into(),
                 field: "resourceVersionMatch".into(),
             }],
         ));

@@ -29,9 +29,10 @@ fn paths(scope: Scope<'_>) -> Paths {
 fn scale_of(scope: Scope<'_>, object: &Value, paths: &Paths) -> Value {
     let selector = match &paths.selector {
         Some(pointer) => text(object, pointer).to_owned(),
-        None if scope.resource.traits.builtin => {
-            object.pointer("/spec/selector").map(|s| LabelSelector::from_object(s).to_text()).unwrap_or_default()
-        }
+        None if scope.resource.traits.builtin => object
+            .pointer("/spec/selector")
+            .map(|s| LabelSelector::from_object(s).to_text())
+            .unwrap_or_default(),
         None => String::new(),
     };
     let mut metadata = json!({});
@@ -73,7 +74,11 @@ pub(super) fn handle(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiEr
                 "application/json-patch+json" => {
                     let operations = change.as_array().map(Vec::as_slice).unwrap_or_default();
                     patch::json(&mut scale, operations).map_err(|_| {
-                        ApiError::new(422, "Invalid", "the server rejected our request due to an error in our request")
+                        ApiError::new(
+                            422,
+                            "Invalid",
+                            "the server rejected our request due to an error in our request",
+                        )
                     })?;
                 }
                 "application/merge-patch+json" | "application/strategic-merge-patch+json" => {

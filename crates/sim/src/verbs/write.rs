@@ -82,7 +82,12 @@ fn check_type(scope: Scope<'_>, object: &Value) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn check_namespace(state: &State, resource: &Resource, namespace_name: &str, name: &str) -> Result<(), ApiError> {
+fn check_namespace(
+    state: &State,
+    resource: &Resource,
+    namespace_name: &str,
+    name: &str,
+) -> Result<(), ApiError> {
     if !resource.namespaced {
         return Ok(());
     }
@@ -94,7 +99,9 @@ fn check_namespace(state: &State, resource: &Resource, namespace_name: &str, nam
         return Err(ApiError::forbidden(
             resource,
             name,
-            &format!("unable to create new content in namespace {namespace_name} because it is being terminated"),
+            &format!(
+                "unable to create new content in namespace {namespace_name} because it is being terminated"
+            ),
         )
         .with_causes(&[Cause {
             reason: "NamespaceTerminating",
@@ -119,7 +126,12 @@ pub(super) fn create(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiEr
 }
 
 /// Creates an object, from POST or from an apply that found none.
-fn insert(state: &mut State, edit: Edit<'_>, mut object: Value, ownership: Ownership) -> Result<Value, ApiError> {
+fn insert(
+    state: &mut State,
+    edit: Edit<'_>,
+    mut object: Value,
+    ownership: Ownership,
+) -> Result<Value, ApiError> {
     let resource = edit.resource;
     check_namespace(state, resource, edit.namespace, edit.name)?;
     if !text(&object, "/metadata/resourceVersion").is_empty() {
@@ -143,7 +155,8 @@ fn insert(state: &mut State, edit: Edit<'_>, mut object: Value, ownership: Owner
     }
     set(metadata, &["uid"], uid);
     set(metadata, &["creationTimestamp"], now.as_str());
-    for key in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation"] {
+    for key in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation"]
+    {
         remove(metadata, &[key]);
     }
     if resource.traits.generation {
@@ -169,7 +182,14 @@ fn insert(state: &mut State, edit: Edit<'_>, mut object: Value, ownership: Owner
             let api_version = resource.api_version(edit.version);
             let writer = Writer { name: edit.manager, api_version: &api_version, subresource: "" };
             let empty = if resource.traits.builtin { skeleton(resource) } else { json!({}) };
-            managed::after_update(resource.schema_for(edit.version), &empty, &object, Vec::new(), writer, has_status)
+            managed::after_update(
+                resource.schema_for(edit.version),
+                &empty,
+                &object,
+                Vec::new(),
+                writer,
+                has_status,
+            )
         }
     };
     managed::encode(&mut object, managers);
@@ -250,7 +270,7 @@ pub(super) fn replace(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiE
     let Some(live) = state.get(scope.resource, scope.namespace, scope.name) else {
         if scope.resource.traits.create_on_update && scope.subresource.is_empty() {
             let manager = scope.manager().to_owned();
-    let stored = insert(state, Edit::of(scope, &manager), object, Ownership::Changed)?;
+            let stored = insert(state, Edit::of(scope, &manager), object, Ownership::Changed)?;
             return Ok(Reply::value(201, &scope.shown(&stored)));
         }
         return Err(scope.not_found());
@@ -310,8 +330,11 @@ pub(super) fn patch(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiErr
                 ApiError::bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
             })?;
             patch::json(&mut object, operations).map_err(|_| {
-                let mut error =
-                    ApiError::new(422, "Invalid", "the server rejected our request due to an error in our request");
+                let mut error = ApiError::new(
+                    422,
+                    "Invalid",
+                    "the server rejected our request due to an error in our request",
+                );
                 error.details = Some(json!({}));
                 error
             })?;
@@ -377,7 +400,8 @@ fn apply(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiError> {
             return Err(scope.not_found());
         }
         let empty = if resource.traits.builtin { skeleton(resource) } else { json!({}) };
-        let (object, managers) = managed::apply(schema, &empty, &config, Vec::new(), writer, has_status, force)?;
+        let (object, managers) =
+            managed::apply(schema, &empty, &config, Vec::new(), writer, has_status, force)?;
         let stored = insert(state, Edit::of(scope, manager), object, Ownership::Applied(managers))?;
         return Ok(Reply::value(201, &scope.shown(&stored)));
     };
@@ -387,16 +411,20 @@ fn apply(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiError> {
         let writer = Writer { name: "before-first-apply", api_version: &api_version, subresource: "" };
         managers = managed::after_update(schema, &json!({}), &live_shown, managers, writer, has_status);
     }
-    let (object, managers) = managed::apply(schema, &live_shown, &config, managers, writer, has_status, force)?;
+    let (object, managers) =
+        managed::apply(schema, &live_shown, &config, managers, writer, has_status, force)?;
     let stored = update(state, Edit::of(scope, manager), &live, object, Ownership::Applied(managers))?;
     Ok(Reply::value(200, &scope.shown(&stored)))
 }
 
 /// Items of keyed lists must say who they are.
 fn check_keys(scope: Scope<'_>, schema: &Schema, config: &Value) -> Result<(), ApiError> {
-    let Some(path) = missing_key(schema, config, &mut String::new(), scope.resource.traits.builtin) else { return Ok(()) };
+    let Some(path) = missing_key(schema, config, &mut String::new(), scope.resource.traits.builtin) else {
+        return Ok(());
+    };
     let qualifier = format!("{}/", text(config, "/metadata/namespace"));
-    let group_version = if scope.resource.group.is_empty() { format!("/{}", scope.version) } else { scope.api_version() };
+    let group_version =
+        if scope.resource.group.is_empty() { format!("/{}", scope.version) } else { scope.api_version() };
     Err(ApiError::new(
         500,
         "",
@@ -421,13 +449,19 @@ fn missing_key(schema: &Schema, value: &Value, path: &mut String, builtin: bool)
             }
             let element = crate::schema::item_element(keys, item);
             if seen.contains(&element) {
-                let shown = element.trim_start_matches("k:{").trim_end_matches('}').replace("\":", "=").replace('"', "");
-                return Some(format!("{path}: duplicate entries for key [{}]", shown.replace('=', "=\"") + "\""));
+                return Some(format!(
+                    "{path}: duplicate entries for key {}",
+                    crate::fieldset::spoken(&element)
+                ));
+            }
+            let length = path.len();
+            path.push_str(&crate::fieldset::spoken(&element));
+            let found = missing_key(schema.item(), item, path, builtin);
+            path.truncate(length);
+            if found.is_some() {
+                return found;
             }
             seen.push(element);
-            if let Some(found) = missing_key(schema.item(), item, path, builtin) {
-                return Some(found);
-            }
         }
         return None;
     }
@@ -450,7 +484,12 @@ pub(crate) fn plant(state: &mut State, edit: Edit<'_>, object: Value) -> Result<
 }
 
 /// Changes an object on behalf of a controller; nothing is refused but what validation refuses.
-pub(crate) fn edit(state: &mut State, edit: Edit<'_>, live: &Value, object: Value) -> Result<Value, ApiError> {
+pub(crate) fn edit(
+    state: &mut State,
+    edit: Edit<'_>,
+    live: &Value,
+    object: Value,
+) -> Result<Value, ApiError> {
     update(state, edit, live, object, Ownership::Changed)
 }
 
@@ -550,10 +589,13 @@ fn update(
         Ownership::Applied(managers) => managers,
         // What nobody owns anything of is not tracked until somebody applies it; likewise replicas through `scale`.
         _ if managers_before.is_empty() => Vec::new(),
-        _ if edit.subresource == "scale" && !replicas_owned(resource, edit.version, &managers_before) => managers_before,
+        _ if edit.subresource == "scale" && !replicas_owned(resource, edit.version, &managers_before) => {
+            managers_before
+        }
         Ownership::Changed | Ownership::Controller => {
             let api_version = resource.api_version(edit.version);
-            let writer = Writer { name: edit.manager, api_version: &api_version, subresource: edit.subresource };
+            let writer =
+                Writer { name: edit.manager, api_version: &api_version, subresource: edit.subresource };
             managed::after_update(
                 resource.schema_for(edit.version),
                 &before,
@@ -628,7 +670,8 @@ fn replicas_owned(resource: &Resource, version: &str, managers: &[Manager]) -> b
         .crd_version(version)
         .and_then(|version| version.scale.as_ref())
         .map_or("/spec/replicas", |scale| scale.spec.as_str());
-    let elements: Vec<String> = pointer.split('/').filter(|key| !key.is_empty()).map(|key| format!("f:{key}")).collect();
+    let elements: Vec<String> =
+        pointer.split('/').filter(|key| !key.is_empty()).map(|key| format!("f:{key}")).collect();
     let mut path = crate::fieldset::FieldSet::default();
     path.insert(&elements.iter().map(String::as_str).collect::<Vec<_>>());
     managers.iter().any(|manager| !manager.fields.intersection(&path).is_empty())
@@ -636,7 +679,8 @@ fn replicas_owned(resource: &Resource, version: &str, managers: &[Manager]) -> b
 
 fn same_owners(a: &[Manager], b: &[Manager]) -> bool {
     let key = |m: &Manager| (m.operation, m.name.clone(), m.api_version.clone(), m.subresource.clone());
-    a.len() == b.len() && a.iter().all(|m| b.iter().any(|other| key(m) == key(other) && m.fields == other.fields))
+    a.len() == b.len()
+        && a.iter().all(|m| b.iter().any(|other| key(m) == key(other) && m.fields == other.fields))
 }
 
 /// What `generation` counts.

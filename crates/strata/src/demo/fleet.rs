@@ -183,7 +183,7 @@ impl Fleet {
     }
 }
 
-async fn client(kubeconfig: &str) -> Step<Client> {
+pub(super) async fn client(kubeconfig: &str) -> Step<Client> {
     let config =
         Config::from_custom_kubeconfig(Kubeconfig::from_yaml(kubeconfig)?, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)

@@ -1,0 +1,174 @@
+//! A management cluster, clusters that it provides, and one that somebody else provides: simulated in this process, or real
+//! control planes. In both, the stand-in for Cluster API's controllers works on the management cluster as a client.
+//!
+//! A real control plane keeps the version that it was built at; what a cluster is said to run is what its control-plane
+//! object reports, and that follows the profile in both.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::{
+    api::core::v1::Namespace,
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{Api, Client, api::PostParams};
+use serde_json::json;
+use strata_sim::{ClusterOptions, SimCluster, Simulator, SimulatorOptions, cluster_api};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::control_plane::{self, ControlPlane};
+
+/// Where the Cluster API objects are.
+const NAMESPACE: &str = "fleet";
+
+/// The clusters; they end when this is dropped.
+#[derive(Debug)]
+pub struct Fleet {
+    clusters: Clusters,
+    management: String,
+    imported: String,
+    workloads: BTreeMap<String, String>,
+    stop: CancellationToken,
+    _tasks: TaskTracker,
+}
+
+#[derive(Debug)]
+enum Clusters {
+    Simulated(Simulator),
+    Real(Vec<ControlPlane>),
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Fleet {
+    /// Simulated clusters.
+    ///
+    /// # Errors
+    /// When the simulator does not start.
+    pub async fn simulated(names: &[&str]) -> Result<Self> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let simulator = Simulator::start(SimulatorOptions::default()).await?;
+        let add = |name: &str| {
+            let options = ClusterOptions {
+                kubernetes_version: "v1.33.4".to_owned(),
+                log_capacity: 100_000,
+                ..ClusterOptions::new(name)
+            };
+            simulator.add_cluster(options)
+        };
+        let management = add("management").await?;
+        let imported = add("branch-1").await?;
+        let mut workloads = BTreeMap::new();
+        for name in names {
+            workloads.insert((*name).to_owned(), add(name).await?);
+        }
+        let client = control_plane::client(&management.kubeconfig()).await?;
+        let definitions = Api::<CustomResourceDefinition>::all(client.clone());
+        for definition in cluster_api::definitions() {
+            definitions.create(&PostParams::default(), &serde_json::from_value(definition)?).await?;
+        }
+        let kubeconfigs: BTreeMap<_, _> =
+            workloads.iter().map(|(name, cluster)| (name.clone(), cluster.kubeconfig())).collect();
+        let set_version = move |name: &str, version: &str| {
+            if let Some(cluster) = workloads.get(name) {
+                cluster.set_kubernetes_version(version);
+            }
+        };
+        let (kubeconfig, imported) = (management.kubeconfig(), imported.kubeconfig());
+        Self::start(Clusters::Simulated(simulator), client, kubeconfig, imported, kubeconfigs, set_version).await
+    }
+
+    /// Real control planes, as many as there are names, and two; none, said by name, where their programs are missing.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn real_or_leave_out(names: &[&str]) -> Result<Option<Self>> {
+        let Some(management) = Box::pin(ControlPlane::start_or_leave_out("management")).await else {
+            return Ok(None);
+        };
+        management.install_crds(&management.cluster_api_crds()?).await?;
+        let imported = Box::pin(ControlPlane::start("branch-1")).await?;
+        let mut planes = Vec::new();
+        let mut kubeconfigs = BTreeMap::new();
+        for name in names {
+            let plane = Box::pin(ControlPlane::start(name)).await?;
+            kubeconfigs.insert((*name).to_owned(), plane.kubeconfig().to_owned());
+            planes.push(plane);
+        }
+        let client = management.client().await?;
+        let (kubeconfig, other) = (management.kubeconfig().to_owned(), imported.kubeconfig().to_owned());
+        planes.extend([management, imported]);
+        let fleet = Self::start(Clusters::Real(planes), client, kubeconfig, other, kubeconfigs, |_, _| {});
+        Ok(Some(fleet.await?))
+    }
+
+    async fn start(
+        clusters: Clusters,
+        client: Client,
+        management: String,
+        imported: String,
+        workloads: BTreeMap<String, String>,
+        set_version: impl Fn(&str, &str) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
+        Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await?;
+        let kubeconfigs = Arc::new(workloads.clone());
+        let mut options = cluster_api::Options::new(
+            move |_, name| kubeconfigs.get(name).cloned(),
+            move |_, name, version| set_version(name, version),
+        );
+        options.machine_time = Duration::from_millis(50);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(cluster_api::run(client, options, stop.clone()));
+        tasks.close();
+        Ok(Self { clusters, management, imported, workloads, stop, _tasks: tasks })
+    }
+
+    /// The kubeconfig of the management cluster.
+    #[must_use]
+    pub fn management(&self) -> &str {
+        &self.management
+    }
+
+    /// The kubeconfig of the cluster that somebody else provides.
+    #[must_use]
+    pub fn imported(&self) -> &str {
+        &self.imported
+    }
+
+    /// The kubeconfig of a provided cluster.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn kubeconfig(&self, name: &str) -> Result<&str> {
+        self.workloads.get(name).map(String::as_str).with_context(|| format!("no cluster {name}"))
+    }
+
+    /// The namespace of the Cluster API objects.
+    #[must_use]
+    pub const fn namespace(&self) -> &'static str {
+        NAMESPACE
+    }
+
+    /// The infrastructure provider whose kinds the management cluster serves.
+    #[must_use]
+    pub const fn provider(&self) -> &'static str {
+        match self.clusters {
+            Clusters::Simulated(_) => "docker",
+            Clusters::Real(_) => "aws",
+        }
+    }
+
+    /// A simulated cluster, to look into and to make faults in: `management`, `branch-1`, or one that is provided.
+    #[must_use]
+    pub fn simulated_cluster(&self, name: &str) -> Option<SimCluster> {
+        match &self.clusters {
+            Clusters::Simulated(simulator) => simulator.cluster(name),
+            Clusters::Real(_) => None,
+        }
+    }
+}
