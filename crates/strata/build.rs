@@ -6,17 +6,23 @@ use std::{
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let packs = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../deploy/examples/packs").canonicalize()?;
+    let packs =
+        Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../deploy/examples/packs").canonicalize()?;
     println!("cargo::rerun-if-changed={}", packs.display());
     let mut files = Vec::new();
     collect(&packs, &mut files)?;
     files.sort();
-    let mut text = String::from("/// Path in the folder of packs, and content.\npub(super) const PACKS: &[(&str, &[u8])] = &[\n");
+    let mut text = String::from(
+        "/// Path in the folder of packs, and content.\npub(super) const PACKS: &[(&str, &[u8])] = &[\n",
+    );
     for file in files {
         let name = file.strip_prefix(&packs)?.to_str().ok_or("a path that is no text")?.to_owned();
         fmt::Write::write_fmt(
             &mut text,
-            format_args!("    ({name:?}, include_bytes!({:?})),\n", file.to_str().ok_or("a path that is no text")?),
+            format_args!(
+                "    ({name:?}, include_bytes!({:?})),\n",
+                file.to_str().ok_or("a path that is no text")?
+            ),
         )?;
     }
     text.push_str("];\n");

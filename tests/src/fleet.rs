@@ -8,8 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use k8s_openapi::{
-    api::core::v1::Namespace,
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{Api, Client, api::PostParams};
 use serde_json::json;
@@ -79,7 +78,8 @@ impl Fleet {
             }
         };
         let (kubeconfig, imported) = (management.kubeconfig(), imported.kubeconfig());
-        Self::start(Clusters::Simulated(simulator), client, kubeconfig, imported, kubeconfigs, set_version).await
+        Self::start(Clusters::Simulated(simulator), client, kubeconfig, imported, kubeconfigs, set_version)
+            .await
     }
 
     /// Real control planes, as many as there are names, and two; none, said by name, where their programs are missing.

@@ -48,7 +48,10 @@ pub fn refused_with(outcome: Result<Value, CliError>, code: &str) -> Result<()> 
         Err(error) => {
             ensure!(codes(&error).first() == Some(&code), "not {code}: {error:?}");
             let CliError::Refused(errors) = &error else { anyhow::bail!("{error:?}") };
-            ensure!(errors.iter().all(|error| !error.message.is_empty() && !error.help.is_empty()), "{errors:?}");
+            ensure!(
+                errors.iter().all(|error| !error.message.is_empty() && !error.help.is_empty()),
+                "{errors:?}"
+            );
             Ok(())
         }
     }
@@ -108,7 +111,13 @@ impl Person {
     ///
     /// # Errors
     /// When it is refused.
-    pub async fn publish_manifest(&self, name: &str, version: &str, manifest: &str, values: &str) -> Result<()> {
+    pub async fn publish_manifest(
+        &self,
+        name: &str,
+        version: &str,
+        manifest: &str,
+        values: &str,
+    ) -> Result<()> {
         let description = json!({
             "name": name, "displayName": name, "version": version, "layer": "addon", "cloudTypes": ["all"],
             "kubeManifests": ["manifests/all.yaml"],
@@ -136,7 +145,12 @@ impl Person {
     ///
     /// # Errors
     /// When it is refused.
-    pub async fn publish_version(&self, profile: &str, version: &str, content: Value) -> Result<Value, CliError> {
+    pub async fn publish_version(
+        &self,
+        profile: &str,
+        version: &str,
+        content: Value,
+    ) -> Result<Value, CliError> {
         let input = json!({"profile": profile, "version": version});
         let payload =
             self.client.mutate(operations::PROFILE_VERSION_CREATE, "createProfileVersion", input).await?;
@@ -237,7 +251,8 @@ impl Person {
     /// When the server does not take the connection.
     pub async fn watch_change(&self, id: &str) -> Result<Subscription> {
         let variables = json!({"id": id});
-        Subscription::start(&self.url, &self.token, operations::CHANGE_PROGRESS, "changeProgress", variables).await
+        Subscription::start(&self.url, &self.token, operations::CHANGE_PROGRESS, "changeProgress", variables)
+            .await
     }
 
     /// Follows a rollout.
@@ -246,7 +261,14 @@ impl Person {
     /// When the server does not take the connection.
     pub async fn watch_rollout(&self, id: &str) -> Result<Subscription> {
         let variables = json!({"id": id});
-        Subscription::start(&self.url, &self.token, operations::ROLLOUT_PROGRESS, "rolloutProgress", variables).await
+        Subscription::start(
+            &self.url,
+            &self.token,
+            operations::ROLLOUT_PROGRESS,
+            "rolloutProgress",
+            variables,
+        )
+        .await
     }
 
     /// Follows a change to its end and answers with it.

@@ -73,7 +73,11 @@ impl Server {
         let log = std::fs::read_to_string(server.log_path())?;
         let token = first_token(&log).with_context(|| format!("no token was announced:\n{log}"))?;
         std::fs::write(server.token_file(), token)?;
-        server.client()?.send(operations::VIEWER, json!({})).await.context("the first token is not accepted")?;
+        server
+            .client()?
+            .send(operations::VIEWER, json!({}))
+            .await
+            .context("the first token is not accepted")?;
         Ok(server)
     }
 
@@ -94,9 +98,7 @@ impl Server {
         match &self.database {
             Database::Sqlite => command.args(["--database", "sqlite:strata.db"]),
             // Not on the command line, where others could read the password.
-            Database::Postgres(url) => {
-                command.env("STRATA_DATABASE", url).args(["--key-file", "strata.key"])
-            }
+            Database::Postgres(url) => command.env("STRATA_DATABASE", url).args(["--key-file", "strata.key"]),
         };
         let mut process = Process::start("strata", &mut command, &self.directory, Group::Own)?;
         self.guardian.kill_group(process.id())?;

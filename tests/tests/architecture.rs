@@ -9,8 +9,20 @@ const PURE: [&str; 4] = ["strata-model", "strata-values", "strata-render", "stra
 
 /// What brings I/O with it.
 const IMPURE: [&str; 14] = [
-    "tokio", "async-std", "smol", "kube", "kube-client", "sea-orm", "sqlx-core", "axum", "reqwest", "hyper", "tonic",
-    "rustls", "tungstenite", "mio",
+    "tokio",
+    "async-std",
+    "smol",
+    "kube",
+    "kube-client",
+    "sea-orm",
+    "sqlx-core",
+    "axum",
+    "reqwest",
+    "hyper",
+    "tonic",
+    "rustls",
+    "tungstenite",
+    "mio",
 ];
 
 struct Graph {
@@ -85,15 +97,37 @@ fn pure_crates_know_each_other_in_one_direction() {
 fn each_crate_knows_only_what_it_needs() {
     let graph = Graph::read();
     let never: [(&str, &[&str]); 6] = [
-        ("strata-cli", &["strata-engine", "strata-store", "strata-cluster", "strata-api", "strata-sim", "sea-orm", "kube"]),
+        (
+            "strata-cli",
+            &[
+                "strata-engine",
+                "strata-store",
+                "strata-cluster",
+                "strata-api",
+                "strata-sim",
+                "sea-orm",
+                "kube",
+            ],
+        ),
         ("strata-store", &["strata-render", "strata-cluster", "strata-engine", "kube", "axum", "reqwest"]),
-        ("strata-cluster", &["strata-store", "strata-render", "strata-plan", "strata-engine", "sea-orm", "axum"]),
+        (
+            "strata-cluster",
+            &["strata-store", "strata-render", "strata-plan", "strata-engine", "sea-orm", "axum"],
+        ),
         ("strata-engine", &["strata-api", "strata-cli", "strata-sim", "axum", "async-graphql"]),
         ("strata-api", &["strata-sim", "strata-cli", "kube-runtime"]),
         // The simulator speaks the Kubernetes API and knows nothing of us.
         (
             "strata-sim",
-            &["strata-model", "strata-values", "strata-render", "strata-plan", "strata-store", "strata-cluster", "strata-engine"],
+            &[
+                "strata-model",
+                "strata-values",
+                "strata-render",
+                "strata-plan",
+                "strata-store",
+                "strata-cluster",
+                "strata-engine",
+            ],
         ),
     ];
     for (package, forbidden) in never {

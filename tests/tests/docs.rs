@@ -40,7 +40,13 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 /// The commands of a page.
 fn commands(page: &str) -> Vec<String> {
     let blocks = blocks(page, "console");
-    blocks.iter().flat_map(|block| block.lines()).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    blocks
+        .iter()
+        .flat_map(|block| block.lines())
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The words of a command, as a shell splits simple ones.
@@ -96,7 +102,10 @@ fn every_strata_command_line_is_accepted() -> Result<()> {
             let said = text(&output);
             let code = output.status.code().context("killed")?;
             let missing_file = said.contains("No such file or directory");
-            ensure!(code == 0 || code == 6 || (code == 64 && missing_file), "{page}: `{command}` ended with {code}:\n{said}");
+            ensure!(
+                code == 0 || code == 6 || (code == 64 && missing_file),
+                "{page}: `{command}` ended with {code}:\n{said}"
+            );
         }
     }
     Ok(())
@@ -134,7 +143,12 @@ async fn the_readme_leads_to_a_running_application() -> Result<()> {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let output = server.run(&arguments).await?;
         let expected = if words[1] == "preview" { 2 } else { 0 };
-        ensure!(output.status.code() == Some(expected), "`{command}` ended with {}:\n{}", output.status, text(&output));
+        ensure!(
+            output.status.code() == Some(expected),
+            "`{command}` ended with {}:\n{}",
+            output.status,
+            text(&output)
+        );
     }
     let deployment = cluster.object("apps/v1", "Deployment", "hello-universe", "hello-universe-deployment");
     let deployment = deployment.context("the application is not there")?;
@@ -156,7 +170,8 @@ fn links_lead_somewhere() {
 
 /// The codes of a section of the page of codes.
 fn codes_of(page: &str, heading: &str) -> BTreeSet<String> {
-    let (_, rest) = page.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
+    let (_, rest) =
+        page.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
     let section = rest.split("\n## ").next().unwrap_or(rest);
     let code = Regex::new(r"(?m)^\| `([A-Z_0-9]+)` \|").unwrap();
     code.captures_iter(section).map(|found| found[1].to_owned()).collect()

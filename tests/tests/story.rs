@@ -103,15 +103,25 @@ impl Stage {
     async fn packs_and_first_version(&self) -> Result<()> {
         self.alice.publish_packs(&example_packs()).await?;
         refused_with(
-            self.viewer.client.mutate(operations::PROFILE_CREATE, "createProfile", json!({"name": "x", "type": "FULL"})).await,
+            self.viewer
+                .client
+                .mutate(operations::PROFILE_CREATE, "createProfile", json!({"name": "x", "type": "FULL"}))
+                .await,
             "FORBIDDEN",
         )?;
         self.alice.create_profile("web", "FULL").await?;
         self.alice.create_profile("greeting", "ADDON").await?;
         let duplicate = json!({"name": "web", "type": "FULL"});
-        refused_with(self.alice.client.mutate(operations::PROFILE_CREATE, "createProfile", duplicate).await, "DUPLICATE_NAME")?;
+        refused_with(
+            self.alice.client.mutate(operations::PROFILE_CREATE, "createProfile", duplicate).await,
+            "DUPLICATE_NAME",
+        )?;
         let provider = self.fleet.provider();
-        let published = self.alice.publish_version("web", "1.0.0", web("1.33.4", "disable-api", provider)).await.map_err(describe)?;
+        let published = self
+            .alice
+            .publish_version("web", "1.0.0", web("1.33.4", "disable-api", provider))
+            .await
+            .map_err(describe)?;
         assert_eq!(published["profileVersion"]["state"], "PUBLISHED");
         assert_eq!(published["profileVersion"]["revision"], 1);
         let greeting = json!({"layers": [application("disable-api")]});
@@ -124,14 +134,16 @@ impl Stage {
     }
 
     async fn registration(&self) -> Result<()> {
-        let management = self.alice.import("management", self.fleet.management(), "management").await.map_err(describe)?;
+        let management =
+            self.alice.import("management", self.fleet.management(), "management").await.map_err(describe)?;
         assert_eq!(management["cluster"]["connectivity"]["value"], "ONLINE");
         for (name, stage) in CLUSTERS {
             self.alice.register(name, self.fleet.namespace(), stage).await.map_err(describe)?;
         }
         self.alice.import("branch-1", self.fleet.imported(), "branch").await.map_err(describe)?;
         let broken = self.fleet.imported().replace("current-context", "exec-context");
-        let broken = broken.replace("token:", "exec: {command: id, apiVersion: client.authentication.k8s.io/v1} #");
+        let broken =
+            broken.replace("token:", "exec: {command: id, apiVersion: client.authentication.k8s.io/v1} #");
         let broken = broken.replace("client-key-data:", "exec: {command: id} #");
         refused_with(self.alice.import("broken", &broken, "branch").await, "INVALID_KUBECONFIG")
     }
@@ -149,12 +161,21 @@ impl Stage {
             assert_eq!(cluster["health"]["value"], "HEALTHY", "{cluster:#}");
             assert_eq!(cluster["kubernetesVersion"], "1.33.4", "{cluster:#}");
             let again = self.alice.preview(input).await.map_err(describe)?;
-            ensure!(again["isEmpty"] == true, "planning again after an apply gives changes: {:#}", again["actions"]);
+            ensure!(
+                again["isEmpty"] == true,
+                "planning again after an apply gives changes: {:#}",
+                again["actions"]
+            );
         }
-        let input = json!({"cluster": "branch-1", "attach": attach("greeting", "1.0.0"), "reason": "first version"});
+        let input =
+            json!({"cluster": "branch-1", "attach": attach("greeting", "1.0.0"), "reason": "first version"});
         self.alice.apply(input.clone()).await.context("the first apply of branch-1")?;
         let again = self.alice.preview(input).await.map_err(describe)?;
-        ensure!(again["isEmpty"] == true, "planning again after an apply gives changes: {:#}", again["actions"]);
+        ensure!(
+            again["isEmpty"] == true,
+            "planning again after an apply gives changes: {:#}",
+            again["actions"]
+        );
         let infrastructure = json!({"cluster": "branch-1", "attach": attach("web", "1.0.0")});
         let refused = match self.alice.preview(infrastructure).await {
             Ok(plan) => texts(&plan["findings"], "/code").contains(&"INFRASTRUCTURE_ON_IMPORTED"),
@@ -173,21 +194,35 @@ impl Stage {
     async fn override_and_preview(&self) -> Result<Value> {
         let patch = json!([{"set": {"path": "manifests.hello-universe.replicas", "value": 3}}]);
         let overrides = json!([{"layer": "hello-universe", "patch": patch}]);
-        self.alice.apply(json!({"cluster": "canary-1", "overrides": overrides, "reason": "more visitors"})).await?;
+        self.alice
+            .apply(json!({"cluster": "canary-1", "overrides": overrides, "reason": "more visitors"}))
+            .await?;
         self.until_replicas(OLD, 3).await?;
 
         let provider = self.fleet.provider();
-        self.alice.publish_version("web", "1.1.0", web("1.34.1", "enable-api", provider)).await.map_err(describe)?;
+        self.alice
+            .publish_version("web", "1.1.0", web("1.34.1", "enable-api", provider))
+            .await
+            .map_err(describe)?;
         let wish = json!({"cluster": "canary-1", "attach": attach("web", "1.1.0")});
         let plan = self.alice.preview(wish.clone()).await.map_err(describe)?;
         ensure!(plan["isEmpty"] == false);
         let layer = named(&plan["layers"], "layer", "hello-universe")?;
-        ensure!(layer["current"].as_str().is_some_and(|text| text.contains("apiEnabled: false")), "{layer:#}");
+        ensure!(
+            layer["current"].as_str().is_some_and(|text| text.contains("apiEnabled: false")),
+            "{layer:#}"
+        );
         ensure!(layer["pending"].as_str().is_some_and(|text| text.contains("apiEnabled: true")), "{layer:#}");
         ensure!(layer["diff"].as_str().is_some_and(|text| text.contains("+")), "{layer:#}");
         for side in ["current", "pending"] {
-            ensure!(layer[side].as_str().is_some_and(|text| text.contains("replicas: 3")), "the override is lost: {layer:#}");
-            ensure!(layer[side].as_str().is_some_and(|text| text.contains('#')), "comments are lost: {layer:#}");
+            ensure!(
+                layer[side].as_str().is_some_and(|text| text.contains("replicas: 3")),
+                "the override is lost: {layer:#}"
+            );
+            ensure!(
+                layer[side].as_str().is_some_and(|text| text.contains('#')),
+                "comments are lost: {layer:#}"
+            );
         }
         let kubernetes = named(&plan["layers"], "layer", "kubernetes")?;
         assert_eq!(kubernetes["currentRevision"], "web@1.0.0#1", "{kubernetes:#}");
@@ -201,11 +236,21 @@ impl Stage {
         assert_eq!(plan["reversible"], false, "a Kubernetes minor cannot go back");
 
         let actions = |kind: &str| -> BTreeSet<String> {
-            let all = plan["actions"].as_array().into_iter().flatten().filter(|action| action["action"] == kind);
-            all.map(|action| format!("{}/{}", action["object"]["kind"], action["object"]["name"]).replace('"', "")).collect()
+            let all =
+                plan["actions"].as_array().into_iter().flatten().filter(|action| action["action"] == kind);
+            all.map(|action| {
+                format!("{}/{}", action["object"]["kind"], action["object"]["name"]).replace('"', "")
+            })
+            .collect()
         };
         let created = actions("CREATE");
-        for object in ["Deployment/ui", "Deployment/api", "Deployment/postgres", "Secret/postgres", "ServiceAccount/api"] {
+        for object in [
+            "Deployment/ui",
+            "Deployment/api",
+            "Deployment/postgres",
+            "Secret/postgres",
+            "ServiceAccount/api",
+        ] {
             ensure!(created.contains(object), "{object} is not in {created:?}");
         }
         let left = actions("ORPHAN");
@@ -219,7 +264,9 @@ impl Stage {
         let twice = self.alice.preview(wish.clone()).await.map_err(describe)?;
         assert_eq!(twice["planDigest"], plan["planDigest"], "the same plan has another digest");
         let mut stale = wish.clone();
-        stale["expectedPlanDigest"] = twice["planDigest"].as_str().map_or(Value::Null, |digest| json!(digest.chars().rev().collect::<String>()));
+        stale["expectedPlanDigest"] = twice["planDigest"]
+            .as_str()
+            .map_or(Value::Null, |digest| json!(digest.chars().rev().collect::<String>()));
         stale["reason"] = json!("stale");
         let refused = self.alice.request(stale).await.map(|_| Value::Null);
         ensure!(refused.is_err(), "a request for another plan was taken");
@@ -238,14 +285,16 @@ impl Stage {
             self.alice.client.mutate(operations::CHANGE_APPLY, "applyChange", apply).await,
             "APPROVAL_REQUIRED",
         )?;
-        let approve = |digest: &Value| json!({"changeId": change["id"], "planDigest": digest, "reason": "agreed"});
+        let approve =
+            |digest: &Value| json!({"changeId": change["id"], "planDigest": digest, "reason": "agreed"});
         let send = |person: &'static str, input: Value| async move {
             let client = if person == "alice" { &self.alice.client } else { &self.bob.client };
             client.mutate(operations::REPAVE_APPROVE, "approveRepave", input).await
         };
         refused_with(send("alice", approve(&change["planDigest"])).await, "FORBIDDEN")?;
         let other = change["planDigest"].as_str().context("no digest")?;
-        let other = json!(format!("{}{}", &other[..other.len() - 1], if other.ends_with('0') { '1' } else { '0' }));
+        let other =
+            json!(format!("{}{}", &other[..other.len() - 1], if other.ends_with('0') { '1' } else { '0' }));
         refused_with(send("bob", approve(&other)).await, "STALE_PLAN")?;
         let approved = send("bob", approve(&change["planDigest"])).await.map_err(describe)?;
         let requirement = &approved["change"]["requirements"][0];
@@ -283,22 +332,36 @@ impl Stage {
         // The objects on the management cluster say the same.
         let management = control_plane::client(self.fleet.management()).await?;
         let gvk = GroupVersionKind::gvk("controlplane.cluster.x-k8s.io", "v1beta2", "KubeadmControlPlane");
-        let planes = Api::<DynamicObject>::namespaced_with(management, self.fleet.namespace(), &ApiResource::from_gvk(&gvk));
+        let planes = Api::<DynamicObject>::namespaced_with(
+            management,
+            self.fleet.namespace(),
+            &ApiResource::from_gvk(&gvk),
+        );
         let plane = planes.get("canary-1-control-plane").await?;
-        ensure!(plane.data["spec"]["version"].as_str().is_some_and(|version| version.trim_start_matches('v') == "1.34.1"));
+        ensure!(
+            plane.data["spec"]["version"]
+                .as_str()
+                .is_some_and(|version| version.trim_start_matches('v') == "1.34.1")
+        );
 
         let deployments = Api::<Deployment>::namespaced(self.first.clone(), NAMESPACE);
         let ready: Vec<String> = deployments
             .list(&ListParams::default())
             .await?
             .into_iter()
-            .filter(|deployment| deployment.status.as_ref().is_some_and(|status| status.ready_replicas > Some(0)))
+            .filter(|deployment| {
+                deployment.status.as_ref().is_some_and(|status| status.ready_replicas > Some(0))
+            })
             .map(|deployment| deployment.name_any())
             .collect();
         assert_eq!(ready, ["api", OLD, "postgres", "ui"]);
         let wish = json!({"cluster": "canary-1", "attach": attach("web", "1.1.0")});
         let again = self.alice.preview(wish).await.map_err(describe)?;
-        ensure!(again["isEmpty"] == true, "planning again after an apply gives changes: {:#}", again["actions"]);
+        ensure!(
+            again["isEmpty"] == true,
+            "planning again after an apply gives changes: {:#}",
+            again["actions"]
+        );
         Ok(())
     }
 
@@ -310,23 +373,35 @@ impl Stage {
         for orphan in list.as_array().into_iter().flatten() {
             assert_eq!(orphan["revision"], "web@1.0.0#1", "{orphan:#}");
         }
-        let service = list.as_array().into_iter().flatten().find(|orphan| orphan["object"]["kind"] == "Service");
+        let service =
+            list.as_array().into_iter().flatten().find(|orphan| orphan["object"]["kind"] == "Service");
         let service = service.context("no Service")?;
-        ensure!(service["note"].as_str().is_some_and(|note| note.contains("LoadBalancer") || note.contains("load balancer")), "{service:#}");
+        ensure!(
+            service["note"]
+                .as_str()
+                .is_some_and(|note| note.contains("LoadBalancer") || note.contains("load balancer")),
+            "{service:#}"
+        );
 
         let input = json!({"input": {"cluster": "canary-1", "orphanIds": [], "decision": "SCALE_TO_ZERO"}});
-        let data = self.alice.client.send(operations::PREVIEW_ORPHAN_CLEANUP, input).await.map_err(describe)?;
+        let data =
+            self.alice.client.send(operations::PREVIEW_ORPHAN_CLEANUP, input).await.map_err(describe)?;
         let plan = &data["previewOrphanCleanup"];
         let scaled = named(&plan["actions"], "action", "SCALE_TO_ZERO")?;
         assert_eq!(scaled["object"]["name"], OLD);
-        let service = plan["actions"].as_array().into_iter().flatten().find(|action| action["object"]["kind"] == "Service");
+        let service = plan["actions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|action| action["object"]["kind"] == "Service");
         let service = service.context("the plan does not name the Service")?;
         ensure!(service["note"].as_str().is_some_and(|note| !note.is_empty()), "{service:#}");
         Ok(())
     }
 
     async fn decide(&self, operation: operations::Operation, field: &str, ids: Value) -> Result<Value> {
-        let input = json!({"cluster": "canary-1", "orphanIds": ids, "reason": "decided", "applyWhenReady": true});
+        let input =
+            json!({"cluster": "canary-1", "orphanIds": ids, "reason": "decided", "applyWhenReady": true});
         let payload = self.alice.client.mutate(operation, field, input).await.map_err(describe)?;
         let ended = self.alice.end_of(&payload["change"]).await?;
         ensure!(ended["state"] == "SUCCEEDED", "{ended:#}");
@@ -349,7 +424,13 @@ impl Stage {
 
         // A second apply does not bring it back.
         let wish = json!({"cluster": "canary-1", "attach": attach("web", "1.1.0"), "reason": "once more"});
-        ensure!(self.alice.preview(json!({"cluster": "canary-1", "attach": attach("web", "1.1.0")})).await.map_err(describe)?["isEmpty"] == true);
+        ensure!(
+            self.alice
+                .preview(json!({"cluster": "canary-1", "attach": attach("web", "1.1.0")}))
+                .await
+                .map_err(describe)?["isEmpty"]
+                == true
+        );
         self.alice.apply(wish).await?;
         let deployment = Api::<Deployment>::namespaced(self.first.clone(), NAMESPACE).get(OLD).await?;
         assert_eq!(deployment.spec.and_then(|spec| spec.replicas), Some(0));
@@ -368,7 +449,12 @@ impl Stage {
 
     async fn history(&self, change: &Value) -> Result<()> {
         let variables = json!({"name": "canary-1"});
-        let history = self.alice.client.all(operations::CLUSTER_HISTORY, variables, "/cluster/changes").await.map_err(describe)?;
+        let history = self
+            .alice
+            .client
+            .all(operations::CLUSTER_HISTORY, variables, "/cluster/changes")
+            .await
+            .map_err(describe)?;
         let history = Value::Array(history);
         let kinds = texts(&history, "/kind");
         for kind in ["APPLY", "CLEAN_UP", "RESTORE"] {
@@ -382,8 +468,15 @@ impl Stage {
         ensure!(approval["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{approval}");
         assert_eq!(upgrade["requestedBy"], "alice");
         assert_eq!(upgrade["state"], "SUCCEEDED");
-        let audit = self.alice.client.all(operations::AUDIT_LIST, json!({}), "/auditEvents").await.map_err(describe)?;
-        let refused = audit.iter().any(|entry| entry["operation"] == "approveRepave" && entry["outcome"] == "FORBIDDEN");
+        let audit = self
+            .alice
+            .client
+            .all(operations::AUDIT_LIST, json!({}), "/auditEvents")
+            .await
+            .map_err(describe)?;
+        let refused = audit
+            .iter()
+            .any(|entry| entry["operation"] == "approveRepave" && entry["outcome"] == "FORBIDDEN");
         ensure!(refused, "the audit does not tell of the refused approval");
         Ok(())
     }
@@ -397,7 +490,12 @@ impl Stage {
             "name": "spring", "target": {"profile": "web", "version": "1.1.0"},
             "stages": [stage("canary", 1), stage("prod", 2)], "failureBudget": 0,
         });
-        let payload = self.alice.client.mutate(operations::ROLLOUT_CREATE, "createRollout", input).await.map_err(describe)?;
+        let payload = self
+            .alice
+            .client
+            .mutate(operations::ROLLOUT_CREATE, "createRollout", input)
+            .await
+            .map_err(describe)?;
         let id = payload["rollout"]["id"].as_str().context("no rollout")?.to_owned();
         let mut progress = self.alice.watch_rollout(&id).await?;
         let act = |operation, field: &'static str| {
@@ -412,7 +510,10 @@ impl Stage {
             match last["state"].as_str() {
                 Some("RUNNING") if !paused => {
                     // Before anything of production can be under way: its repave waits for an approval.
-                    ensure!(!prod_active || self.version_of("canary-2").await? == "1.1.0", "production began before the canaries were done");
+                    ensure!(
+                        !prod_active || self.version_of("canary-2").await? == "1.1.0",
+                        "production began before the canaries were done"
+                    );
                     if prod_active {
                         paused = true;
                         act(operations::ROLLOUT_PAUSE, "pauseRollout").await?;
@@ -434,16 +535,29 @@ impl Stage {
         for (name, _) in CLUSTERS {
             assert_eq!(self.version_of(name).await?, "1.1.0");
         }
-        let data = self.alice.client.send(operations::ROLLOUT_SHOW, json!({"id": id, "first": 100})).await.map_err(describe)?;
+        let data = self
+            .alice
+            .client
+            .send(operations::ROLLOUT_SHOW, json!({"id": id, "first": 100}))
+            .await
+            .map_err(describe)?;
         let targets = texts(&data["rollout"]["targets"]["nodes"], "/state");
         assert_eq!(targets, ["SUCCEEDED"; CLUSTERS.len()]);
         let branch = control_plane::client(self.fleet.imported()).await?;
-        ensure!(Api::<Namespace>::all(branch).get_opt(NAMESPACE).await?.is_some(), "the rollout touched others");
+        ensure!(
+            Api::<Namespace>::all(branch).get_opt(NAMESPACE).await?.is_some(),
+            "the rollout touched others"
+        );
         Ok(())
     }
 
     async fn approve_pending(&self) -> Result<()> {
-        let pending = self.bob.client.all(operations::PENDING_REPAVES, json!({}), "/pendingRepaves").await.map_err(describe)?;
+        let pending = self
+            .bob
+            .client
+            .all(operations::PENDING_REPAVES, json!({}), "/pendingRepaves")
+            .await
+            .map_err(describe)?;
         for change in pending {
             match self.bob.approve(&change).await {
                 Ok(_) => {}

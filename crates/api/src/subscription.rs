@@ -44,10 +44,10 @@ const PACE: Duration = Duration::from_millis(50);
 const RECHECK: Duration = Duration::from_secs(30);
 
 /// What can be followed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, async_graphql::Description)]
 pub struct Subscription;
 
-#[async_graphql::Subscription]
+#[async_graphql::Subscription(use_type_description)]
 impl Subscription {
     /// Follows a change until nothing moves any more without somebody deciding: it ended, failed, or is stale. Without
     /// `after` it begins with the present state.

@@ -1,4 +1,4 @@
-//! Custom resources: from a CustomResourceDefinition to a served resource; pruning, defaulting and validating by schema.
+//! Custom resources: from a `CustomResourceDefinition` to a served resource; pruning, defaulting and validating by schema.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,7 +14,6 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct CrdVersion {
     pub(crate) name: String,
-    pub(crate) storage: bool,
     pub(crate) status: bool,
     pub(crate) scale: Option<ScalePaths>,
     pub(crate) schema: Arc<Schema>,
@@ -100,7 +99,6 @@ fn version(version: &Value) -> CrdVersion {
     });
     CrdVersion {
         name: text(version, "/name").to_owned(),
-        storage: flag(version, "storage"),
         status: version.pointer("/subresources/status").is_some(),
         scale,
         schema: Arc::new(root_schema(&openapi)),

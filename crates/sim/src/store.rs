@@ -1,6 +1,6 @@
 //! The objects of one cluster, kept as the very bytes that are sent, with the history that watches read.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -19,7 +19,6 @@ pub(crate) struct Key {
 /// An object at rest.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
-    pub(crate) version: u64,
     pub(crate) bytes: Bytes,
 }
 
@@ -71,8 +70,8 @@ pub(crate) struct State {
     pub(crate) not_ready: Vec<String>,
     pub(crate) controllers: bool,
     pub(crate) addresses: u32,
-    /// Schema work per owner uid is avoided by knowing which uids own anything.
-    owners: HashMap<Box<str>, u32>,
+    /// Every uid that ever owned anything: the search for dependents of others is spared.
+    owners: HashSet<Box<str>>,
 }
 
 impl State {
@@ -92,7 +91,7 @@ impl State {
             not_ready: Vec::new(),
             controllers,
             addresses: 0,
-            owners: HashMap::new(),
+            owners: HashSet::new(),
         }
     }
 
@@ -173,7 +172,7 @@ impl State {
 
     /// Keys of every object that mentions `uid` among its owners.
     pub(crate) fn dependents(&self, uid: &str) -> Vec<Key> {
-        if uid.is_empty() || !self.owners.contains_key(uid) {
+        if uid.is_empty() || !self.owners.contains(uid) {
             return Vec::new();
         }
         self.objects
@@ -181,13 +180,6 @@ impl State {
             .filter(|(_, record)| owner_uids(&record.value()).iter().any(|owner| **owner == *uid))
             .map(|(key, _)| key.clone())
             .collect()
-    }
-
-    /// Whether an object with this uid exists.
-    pub(crate) fn uid_exists(&self, uid: &str) -> bool {
-        self.objects
-            .values()
-            .any(|record| record.value().pointer("/metadata/uid").and_then(Value::as_str) == Some(uid))
     }
 
     pub(crate) fn all_keys(&self) -> Vec<Key> {
@@ -206,9 +198,9 @@ impl State {
         set_version(object, self.version);
         let key = Self::key(resource, namespace, name);
         let bytes = Bytes::from(object.to_string());
-        let before = self.objects.insert(key.clone(), Record { version: self.version, bytes: bytes.clone() });
+        let before = self.objects.insert(key.clone(), Record { bytes: bytes.clone() });
         for owner in owner_uids(object) {
-            self.owners.entry(owner).or_insert(0);
+            self.owners.insert(owner);
         }
         self.remember(Change {
             version: self.version,

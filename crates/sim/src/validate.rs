@@ -343,14 +343,10 @@ fn immutable(resource: &Resource, old: &Value, new: &Value, errors: &mut FieldEr
                 frozen(old, new, pointer, errors);
             }
         }
-        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => {
-            if !same(old, new, "/roleRef") {
-                errors.invalid(
-                    "roleRef",
-                    new.get("roleRef").unwrap_or(&Value::Null),
-                    "cannot change roleRef",
-                );
-            }
+        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings")
+            if !same(old, new, "/roleRef") =>
+        {
+            errors.invalid("roleRef", new.get("roleRef").unwrap_or(&Value::Null), "cannot change roleRef");
         }
         ("", "configmaps" | "secrets") => {
             if old.get("immutable") == Some(&json!(true)) {
@@ -367,13 +363,17 @@ fn immutable(resource: &Resource, old: &Value, new: &Value, errors: &mut FieldEr
                 frozen(old, new, "/type", errors);
             }
         }
-        ("", "persistentvolumeclaims") => {
-            if !only(old, new, &["resources.requests.storage", "volumeAttributesClassName", "volumeName"]) {
-                errors.forbidden(
+        ("", "persistentvolumeclaims")
+            if !only(
+                old,
+                new,
+                &["resources.requests.storage", "volumeAttributesClassName", "volumeName"],
+            ) =>
+        {
+            errors.forbidden(
                     "spec",
                     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
                 );
-            }
         }
         ("", "services") => {
             let had = text(old, "/spec/clusterIP");
@@ -416,10 +416,8 @@ fn immutable(resource: &Resource, old: &Value, new: &Value, errors: &mut FieldEr
                 }
             }
         }
-        ("scheduling.k8s.io", "priorityclasses") => {
-            if !same(old, new, "/value") {
-                errors.forbidden("value", "may not be changed in an update.");
-            }
+        ("scheduling.k8s.io", "priorityclasses") if !same(old, new, "/value") => {
+            errors.forbidden("value", "may not be changed in an update.");
         }
         ("apiextensions.k8s.io", "customresourcedefinitions") => {
             for pointer in ["/spec/group", "/spec/scope", "/spec/names/plural", "/spec/names/kind"] {

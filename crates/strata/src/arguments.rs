@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn render_stands_beside_the_client_commands_of_pack() {
-        let Ok(Invocation::Local(local)) = read(&["pack", "render", "folder", "--preset", "api=on", "-o", "json"])
+        let Ok(Invocation::Local(local)) =
+            read(&["pack", "render", "folder", "--preset", "api=on", "-o", "json"])
         else {
             panic!("no local command")
         };

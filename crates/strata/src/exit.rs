@@ -130,7 +130,9 @@ impl Failed {
             Self::Store(StoreError::Locked { .. }) => {
                 Some("stop the other server, or give this one a database of its own with --database")
             }
-            Self::Store(StoreError::WrongKey) => Some("name the key's file with --key-file, or set STRATA_KEY"),
+            Self::Store(StoreError::WrongKey) => {
+                Some("name the key's file with --key-file, or set STRATA_KEY")
+            }
             Self::Store(StoreError::Unavailable { .. }) => {
                 Some("check that the database runs and that --database names it")
             }
@@ -141,7 +143,7 @@ impl Failed {
 
     /// Writes it for a person, with all that it came from and the way out, to standard error.
     pub(crate) fn print(&self) {
-        let causes = std::iter::successors(self.source(), |cause| cause.source());
+        let causes = std::iter::successors(self.source(), |cause: &&dyn Error| cause.source());
         let text = causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"));
         eprintln!("error: {text}");
         if let Self::Pack { problems, .. } = self {

@@ -47,7 +47,11 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
     let layer = Layer {
         name: layer_name.clone(),
         kind: pack.layer,
-        pack: PackReference { name: pack.name.clone(), version: pack.version.clone(), digest: strata_render::pack_digest(&pack) },
+        pack: PackReference {
+            name: pack.name.clone(),
+            version: pack.version.clone(),
+            digest: strata_render::pack_digest(&pack),
+        },
         values: values(arguments.values.as_deref())?,
         presets: presets(&arguments.presets)?,
         install_priority: None,
@@ -88,8 +92,7 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
     };
     let packs = BTreeMap::from([(content.layers[0].pack.digest.clone(), pack)]);
     let contents = BTreeMap::from([(revision, content)]);
-    let layers =
-        resolve_layers(&composition, &contents, &packs).map_err(problems("cannot be used"))?;
+    let layers = resolve_layers(&composition, &contents, &packs).map_err(problems("cannot be used"))?;
     let cluster = ClusterIdentity {
         id: ClusterId::new(Uuid::nil()),
         name: ClusterName::from_str("local").map_err(|error| settings(error.to_string(), ""))?,
@@ -97,7 +100,8 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
         installation: InstallationId::new(Uuid::nil()),
         infrastructure,
     };
-    let facts = Facts { kubernetes_version: Some(version), cluster_name: "local".to_owned(), ..Facts::default() };
+    let facts =
+        Facts { kubernetes_version: Some(version), cluster_name: "local".to_owned(), ..Facts::default() };
     let seeds = BTreeMap::from([(layer_name, LayerSeed { seed: [0; 32], instant: Timestamp::UNIX_EPOCH })]);
     let (secrets, macros) = (BTreeMap::new(), BTreeMap::new());
     let input = RenderInput {

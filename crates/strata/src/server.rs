@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use strata_api::{HttpOptions, ServeError};
+use strata_api::{HttpOptions, http::ServeError};
 use strata_cluster::{ConnectOptions, KubeconfigPolicy};
 use strata_engine::{Engine, EngineOptions, FirstToken};
 use strata_store::{Store, StoreSettings, SystemClock, SystemIds, seal::SealKeys};
@@ -50,7 +50,10 @@ impl Server {
             Err(error) => return Err(found.refused(error)),
         };
         if let Some(path) = &found.made {
-            eprintln!("A new key was made: {}. Keep a copy: without it, stored credentials cannot be read.", path.display());
+            eprintln!(
+                "A new key was made: {}. Keep a copy: without it, stored credentials cannot be read.",
+                path.display()
+            );
         }
         let options = EngineOptions {
             connect: ConnectOptions {
@@ -70,7 +73,10 @@ impl Server {
         engine.start();
         let stop = CancellationToken::new();
         let serving = strata_api::serve(engine.clone(), listener, HttpOptions::default(), stop.clone());
-        #[expect(clippy::disallowed_methods, reason = "the task is owned by the value that is returned here and awaited in `stop`")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the task is owned by the value that is returned here and awaited in `stop`"
+        )]
         let serving = tokio::spawn(serving);
         Ok((Self { engine, address, stop, serving }, token.map(|token| FirstStart { token })))
     }

@@ -11,8 +11,7 @@ use crate::{
     exit::Failed,
 };
 
-const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DATABASE: &str = "sqlite:strata.db";
 
 /// The YAML file. Keys are those of the flags, in camel case.
@@ -108,8 +107,11 @@ mod tests {
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("strata.yaml");
-        std::fs::write(&path, "listen: 127.0.0.1:9\ndatabase: sqlite:a.db\nlog: json\nallowInsecureHosts: [a]\n")
-            .unwrap();
+        std::fs::write(
+            &path,
+            "listen: 127.0.0.1:9\ndatabase: sqlite:a.db\nlog: json\nallowInsecureHosts: [a]\n",
+        )
+        .unwrap();
         let arguments = ServeArguments {
             database: DatabaseArguments { config: Some(path), database: Some("b.db".into()) },
             allow_insecure_host: vec!["b".into()],

@@ -11,6 +11,7 @@ use strata_model::{Timestamp, object::ObjectKey, ports::to_microseconds};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
+/// An instant, RFC 3339, in UTC, to the microsecond.
 #[Scalar(name = "DateTime")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -37,6 +38,7 @@ macro_rules! text_scalar {
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name(pub String);
 
+        $(#[$doc])*
         #[Scalar(name = $scalar)]
         impl ScalarType for $name {
             fn parse(value: Value) -> InputValueResult<Self> {

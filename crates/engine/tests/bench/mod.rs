@@ -1,5 +1,5 @@
 //! An engine on a database of its own, with a simulator beside it.
-#![expect(dead_code, reason = "each test uses a part of it")]
+#![expect(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
 use std::{
     collections::BTreeMap,

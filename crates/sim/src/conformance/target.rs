@@ -112,7 +112,7 @@ impl Target {
         self.send("DELETE", path, &[("content-type", JSON)], body.to_string().into_bytes()).await
     }
 
-    /// Creates a ConfigMap.
+    /// Creates a `ConfigMap`.
     pub(super) async fn config_map(&self, name: &str, labels: Value, data: Value) -> Result<Value, String> {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": data});
         self.post(&self.core("configmaps"), &map).await?.expect_code(201)

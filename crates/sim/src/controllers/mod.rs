@@ -251,7 +251,7 @@ fn condition(old: &Value, kind: &str, status: bool, reason: &str, message: &str,
             text(b, "/status") == status && text(b, "/reason") == reason && text(b, "/message") == message
         });
         out["lastUpdateTime"] = match before {
-            Some(before) if same => before.get("lastUpdateTime").cloned().unwrap_or(json!(now)),
+            Some(before) if same => before.get("lastUpdateTime").cloned().unwrap_or_else(|| json!(now)),
             _ => json!(now),
         };
     }

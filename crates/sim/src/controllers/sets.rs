@@ -1,4 +1,4 @@
-//! Deployments, ReplicaSets, StatefulSets, DaemonSets and Jobs.
+//! Deployments, replica sets, stateful sets, daemon sets and jobs.
 
 use serde_json::{Value, json};
 

@@ -21,9 +21,9 @@ pub(crate) enum Schema {
     /// Content without any schema: objects are maps, lists are atomic.
     Deduced,
     /// A struct with declared fields; `rest` says how other keys are taken.
-    Struct { fields: BTreeMap<Box<str>, Arc<Schema>>, rest: Rest },
+    Struct { fields: BTreeMap<Box<str>, Arc<Self>>, rest: Rest },
     /// A list of objects told apart by some of their fields.
-    Keyed { keys: Vec<Key>, item: Arc<Schema> },
+    Keyed { keys: Vec<Key>, item: Arc<Self> },
     /// A list of scalars without order.
     Set,
 }

@@ -84,16 +84,15 @@ impl Schema {
             (Some(a), Some(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
             _ => true,
         };
-        let mut in_leaf = false;
-        if same {
-            in_leaf = self.compare_as(new_shape.as_ref().or(old_shape.as_ref()), old, new, path, out);
+        let in_leaf = if same {
+            self.compare_as(new_shape.as_ref().or(old_shape.as_ref()), old, new, path, out)
         } else {
             // Two unlike forms: all of the one goes, all of the other comes.
             self.compare_as(old_shape.as_ref(), old, None, path, out);
             self.compare_as(new_shape.as_ref(), None, new, path, out);
             mark(&mut out.modified, path);
             return;
-        }
+        };
         if !in_leaf {
             if old.is_none() {
                 mark(&mut out.added, path);
@@ -261,7 +260,7 @@ impl Schema {
     }
 }
 
-fn elements<'a>(list: Option<&'a Value>, element: impl Fn(&Value) -> Box<str>) -> Vec<(Box<str>, &'a Value)> {
+fn elements(list: Option<&Value>, element: impl Fn(&Value) -> Box<str>) -> Vec<(Box<str>, &Value)> {
     list.and_then(Value::as_array).into_iter().flatten().map(|item| (element(item), item)).collect()
 }
 

@@ -203,10 +203,10 @@ fn delete(
         }
         return Ok((object, true));
     }
-    if !options.dry_run {
-        if let Some(last) = state.remove(&key) {
-            object = last;
-        }
+    if !options.dry_run
+        && let Some(last) = state.remove(&key)
+    {
+        object = last;
     }
     Ok((object, false))
 }

@@ -166,7 +166,7 @@ pub(super) fn list(state: &State, scope: Scope<'_>) -> Result<Reply, ApiError> {
         count += 1;
         last = Some((key.namespace.to_string(), key.name.to_string()));
     }
-    let version = start.as_ref().map_or(state.version(), |(version, _, _)| *version);
+    let version = start.as_ref().map_or_else(|| state.version(), |(version, _, _)| *version);
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".into(), json!(version.to_string()));
     if more > 0

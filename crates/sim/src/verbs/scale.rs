@@ -41,7 +41,7 @@ fn scale_of(scope: Scope<'_>, object: &Value, paths: &Paths) -> Value {
             metadata[key] = value.clone();
         }
     }
-    let replicas = object.pointer(&paths.spec).cloned().unwrap_or(json!(0));
+    let replicas = object.pointer(&paths.spec).cloned().unwrap_or_else(|| json!(0));
     let mut scale = json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",

@@ -27,7 +27,6 @@ pub(super) struct Workload {
 }
 
 /// The clusters.
-#[derive(Debug)]
 pub(super) struct Fleet {
     /// Kept running as long as the story is told.
     _simulated: Option<Simulated>,
@@ -44,6 +43,12 @@ pub(super) struct Fleet {
     view: Client,
 }
 
+impl std::fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fleet").field("workloads", &self.workloads).finish_non_exhaustive()
+    }
+}
+
 impl Fleet {
     /// A simulated management cluster, `count` clusters that it provides, and an imported one.
     ///
@@ -53,14 +58,16 @@ impl Fleet {
         let canaries = (count / 3).max(1);
         let workloads: Vec<Workload> = (1..=canaries)
             .map(|number| Workload { name: format!("canary-{number}"), stage: "canary" })
-            .chain((1..=count - canaries).map(|number| Workload { name: format!("prod-{number}"), stage: "prod" }))
+            .chain(
+                (1..=count - canaries)
+                    .map(|number| Workload { name: format!("prod-{number}"), stage: "prod" }),
+            )
             .collect();
         let api_namespace = "fleet".to_owned();
         let names: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
         let simulated = Simulated::start(&api_namespace, &names).await?;
-        let write = |name: &str, text: &str| {
-            terminal.write_secret(name, text).map(|path| path.display().to_string())
-        };
+        let write =
+            |name: &str, text: &str| terminal.write_secret(name, text).map(|path| path.display().to_string());
         let management = write("management.kubeconfig", &simulated.management_kubeconfig())?;
         let imported = write("branch-1.kubeconfig", &simulated.imported_kubeconfig())?;
         let view = client(&simulated.workload_kubeconfig(names.first().ok_or("no clusters")?)?).await?;
@@ -176,7 +183,8 @@ impl Fleet {
             Some(namespace) => {
                 let uid = namespace.metadata.uid.unwrap_or_default();
                 drop(api.delete(&self.namespace, &DeleteParams::default()).await?);
-                tokio::time::timeout(PATIENCE, await_condition(api, &self.namespace, is_deleted(&uid))).await??;
+                tokio::time::timeout(PATIENCE, await_condition(api, &self.namespace, is_deleted(&uid)))
+                    .await??;
             }
         }
         Ok(())
@@ -185,13 +193,15 @@ impl Fleet {
 
 pub(super) async fn client(kubeconfig: &str) -> Step<Client> {
     let config =
-        Config::from_custom_kubeconfig(Kubeconfig::from_yaml(kubeconfig)?, &KubeConfigOptions::default()).await?;
+        Config::from_custom_kubeconfig(Kubeconfig::from_yaml(kubeconfig)?, &KubeConfigOptions::default())
+            .await?;
     Ok(Client::try_from(config)?)
 }
 
 impl Story {
     pub(super) async fn register_clusters(&mut self) -> Step {
-        self.terminal.step("Clusters: a management cluster, clusters that it provides, and one that is imported");
+        self.terminal
+            .step("Clusters: a management cluster, clusters that it provides, and one that is imported");
         if let Some(kubeconfig) = self.fleet.management.clone() {
             self.alice(&["cluster", "register", "management", "--kubeconfig", &kubeconfig]).await?;
         }
@@ -199,30 +209,70 @@ impl Story {
             let label = format!("stage={}", workload.stage);
             let namespace = self.fleet.api_namespace.clone();
             let register = [
-                "cluster", "register", &workload.name, "--management-cluster", "management", "--namespace", &namespace,
-                "--label", &label,
+                "cluster",
+                "register",
+                &workload.name,
+                "--management-cluster",
+                "management",
+                "--namespace",
+                &namespace,
+                "--label",
+                &label,
             ];
             self.alice(&register).await?;
         }
         if let Some((name, kubeconfig)) = self.fleet.imported.clone() {
-            self.alice(&["cluster", "register", &name, "--kubeconfig", &kubeconfig, "--label", "stage=branch"]).await?;
+            self.alice(&[
+                "cluster",
+                "register",
+                &name,
+                "--kubeconfig",
+                &kubeconfig,
+                "--label",
+                "stage=branch",
+            ])
+            .await?;
         }
         Ok(())
     }
 
     pub(super) async fn apply_first_version(&mut self) -> Step {
-        let machines = if self.fleet.has_machines() { ": machines, then network and storage, then the application" } else { "" };
+        let machines = if self.fleet.has_machines() {
+            ": machines, then network and storage, then the application"
+        } else {
+            ""
+        };
         self.terminal.step(&format!("The first apply{machines}"));
-        self.terminal.say("Each step waits for the health of the one before; the change ends when everything is healthy.");
+        self.terminal.say(
+            "Each step waits for the health of the one before; the change ends when everything is healthy.",
+        );
         for workload in self.fleet.workloads.clone() {
             let apply = [
-                "apply", &workload.name, "--profile", "web@1.0.0", "--control-plane", "1", "--pool", "workers=2",
-                "--reason", "first version", "--watch",
+                "apply",
+                &workload.name,
+                "--profile",
+                "web@1.0.0",
+                "--control-plane",
+                "1",
+                "--pool",
+                "workers=2",
+                "--reason",
+                "first version",
+                "--watch",
             ];
             self.alice(&apply).await?;
         }
         if let Some((name, _)) = self.fleet.imported.clone() {
-            self.alice(&["apply", &name, "--profile", "greeting@1.0.0", "--reason", "first version", "--watch"]).await?;
+            self.alice(&[
+                "apply",
+                &name,
+                "--profile",
+                "greeting@1.0.0",
+                "--reason",
+                "first version",
+                "--watch",
+            ])
+            .await?;
         }
         self.alice(&["cluster", "list"]).await
     }
@@ -231,7 +281,16 @@ impl Story {
     pub(super) async fn clean_up(&mut self) -> Step {
         let cluster = self.fleet.first().to_owned();
         self.terminal.step("Leaving no trace: detached objects are orphans, and orphans can be deleted");
-        self.alice(&["apply", &cluster, "--detach", self.fleet.profile(), "--reason", "the demo is over", "--watch"]).await?;
+        self.alice(&[
+            "apply",
+            &cluster,
+            "--detach",
+            self.fleet.profile(),
+            "--reason",
+            "the demo is over",
+            "--watch",
+        ])
+        .await?;
         self.alice(&["orphans", "delete", &cluster, "--reason", "the demo is over", "--watch"]).await?;
         self.alice(&["cluster", "deregister", &cluster, "--reason", "the demo is over"]).await
     }

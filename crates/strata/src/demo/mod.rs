@@ -53,9 +53,9 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failed> {
     let (server, first) = Server::start(&settings(&arguments, folder.path())).await?;
     let terminal = Terminal::new(format!("http://{}", server.address()), folder.path());
     let played = async {
-        let token = first.map(|first| first.token.secret).ok_or_else(|| {
-            failed("take the administrator's token")("the database is not new".into())
-        })?;
+        let token = first
+            .map(|first| first.token.secret)
+            .ok_or_else(|| failed("take the administrator's token")("the database is not new".into()))?;
         let admin = admin(&terminal, token.expose()).map_err(failed("keep the administrator's token"))?;
         let fleet = fleet(&arguments, &terminal).await.map_err(failed("start the clusters"))?;
         let mut story = Story::begin(terminal, fleet, admin).await.map_err(failed("people"))?;

@@ -35,7 +35,8 @@ impl Story {
     pub(super) async fn restore_orphans(&mut self) -> Step {
         let cluster = self.fleet.first().to_owned();
         self.terminal.step("Bringing them back: the former number of replicas was recorded");
-        self.alice(&["orphans", "restore", &cluster, "--reason", "still needed for a week", "--watch"]).await?;
+        self.alice(&["orphans", "restore", &cluster, "--reason", "still needed for a week", "--watch"])
+            .await?;
         self.fleet.until_replicas(DEPLOYMENT, 3).await?;
         self.show_workloads().await?;
         self.alice(&["orphans", "list", "--cluster", &cluster, "--all"]).await

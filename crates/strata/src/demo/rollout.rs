@@ -24,10 +24,18 @@ impl Story {
         );
         let target = self.fleet.target("1.1.0");
         let create = [
-            "rollout", "create", "spring", "--profile", &target,
-            "--stage", "canary:stage=canary;concurrency=1",
-            "--stage", "production:stage=prod;concurrency=2",
-            "--failure-budget", "1", "--start",
+            "rollout",
+            "create",
+            "spring",
+            "--profile",
+            &target,
+            "--stage",
+            "canary:stage=canary;concurrency=1",
+            "--stage",
+            "production:stage=prod;concurrency=2",
+            "--failure-budget",
+            "1",
+            "--start",
         ];
         self.alice(&create).await?;
         let data = self.terminal.ask(&self.alice, operations::ROLLOUT_LIST, json!({ "first": 1 })).await?;
@@ -58,7 +66,8 @@ impl Story {
                     let second_stage = item.pointer("/rollout/stages/1/active") == Some(&json!(true));
                     if second_stage && !paused {
                         paused = true;
-                        self.terminal.say("The canaries are done. A pause before production, to look around:");
+                        self.terminal
+                            .say("The canaries are done. A pause before production, to look around:");
                         self.alice(&["rollout", "pause", id, "--reason", "looking at the canaries"]).await?;
                         continue;
                     }

@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use k8s_openapi::{api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition};
+use k8s_openapi::{
+    api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
 use kube::{Api, Client, api::PostParams};
 use strata_sim::{ClusterOptions, SimCluster, Simulator, SimulatorOptions, cluster_api};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -37,7 +39,8 @@ impl Simulated {
     pub(super) async fn start(namespace: &str, workloads: &[&str]) -> Step<Self> {
         let simulator = Simulator::start(SimulatorOptions::default()).await?;
         let cluster = |name: &str| {
-            let options = ClusterOptions { kubernetes_version: FIRST_VERSION.to_owned(), ..ClusterOptions::new(name) };
+            let options =
+                ClusterOptions { kubernetes_version: FIRST_VERSION.to_owned(), ..ClusterOptions::new(name) };
             simulator.add_cluster(options)
         };
         let management = cluster("management").await?;

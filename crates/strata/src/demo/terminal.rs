@@ -89,8 +89,13 @@ impl Terminal {
 
     /// Types a command as somebody; it must end with one of these codes.
     pub(super) async fn run(&self, person: &Person, arguments: &[&str], expected: &[Code]) -> Step {
-        let line: Vec<String> = std::iter::once("strata").chain(arguments.iter().copied()).map(quoted).collect();
-        println!("\n{} {}", self.paint(&format!("{} $", person.name), "32"), self.paint(&line.join(" "), "1"));
+        let line: Vec<String> =
+            std::iter::once("strata").chain(arguments.iter().copied()).map(quoted).collect();
+        println!(
+            "\n{} {}",
+            self.paint(&format!("{} $", person.name), "32"),
+            self.paint(&line.join(" "), "1")
+        );
         let program = Program::try_parse_from(std::iter::once("strata").chain(arguments.iter().copied()))?;
         let code = strata_cli::run(self.connection(person), program.command).await;
         if expected.contains(&code) {
@@ -123,7 +128,11 @@ impl Terminal {
         for role in roles {
             self.succeed(admin, &["token", "grant", name, role]).await?;
         }
-        println!("\n{} {}", self.paint(&format!("{} $", admin.name), "32"), self.paint(&format!("strata token create {name}"), "1"));
+        println!(
+            "\n{} {}",
+            self.paint(&format!("{} $", admin.name), "32"),
+            self.paint(&format!("strata token create {name}"), "1")
+        );
         let input = json!({ "principal": name, "name": "demo" });
         let payload = self.client(admin)?.mutate(TOKEN_CREATE, "createToken", input).await?;
         let secret = payload.get("secret").and_then(Value::as_str).ok_or("a token without a secret")?;

@@ -18,6 +18,9 @@ use crate::{error::EngineError, reach::ReachError};
 /// How many objects are recorded in one transaction: what a crash makes the next run send again, at most.
 const RECORD_EVERY: usize = 25;
 
+/// The UIDs of what the inventory knows, by place.
+type Uids = BTreeMap<(Destination, ObjectKey), String>;
+
 /// What a step sent, for waiting.
 pub(super) type Sent = BTreeMap<Destination, Vec<Expectation>>;
 
@@ -25,12 +28,12 @@ impl Run {
     /// Sends what a step holds. First the intent is made durable, then object by object.
     pub(super) async fn send_step(&mut self, number: u32) -> Result<Sent, Stop> {
         let actions = self.actions_of(number);
-        self.record_intents(number, &actions).await?;
+        let known = self.record_intents(number, &actions).await?;
         let mut sent = Sent::new();
         let mut done: Vec<(ChangeEvent, Option<InventoryEntry>)> = Vec::new();
         for action in &actions {
             let outcome = match self.check_stop() {
-                Ok(()) => self.send(number, action, &mut sent).await,
+                Ok(()) => self.send(number, action, known.get(&place(action)), &mut sent).await,
                 Err(stop) => Err(stop),
             };
             match outcome {
@@ -63,26 +66,34 @@ impl Run {
         actions.cloned().collect()
     }
 
-    /// Makes the intent durable: the step has begun, and what it is about to send is in the inventory, not confirmed.
-    async fn record_intents(&mut self, number: u32, actions: &[PlannedAction]) -> Result<(), Stop> {
+    /// Makes the intent durable: the step has begun, and what it is about to send is in the inventory. An intent has a
+    /// digest that no plan renders, so that a later plan sends the object again. Answers the UIDs of what was there.
+    async fn record_intents(&mut self, number: u32, actions: &[PlannedAction]) -> Result<Uids, Stop> {
         let known = self.session.rows().inventory_list(self.cluster.id).await?;
         let mut intents = Vec::new();
         for action in actions.iter().filter(|action| sends(action.action)) {
             let Some(object) = self.render.object(action.destination, &action.key) else { continue };
             let former = known.iter().find(|entry| entry.destination == action.destination && entry.key == action.key);
-            // A confirmed entry with just this content was sent before a restart: it stays confirmed.
-            if former.is_some_and(|entry| entry.uid.is_some() && entry.digest == action.body) {
+            // An entry with just this content was confirmed before a restart: it stays so.
+            if former.is_some_and(|entry| entry.digest == action.body) {
                 continue;
             }
-            let adopted = former.is_some_and(|entry| entry.adopted);
-            intents.push(self.entry(action, object, None, adopted));
+            let digest =
+                self.session.engine.store().digest_key().bytes("intent", action.body.as_str().as_bytes());
+            let uid = former.and_then(|entry| entry.uid.clone());
+            let entry = self.entry(action, object, uid, former.is_some_and(|entry| entry.adopted));
+            intents.push(InventoryEntry { digest, ..entry });
         }
+        let uids = known
+            .into_iter()
+            .filter_map(|entry| Some(((entry.destination, entry.key), entry.uid?)))
+            .collect();
         let (project, cluster) = (self.session.project, self.cluster.id);
         self.record_with(vec![ChangeEvent::StepStarted { step: number }], move |tx: &Tx, _| {
             Box::pin(async move { Ok(tx.inventory_put(project, cluster, &intents).await?) })
         })
         .await?;
-        Ok(())
+        Ok(uids)
     }
 
     async fn record_done(
@@ -131,14 +142,15 @@ impl Run {
         &self,
         number: u32,
         action: &PlannedAction,
+        uid: Option<&String>,
         sent: &mut Sent,
     ) -> Result<Option<InventoryEntry>, Stop> {
         let rendered = self.render.object(action.destination, &action.key).is_some();
         match action.action {
             // Nothing is sent: it is put on the list of orphans when the change succeeds.
             Action::Orphan => Ok(None),
-            Action::Create | Action::Change | Action::Replace => self.send_object(number, action, sent).await.map(Some),
-            Action::Restore if rendered => self.send_object(number, action, sent).await.map(Some),
+            Action::Create | Action::Change | Action::Replace => self.send_object(number, action, uid, sent).await.map(Some),
+            Action::Restore if rendered => self.send_object(number, action, uid, sent).await.map(Some),
             Action::Restore | Action::ScaleToZero | Action::Delete | Action::Keep => {
                 self.decide_orphan(number, action, sent).await?;
                 Ok(None)
@@ -150,6 +162,7 @@ impl Run {
         &self,
         number: u32,
         action: &PlannedAction,
+        uid: Option<&String>,
         sent: &mut Sent,
     ) -> Result<InventoryEntry, Stop> {
         let render = std::sync::Arc::clone(&self.render);
@@ -164,13 +177,13 @@ impl Run {
         }
         let options = ApplyOptions {
             on_conflict: object.on_conflict,
-            check: Some(self.marks()).filter(|_| self.must_check(action)),
+            check: Some(self.marks()).filter(|_| must_check(action, uid)),
             ..ApplyOptions::default()
         };
         let applied = match action.action {
-            Action::Replace => {
-                let uid = self.uid_of(action).await?.unwrap_or_default();
-                client.replace(&object.body, &uid, &options, self.session.engine.options().step_deadline).await
+            Action::Replace if uid.is_some() => {
+                let (uid, patience) = (uid.map_or("", String::as_str), self.session.engine.options().step_deadline);
+                client.replace(&object.body, uid, &options, patience).await
             }
             _ => client.apply(&object.body, &options).await,
         };
@@ -179,17 +192,17 @@ impl Run {
         sent.entry(action.destination).or_default().push(Expectation::ready(reference, applied.generation));
         Ok(self.entry(action, object, Some(applied.uid), false))
     }
+}
 
-    /// Whether an object that exists must be checked for being ours: when Strata never sent it.
-    fn must_check(&self, action: &PlannedAction) -> bool {
-        // A Namespace that is there already is shared, not taken over: its marks are added and nothing else is touched.
-        action.action == Action::Create && !(action.key.group.is_empty() && action.key.kind == "Namespace")
-    }
+fn place(action: &PlannedAction) -> (Destination, ObjectKey) {
+    (action.destination, action.key.clone())
+}
 
-    async fn uid_of(&self, action: &PlannedAction) -> Result<Option<String>, Stop> {
-        let entry = self.session.rows().inventory_get(self.cluster.id, action.destination, &action.key).await?;
-        Ok(entry.and_then(|entry| entry.uid))
-    }
+/// Whether an object that exists must be checked for being ours: when no sending of it was ever confirmed.
+///
+/// A Namespace that is there already is shared, not taken over: marks are added and nothing else is touched.
+fn must_check(action: &PlannedAction, uid: Option<&String>) -> bool {
+    uid.is_none() && !(action.key.group.is_empty() && action.key.kind == "Namespace")
 }
 
 /// Whether an action sends a rendered object.
