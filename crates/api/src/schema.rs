@@ -9,7 +9,10 @@ use crate::{
     mutation::Mutation,
     query::Query,
     subscription::Subscription,
-    types::node::{Node, UserErrorTypes},
+    types::{
+        known::Known,
+        node::{Node, UserErrorTypes},
+    },
 };
 
 /// The executable schema.
@@ -63,7 +66,7 @@ fn builder(options: &SchemaOptions) -> SchemaBuilder<Query, Mutation, Subscripti
 /// The schema over an engine. Subscriptions end when `cancel` is cancelled.
 #[must_use]
 pub fn build(engine: Engine, options: &SchemaOptions, cancel: CancellationToken) -> Schema {
-    builder(options).data(engine).data(cancel).finish()
+    builder(options).data(engine).data(cancel).data(Known::default()).finish()
 }
 
 /// The schema as text (SDL), for clients and their tools.

@@ -1,4 +1,5 @@
 //! What the server refuses, and how it says so.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod harness;
 

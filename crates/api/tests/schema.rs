@@ -1,4 +1,5 @@
 //! The schema's text is kept beside the code, and every operation that clients send fits it.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::{fs, path::PathBuf};
 

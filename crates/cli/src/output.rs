@@ -10,6 +10,27 @@ use crate::{
     exit::CliError,
 };
 
+/// Writes to standard output. Whoever read it may have left (`strata … | head`): then there is nobody to write for.
+pub(crate) fn write_out(text: std::fmt::Arguments<'_>, end: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    if write!(out, "{text}{end}").is_err() {
+        std::process::exit(i32::from(crate::exit::Code::Ok.number()));
+    }
+}
+
+/// `println!` for a reader that may leave.
+macro_rules! out {
+    ($($words:tt)*) => { $crate::output::write_out(format_args!($($words)*), "\n") };
+}
+
+/// `print!` for a reader that may leave.
+macro_rules! out_raw {
+    ($($words:tt)*) => { $crate::output::write_out(format_args!($($words)*), "") };
+}
+
+pub(crate) use out;
+
 /// Where a column of a table comes from: its heading and a JSON pointer into the row.
 pub type Column = (&'static str, &'static str);
 
@@ -54,7 +75,7 @@ impl Output {
         for row in rows {
             table.add_row(columns.iter().map(|(_, pointer)| self.state(&cell(row.pointer(pointer)))));
         }
-        println!("{table}");
+        out!("{table}");
     }
 
     /// Shows one thing as lines of `name  value`, or as it is.
@@ -67,7 +88,7 @@ impl Output {
         for (heading, pointer) in lines {
             let text = cell(record.pointer(pointer));
             if !text.is_empty() {
-                println!("{heading:width$}  {}", self.state(&text));
+                out!("{heading:width$}  {}", self.state(&text));
             }
         }
     }
@@ -76,17 +97,17 @@ impl Output {
     pub fn document(&self, value: &Value) {
         match self.format {
             Format::Yaml => match serde_saphyr::to_string(value) {
-                Ok(text) => print!("{text}"),
+                Ok(text) => out_raw!("{text}"),
                 Err(error) => eprintln!("{error}"),
             },
-            Format::Json | Format::Table => println!("{value:#}"),
+            Format::Json | Format::Table => out!("{value:#}"),
         }
     }
 
     /// A line for people; nothing where machines read.
     pub fn say(&self, line: &str) {
         if self.is_for_people() {
-            println!("{line}");
+            out!("{line}");
         }
     }
 
@@ -141,7 +162,7 @@ impl Output {
                 Some(b'@') => "36",
                 _ => "0",
             };
-            println!("    {}", self.paint(line, sgr));
+            out!("    {}", self.paint(line, sgr));
         }
     }
 

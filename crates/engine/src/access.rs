@@ -50,7 +50,11 @@ impl Engine {
             }
         }
         Ok(Caller {
-            actor: Actor { principal: Some(found.principal.id), name: found.principal.name, token: Some(found.token.id) },
+            actor: Actor {
+                principal: Some(found.principal.id),
+                name: found.principal.name,
+                token: Some(found.token.id),
+            },
             bindings: found.bindings.into_iter().map(|b| (b.project, b.project_name, b.role)).collect(),
             cause: None,
         })

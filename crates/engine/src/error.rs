@@ -71,9 +71,11 @@ impl From<StoreError> for EngineError {
         let again = "read it again and repeat what you wanted on what it is now";
         match &error {
             StoreError::NotFound { noun, name } => Refusal::not_found(noun, name).into(),
-            StoreError::Duplicate { noun, name } => {
-                Self::refuse(RefusalCode::DuplicateName, format!("there is already a {noun} `{name}`"), "choose another name")
-            }
+            StoreError::Duplicate { noun, name } => Self::refuse(
+                RefusalCode::DuplicateName,
+                format!("there is already a {noun} `{name}`"),
+                "choose another name",
+            ),
             StoreError::Stale { .. } => Self::refuse(RefusalCode::Conflict, error.to_string(), again),
             StoreError::InUse { .. } => {
                 Self::refuse(RefusalCode::InUse, error.to_string(), "let go of what uses it first")

@@ -1,20 +1,17 @@
 //! Facts: reading what renders may know of a living cluster, and keeping it.
 
+use crate::{error::EngineError, reach::ReachError, session::Session};
 use strata_cluster::ClusterClient;
 use strata_model::{
     cluster::{Cluster, ClusterEvent, Connectivity},
     fact::Facts,
 };
-use crate::{
-    error::EngineError,
-    reach::ReachError,
-    session::Session,
-};
 
 impl Session {
     /// The facts that were read last, with what Strata itself knows of the cluster put in.
     pub(crate) async fn known_facts(&self, cluster: &Cluster) -> Result<Facts, EngineError> {
-        let mut facts = self.rows().facts_get(cluster.id).await?.map(|record| record.facts).unwrap_or_default();
+        let mut facts =
+            self.rows().facts_get(cluster.id).await?.map(|record| record.facts).unwrap_or_default();
         facts.cluster_name = cluster.name.to_string();
         facts.labels = cluster.labels.clone();
         facts.cloud = cluster.cloud.clone();
@@ -25,7 +22,11 @@ impl Session {
     /// Reads the facts anew, keeps them, and records that the cluster answered.
     ///
     /// An event is appended only when something a person would notice has changed: heartbeats leave no trace.
-    pub(crate) async fn read_facts(&self, cluster: &Cluster, client: &ClusterClient) -> Result<Facts, ReachError> {
+    pub(crate) async fn read_facts(
+        &self,
+        cluster: &Cluster,
+        client: &ClusterClient,
+    ) -> Result<Facts, ReachError> {
         let uid = Self::check_identity(client, cluster).await?;
         let version = client.version().await?;
         let served = client.facts().await?;

@@ -24,7 +24,9 @@ impl Session {
             .await?
             .into_iter()
             .filter(|entry| entry.destination == Destination::Workload && entry.uid.is_some())
-            .filter(|entry| !orphaned.iter().any(|o| o.destination == entry.destination && o.key == entry.key))
+            .filter(|entry| {
+                !orphaned.iter().any(|o| o.destination == entry.destination && o.key == entry.key)
+            })
             .map(|entry| Expectation::ready(ObjectReference::new(entry.key, entry.api_version), None))
             .collect();
         let marks = Marks { installation: self.engine.store().installation().id, cluster: cluster.id };

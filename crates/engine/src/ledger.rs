@@ -32,7 +32,12 @@ pub(crate) struct Ledger<'t> {
 }
 
 impl<'t> Ledger<'t> {
-    pub(crate) const fn new(tx: &'t Tx, project: ProjectId, actor: &'t Actor, cause: Option<&'t str>) -> Self {
+    pub(crate) const fn new(
+        tx: &'t Tx,
+        project: ProjectId,
+        actor: &'t Actor,
+        cause: Option<&'t str>,
+    ) -> Self {
         Self { tx, project, actor, cause }
     }
 
@@ -97,7 +102,8 @@ impl<'t> Ledger<'t> {
         if !follows.is_empty() {
             self.cluster(after.cluster, &follows).await?;
         }
-        let let_go = before.as_ref().is_some_and(|change| change.state.holds_cluster()) && !after.state.holds_cluster();
+        let let_go = before.as_ref().is_some_and(|change| change.state.holds_cluster())
+            && !after.state.holds_cluster();
         if let_go {
             Box::pin(self.others_of_cluster(&after)).await?;
         }
@@ -120,7 +126,8 @@ impl<'t> Ledger<'t> {
             };
             if let Some(event) = event {
                 let (id, mut before) = (other.value.id, Some(other.value.clone()));
-                if let Some(after) = Box::pin(self.change_step(&mut before, &mut other.seq, id, &[event])).await?
+                if let Some(after) =
+                    Box::pin(self.change_step(&mut before, &mut other.seq, id, &[event])).await?
                     && after.state.holds_cluster()
                 {
                     holder = Some(id);
@@ -135,7 +142,11 @@ impl<'t> Ledger<'t> {
     }
 
     /// Appends events to a cluster.
-    pub(crate) async fn cluster(&self, id: ClusterId, events: &[ClusterEvent]) -> Result<Cluster, EngineError> {
+    pub(crate) async fn cluster(
+        &self,
+        id: ClusterId,
+        events: &[ClusterEvent],
+    ) -> Result<Cluster, EngineError> {
         let stored = self.tx.project(self.project).cluster_get(id).await.optional()?;
         let (mut state, seq) = stored.map_or((None, 0), |stored| (Some(stored.value), stored.seq));
         for event in events {
@@ -174,7 +185,11 @@ impl<'t> Ledger<'t> {
     }
 
     /// Appends events to a rollout.
-    pub(crate) async fn rollout(&self, id: RolloutId, events: &[RolloutEvent]) -> Result<Rollout, EngineError> {
+    pub(crate) async fn rollout(
+        &self,
+        id: RolloutId,
+        events: &[RolloutEvent],
+    ) -> Result<Rollout, EngineError> {
         let stored = self.tx.project(self.project).rollout_get(id).await.optional()?;
         self.rollout_from(stored, id, events).await
     }

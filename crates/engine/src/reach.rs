@@ -15,7 +15,9 @@ pub(crate) enum ReachError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// Its identity is not the one that was registered.
-    #[error("the API server at this address belongs to another cluster: kube-system has the UID {found}, registered was {registered}")]
+    #[error(
+        "the API server at this address belongs to another cluster: kube-system has the UID {found}, registered was {registered}"
+    )]
     OtherCluster { registered: String, found: String },
     /// Cluster API has not made its credentials yet.
     #[error("the Secret {secret} is not there yet: the cluster is not far enough")]
@@ -36,11 +38,15 @@ impl Session {
     pub(crate) async fn reach(&self, cluster: &Cluster) -> Result<ClusterClient, ReachError> {
         let options = &self.engine.options().connect;
         let connection = match cluster.connection {
-            ConnectionKind::Kubeconfig => Connection::Kubeconfig(self.rows().connection_get(cluster.id).await?),
+            ConnectionKind::Kubeconfig => {
+                Connection::Kubeconfig(self.rows().connection_get(cluster.id).await?)
+            }
             ConnectionKind::InCluster => Connection::InCluster,
             ConnectionKind::ManagementSecret => {
                 let Infrastructure::ClusterApi { namespace, name, .. } = &cluster.infrastructure else {
-                    return Err(EngineError::internal("a management Secret without a management cluster").into());
+                    return Err(
+                        EngineError::internal("a management Secret without a management cluster").into()
+                    );
                 };
                 let management = self.reach_management(cluster).await?;
                 let kubeconfig = management.cluster_api_kubeconfig(namespace, name).await?;
@@ -68,7 +74,10 @@ impl Session {
         if management.connection == ConnectionKind::ManagementSecret {
             return Err(EngineError::refuse(
                 RefusalCode::IllegalState,
-                format!("the management cluster `{}` is itself reached through a management cluster", management.name),
+                format!(
+                    "the management cluster `{}` is itself reached through a management cluster",
+                    management.name
+                ),
                 "register the management cluster with a kubeconfig of its own",
             )
             .into());
@@ -79,7 +88,10 @@ impl Session {
     }
 
     /// Compares the UID of `kube-system` with the registered one and answers with it.
-    pub(crate) async fn check_identity(client: &ClusterClient, cluster: &Cluster) -> Result<String, ReachError> {
+    pub(crate) async fn check_identity(
+        client: &ClusterClient,
+        cluster: &Cluster,
+    ) -> Result<String, ReachError> {
         let found = client.identity().await?;
         match &cluster.uid {
             Some(registered) if *registered != found => {

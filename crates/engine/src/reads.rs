@@ -11,8 +11,8 @@ use strata_model::{
     digest::Digest,
     event::{AuditEntry, Event, StreamId},
     id::{
-        ChangeId, ClusterId, CompositionId, OrphanId, PackId, PlanId, PrincipalId, ProfileId, ProfileVersionId,
-        RolloutId, TokenId,
+        ChangeId, ClusterId, CompositionId, OrphanId, PackId, PlanId, PrincipalId, ProfileId,
+        ProfileVersionId, RolloutId, TokenId,
     },
     inventory::InventoryEntry,
     orphan::Orphan,
@@ -25,7 +25,8 @@ use strata_model::{
     version::Version,
 };
 use strata_store::{
-    Cursor, EventFilter, Optional as _, PackFilter, Profile, ProfileVersion, RolloutFilter, Scoped, StoredPlan,
+    Cursor, EventFilter, Optional as _, PackFilter, Profile, ProfileVersion, RolloutFilter, Scoped,
+    StoredPlan,
 };
 
 pub use strata_store::{ChangeFilter, ClusterFilter, ClusterOrder, OrphanFilter};
@@ -172,7 +173,12 @@ pub struct PlanRecord {
 
 impl From<StoredPlan> for PlanRecord {
     fn from(stored: StoredPlan) -> Self {
-        Self { id: stored.id, plan: stored.plan, created_at: stored.created_at, expires_at: stored.expires_at }
+        Self {
+            id: stored.id,
+            plan: stored.plan,
+            created_at: stored.created_at,
+            expires_at: stored.expires_at,
+        }
     }
 }
 
@@ -297,7 +303,9 @@ impl Session {
     /// # Errors
     /// `FORBIDDEN`.
     pub async fn pack(&self, name: &str, version: &str) -> Result<Option<PackRecord>, EngineError> {
-        let Some(record) = self.readable()?.pack_by_version(name, version).await.optional()? else { return Ok(None) };
+        let Some(record) = self.readable()?.pack_by_version(name, version).await.optional()? else {
+            return Ok(None);
+        };
         let pack = self.rows().pack_content(&record).await?;
         Ok(Some(PackRecord { id: record.id, pack, digest: record.digest, created_at: record.created_at }))
     }
@@ -331,18 +339,27 @@ impl Session {
     ///
     /// # Errors
     /// `FORBIDDEN`, `NOT_FOUND`.
-    pub async fn profile_versions(&self, id: ProfileId, page: Page) -> Result<PageOf<VersionRecord>, EngineError> {
+    pub async fn profile_versions(
+        &self,
+        id: ProfileId,
+        page: Page,
+    ) -> Result<PageOf<VersionRecord>, EngineError> {
         let rows = self.readable()?;
         let profile = rows.profile_get(id).await?;
         let found = rows.profile_version_list(id, &[], &page.into()).await?;
         let mut items = Vec::with_capacity(found.edges.len());
         for edge in found.edges {
-            items.push((edge.cursor.as_str().to_owned(), self.shown_version(&profile.name, edge.node).await?));
+            items
+                .push((edge.cursor.as_str().to_owned(), self.shown_version(&profile.name, edge.node).await?));
         }
         Ok(PageOf { items, has_next: found.has_next })
     }
 
-    async fn shown_version(&self, profile: &ProfileName, version: ProfileVersion) -> Result<VersionRecord, EngineError> {
+    async fn shown_version(
+        &self,
+        profile: &ProfileName,
+        version: ProfileVersion,
+    ) -> Result<VersionRecord, EngineError> {
         let generation = self.rows().draft_get(version.id).await.optional()?.map(|draft| draft.generation);
         let newest = self.rows().revision_list(version.id).await?.last().map(|revision| revision.number);
         Ok(VersionRecord::new(profile.clone(), version, newest, generation))
@@ -363,7 +380,8 @@ impl Session {
     pub async fn latest_version(&self, id: ProfileId) -> Result<Option<VersionRecord>, EngineError> {
         let rows = self.readable()?;
         let profile = rows.profile_get(id).await?;
-        for states in [[VersionState::Published, VersionState::Deprecated].as_slice(), &[VersionState::Draft]] {
+        for states in [[VersionState::Published, VersionState::Deprecated].as_slice(), &[VersionState::Draft]]
+        {
             let mut newest = None;
             let mut page = strata_store::Page::default();
             loop {
@@ -390,7 +408,11 @@ impl Session {
     ///
     /// # Errors
     /// `FORBIDDEN`.
-    pub async fn profile_version(&self, profile: &str, version: &str) -> Result<Option<VersionRecord>, EngineError> {
+    pub async fn profile_version(
+        &self,
+        profile: &str,
+        version: &str,
+    ) -> Result<Option<VersionRecord>, EngineError> {
         let rows = self.readable()?;
         let (Ok(name), Ok(number)) = (profile.parse(), version.parse::<Version>()) else { return Ok(None) };
         let Some(profile) = rows.profile_by_name(&name).await.optional()? else { return Ok(None) };
@@ -416,7 +438,9 @@ impl Session {
             return Ok(Some((Some(found.record.number), found.content)));
         }
         let Some(found) = rows.profile_by_name(&name).await.optional()? else { return Ok(None) };
-        let Some(there) = rows.profile_version_find(found.id, version).await.optional()? else { return Ok(None) };
+        let Some(there) = rows.profile_version_find(found.id, version).await.optional()? else {
+            return Ok(None);
+        };
         let draft = rows.draft_get(there.id).await.optional()?.filter(|_| revision.is_none());
         Ok(draft.map(|draft| (None, draft.content)))
     }
@@ -488,7 +512,10 @@ impl Session {
             overrides
         } else {
             let redactor = self.redactor_for(stored.cluster, &composition).await?;
-            overrides.into_iter().map(|it| mask_override(it, &redactor)).collect::<Result<_, EngineError>>()?
+            overrides
+                .into_iter()
+                .map(|it| mask_override(it, &redactor))
+                .collect::<Result<_, EngineError>>()?
         };
         let show = |value: VariableValue| match value {
             VariableValue::Plain(text) => text,
@@ -509,13 +536,21 @@ impl Session {
     ///
     /// # Errors
     /// `FORBIDDEN`.
-    pub async fn inventory(&self, cluster: ClusterId, page: Page) -> Result<PageOf<InventoryEntry>, EngineError> {
+    pub async fn inventory(
+        &self,
+        cluster: ClusterId,
+        page: Page,
+    ) -> Result<PageOf<InventoryEntry>, EngineError> {
         let mut entries = self.readable()?.inventory_list(cluster).await?;
-        let start = page.after.and_then(|cursor| cursor.parse::<usize>().ok()).unwrap_or(0).min(entries.len());
+        let start =
+            page.after.and_then(|cursor| cursor.parse::<usize>().ok()).unwrap_or(0).min(entries.len());
         let count = usize::try_from(page.first.clamp(1, strata_store::PAGE_LIMIT)).unwrap_or(1);
         let has_next = entries.len() > start.saturating_add(count);
         let items = entries.drain(start..).take(count).enumerate();
-        Ok(PageOf { items: items.map(|(index, entry)| ((start + index + 1).to_string(), entry)).collect(), has_next })
+        Ok(PageOf {
+            items: items.map(|(index, entry)| ((start + index + 1).to_string(), entry)).collect(),
+            has_next,
+        })
     }
 
     /// How many objects Strata sent to a cluster.
@@ -641,7 +676,12 @@ impl Session {
     ///
     /// # Errors
     /// `FORBIDDEN`.
-    pub async fn events(&self, stream: Option<StreamId>, after: i64, limit: u64) -> Result<Vec<Event>, EngineError> {
+    pub async fn events(
+        &self,
+        stream: Option<StreamId>,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<Event>, EngineError> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX).min(strata_store::EVENT_LIMIT);
         Ok(self.readable()?.events_after(after, &event_filter(stream), limit).await?)
     }
@@ -770,7 +810,10 @@ fn event_filter(stream: Option<StreamId>) -> EventFilter {
     stream.map_or(EventFilter::All, |stream| EventFilter::Streams(vec![stream]))
 }
 
-fn mask_override(mut layer: LayerOverride, redactor: &strata_values::Redactor) -> Result<LayerOverride, EngineError> {
+fn mask_override(
+    mut layer: LayerOverride,
+    redactor: &strata_values::Redactor,
+) -> Result<LayerOverride, EngineError> {
     let masked = redactor.mask_value(&serde_json::to_value(&layer.patch)?);
     layer.patch = serde_json::from_value(masked)?;
     Ok(layer)
@@ -787,20 +830,31 @@ fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<Wa
             .blocked_by
             .iter()
             .map(|code| {
-                reason(code.as_str(), format!("the finding {code} blocks it"), since, "mend what it names, then request anew")
+                reason(
+                    code.as_str(),
+                    format!("the finding {code} blocks it"),
+                    since,
+                    "mend what it names, then request anew",
+                )
             })
             .collect(),
         ChangeState::Planned => {
             vec![reason("NOT_APPLIED", "nobody asked to apply it".to_owned(), since, "apply it: applyChange")]
         }
         ChangeState::AwaitingApproval => {
-            let open = change.requirements.iter().filter(|requirement| !requirement.is_satisfied(&change.plan_digest, now));
+            let open = change
+                .requirements
+                .iter()
+                .filter(|requirement| !requirement.is_satisfied(&change.plan_digest, now));
             open.map(|requirement| {
                 let action = match requirement.kind {
                     RequirementKind::Repave => "have it approved: approveRepave",
-                    RequirementKind::BreakingApi | RequirementKind::Guard => "have it approved: approveChange",
+                    RequirementKind::BreakingApi | RequirementKind::Guard => {
+                        "have it approved: approveChange"
+                    }
                 };
-                let message = format!("it needs the approval of {} ({})", requirement.scope, requirement.role);
+                let message =
+                    format!("it needs the approval of {} ({})", requirement.scope, requirement.role);
                 reason("APPROVAL_REQUIRED", message, since, action)
             })
             .collect()
@@ -820,11 +874,21 @@ fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<Wa
             .filter(|step| step.ended_at.is_none() && step.started_at.is_some())
             .map(|step| {
                 let message = step.message.clone().unwrap_or_else(|| "it is under way".to_owned());
-                reason("STEP", format!("{}: {message}", step.kind.title()), step.started_at.unwrap_or(since), "it goes on by itself")
+                reason(
+                    "STEP",
+                    format!("{}: {message}", step.kind.title()),
+                    step.started_at.unwrap_or(since),
+                    "it goes on by itself",
+                )
             })
             .collect(),
         ChangeState::Stale => {
-            vec![reason("STALE", format!("it was planned on what has moved: {}", change.moved.join("; ")), since, "plan it anew: replanChange")]
+            vec![reason(
+                "STALE",
+                format!("it was planned on what has moved: {}", change.moved.join("; ")),
+                since,
+                "plan it anew: replanChange",
+            )]
         }
         ChangeState::Failed => change
             .failure
@@ -838,12 +902,19 @@ fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<Wa
 fn waits_of_rollout(rollout: &Rollout) -> Vec<WaitReason> {
     let since = rollout.state_since;
     let mut reasons = match rollout.state {
-        RolloutState::Draft => vec![reason("NOT_STARTED", "nobody started it".to_owned(), since, "start it: startRollout")],
+        RolloutState::Draft => {
+            vec![reason("NOT_STARTED", "nobody started it".to_owned(), since, "start it: startRollout")]
+        }
         RolloutState::Paused | RolloutState::Pausing => {
             vec![reason("PAUSED", "somebody paused it".to_owned(), since, "resume it: resumeRollout")]
         }
         RolloutState::Halted => {
-            vec![reason("HALTED", rollout.reason.clone(), since, "mend the failed clusters and retry them, then resume it")]
+            vec![reason(
+                "HALTED",
+                rollout.reason.clone(),
+                since,
+                "mend the failed clusters and retry them, then resume it",
+            )]
         }
         _ => Vec::new(),
     };
@@ -853,16 +924,30 @@ fn waits_of_rollout(rollout: &Rollout) -> Vec<WaitReason> {
         && !rollout.approved_stages.contains(&rollout.stage)
         && rollout.state == RolloutState::Running
     {
-        reasons.push(reason("STAGE_APPROVAL", format!("the stage `{}` waits for approval", stage.name), since, "approveStage"));
+        reasons.push(reason(
+            "STAGE_APPROVAL",
+            format!("the stage `{}` waits for approval", stage.name),
+            since,
+            "approveStage",
+        ));
     }
     for target in &rollout.targets {
         let waits = matches!(
             target.state,
-            TargetState::AwaitingApproval | TargetState::Blocked | TargetState::Stale | TargetState::Deferred | TargetState::Failed
+            TargetState::AwaitingApproval
+                | TargetState::Blocked
+                | TargetState::Stale
+                | TargetState::Deferred
+                | TargetState::Failed
         );
         if waits && target.stage <= rollout.stage {
             let message = format!("a cluster is {}: {}", target.state.as_str(), target.reason);
-            reasons.push(reason(target.state.as_str(), message, target.since, "explainWait on its change says more"));
+            reasons.push(reason(
+                target.state.as_str(),
+                message,
+                target.since,
+                "explainWait on its change says more",
+            ));
         }
     }
     reasons

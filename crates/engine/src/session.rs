@@ -49,14 +49,16 @@ impl Engine {
         seen.sort_unstable();
         seen.dedup();
         let chosen = match project {
-            Some(wanted) => seen.iter().find(|(_, name)| *name == wanted).map(|(id, _)| *id).ok_or_else(|| {
-                Refusal::new(
-                    RefusalCode::NotFound,
-                    format!("there is no project `{wanted}` that you can see"),
-                    "ask an administrator for a role in it",
-                )
-                .at("project")
-            })?,
+            Some(wanted) => {
+                seen.iter().find(|(_, name)| *name == wanted).map(|(id, _)| *id).ok_or_else(|| {
+                    Refusal::new(
+                        RefusalCode::NotFound,
+                        format!("there is no project `{wanted}` that you can see"),
+                        "ask an administrator for a role in it",
+                    )
+                    .at("project")
+                })?
+            }
             None => match seen.as_slice() {
                 [(only, _)] => *only,
                 [] => {
@@ -94,8 +96,11 @@ impl Engine {
 
     /// Strata itself in a project: background work. It may do what an operator may, and approves nothing.
     pub(crate) fn system_session(&self, project: ProjectId, cause: Option<String>) -> Session {
-        let caller =
-            Caller { actor: Actor::system(), bindings: vec![(project, String::new(), Role::Operator)], cause };
+        let caller = Caller {
+            actor: Actor::system(),
+            bindings: vec![(project, String::new(), Role::Operator)],
+            cause,
+        };
         Session { engine: self.clone(), caller, project }
     }
 }
@@ -145,7 +150,13 @@ impl Session {
     }
 
     /// Audits a mutation inside its transaction.
-    pub(crate) async fn note(&self, tx: &Tx, operation: &str, subject: String, reason: Option<String>) -> Result<(), EngineError> {
+    pub(crate) async fn note(
+        &self,
+        tx: &Tx,
+        operation: &str,
+        subject: String,
+        reason: Option<String>,
+    ) -> Result<(), EngineError> {
         let entry = AuditEntry { operation: operation.to_owned(), subject, outcome: "OK".to_owned(), reason };
         tx.audit_append(self.project, &entry, &self.caller.actor, self.caller.cause.as_deref()).await?;
         Ok(())
@@ -176,7 +187,8 @@ impl Session {
                 .store()
                 .write(move |tx| {
                     Box::pin(async move {
-                        tx.audit_append(session.project, &entry, &session.caller.actor, cause.as_deref()).await
+                        tx.audit_append(session.project, &entry, &session.caller.actor, cause.as_deref())
+                            .await
                     })
                 })
                 .await;

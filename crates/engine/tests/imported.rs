@@ -5,7 +5,9 @@ mod bench;
 use std::collections::BTreeMap;
 
 use bench::Bench;
-use strata_engine::{OrphanDecision, OrphanFilter, Page, RegisterCluster, RegisterInfrastructure, RequestOptions};
+use strata_engine::{
+    OrphanDecision, OrphanFilter, Page, RegisterCluster, RegisterInfrastructure, RequestOptions,
+};
 use strata_model::{change::ChangeState, plan::Action, secret::SecretText};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +23,9 @@ async fn upgrade_clean_up_and_restore() {
         .register_cluster(RegisterCluster {
             name: "edge".into(),
             labels: BTreeMap::new(),
-            infrastructure: RegisterInfrastructure::Imported { kubeconfig: SecretText::new(sim.kubeconfig()) },
+            infrastructure: RegisterInfrastructure::Imported {
+                kubeconfig: SecretText::new(sim.kubeconfig()),
+            },
             cloud: None,
             region: None,
         })
@@ -33,7 +37,8 @@ async fn upgrade_clean_up_and_restore() {
     bench.attach("edge", "hello", "1.0.0").await;
     let change = bench.apply("edge", &[]).await;
     assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
-    let deployment = sim.object("apps/v1", "Deployment", "hello-universe", "hello-universe-deployment").unwrap();
+    let deployment =
+        sim.object("apps/v1", "Deployment", "hello-universe", "hello-universe-deployment").unwrap();
     assert_eq!(deployment["status"]["readyReplicas"], 1);
 
     // Planning again right after an apply gives an empty plan.
@@ -66,7 +71,8 @@ async fn upgrade_clean_up_and_restore() {
     let options = || RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
     let plan = session.preview_clean_up("edge", vec![], OrphanDecision::ScaleToZero).await.unwrap().plan;
     assert!(plan.findings.iter().any(|finding| finding.message.contains("Service")), "{:#?}", plan.findings);
-    let change = session.clean_up("edge".into(), vec![], OrphanDecision::ScaleToZero, options()).await.unwrap();
+    let change =
+        session.clean_up("edge".into(), vec![], OrphanDecision::ScaleToZero, options()).await.unwrap();
     let change = bench.ended(change.id).await;
     assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
     let replicas = |sim: &strata_sim::SimCluster| {

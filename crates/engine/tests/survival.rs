@@ -74,7 +74,8 @@ async fn what_voids_an_approval() {
     bench.publish(pack("work", "1.0.0", VALUES, MANIFEST)).await;
     let variable = bench::variable("extra", Some("none"));
     for (version, text) in [("1.0.0", "first"), ("1.1.0", "second")] {
-        let layer = bench::layer("work", "work", "1.0.0", &format!("text: {text}\n"), ImmutablePolicy::Replace);
+        let layer =
+            bench::layer("work", "work", "1.0.0", &format!("text: {text}\n"), ImmutablePolicy::Replace);
         bench.publish_content("work", version, vec![layer], vec![variable.clone()]).await;
     }
     let mut table = String::new();
@@ -118,7 +119,9 @@ async fn outcome(bench: &Bench, name: &str, moved: Moved) -> String {
 
     match session.apply_change(change.id, change.plan_digest.clone()).await {
         Ok(_) => {}
-        Err(error) if error.to_string().contains("APPROVAL_REQUIRED") => return "approval required".to_owned(),
+        Err(error) if error.to_string().contains("APPROVAL_REQUIRED") => {
+            return "approval required".to_owned();
+        }
         Err(error) if error.to_string().contains("STALE_PLAN") => {}
         Err(error) => return error.to_string(),
     }
@@ -134,7 +137,11 @@ fn told(change: &Change) -> String {
             // The id of the other change differs from run to run.
             let text = match (text.find("the change "), text.find(" has succeeded")) {
                 (Some(from), Some(to)) if from < to => {
-                    format!("what the cluster runs; {}N{}", &text[from..from + "the change ".len()], &text[to..])
+                    format!(
+                        "what the cluster runs; {}N{}",
+                        &text[from..from + "the change ".len()],
+                        &text[to..]
+                    )
                 }
                 _ => text,
             };
@@ -149,7 +156,10 @@ async fn move_one_thing(bench: &Bench, session: &Session, sim: &SimCluster, name
         let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
         let other = session.request_upgrade(wish, options).await.unwrap();
         if other.state == ChangeState::AwaitingApproval {
-            session.approve(other.id, other.plan_digest.clone(), "this one first".into(), None).await.unwrap();
+            session
+                .approve(other.id, other.plan_digest.clone(), "this one first".into(), None)
+                .await
+                .unwrap();
         }
         let other = bench.settled(other.id).await;
         assert_eq!(other.state, ChangeState::Succeeded, "{other:#?}");
@@ -172,7 +182,10 @@ async fn move_one_thing(bench: &Bench, session: &Session, sim: &SimCluster, name
         Moved::Revision => {
             let layer = bench::layer("work", "work", "1.0.0", "text: revised\n", ImmutablePolicy::Replace);
             let content = bench::content(vec![layer], vec![bench::variable("extra", Some("none"))]);
-            session.revise_profile_version("work".into(), "1.1.0".into(), content, "typo".into()).await.unwrap();
+            session
+                .revise_profile_version("work".into(), "1.1.0".into(), content, "typo".into())
+                .await
+                .unwrap();
         }
         Moved::FactRead => bench.define(sim, "gateways", "Gateway", "gateway.example.org").await,
         Moved::FactNotRead => sim.set_kubernetes_version("v1.33.9"),

@@ -159,6 +159,8 @@ impl StepKind {
         match self {
             Self::ControlPlane => "control plane".to_owned(),
             Self::WorkerPool { pool } => format!("pool \"{pool}\""),
+            // What infrastructure layers put into the cluster itself goes before all add-ons.
+            Self::AddOns { priority: i32::MIN } => "infrastructure in the cluster".to_owned(),
             Self::AddOns { priority } => format!("add-ons, priority {priority}"),
             Self::Orphans => "orphans".to_owned(),
         }

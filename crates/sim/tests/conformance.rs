@@ -1,6 +1,8 @@
 //! All conformance cases against a simulated cluster, over TLS; and, when `SIM_CONFORMANCE_KUBECONFIG` names a file, those
 //! that need no controllers against the API server it speaks of.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it cannot have")]
+
 use futures::StreamExt as _;
 use strata_sim::{ClusterOptions, Endpoint, Simulator, SimulatorOptions, conformance};
 

@@ -1,5 +1,7 @@
 //! Faults, the log, and the Cluster API stand-in, seen through a client.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it cannot have")]
+
 use std::{
     sync::{
         Arc,

@@ -143,8 +143,12 @@ impl Failed {
 
     /// Writes it for a person, with all that it came from and the way out, to standard error.
     pub(crate) fn print(&self) {
-        let causes = std::iter::successors(self.source(), |cause: &&dyn Error| cause.source());
-        let text = causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"));
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
         eprintln!("error: {text}");
         if let Self::Pack { problems, .. } = self {
             for problem in problems {

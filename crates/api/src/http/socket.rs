@@ -311,7 +311,7 @@ mod tests {
     fn pages_of_other_origins_are_refused() {
         let host = (header::HOST, "strata.example:8080");
         let from = |origin| headers(&[host.clone(), (header::ORIGIN, origin)]);
-        assert!(is_allowed(&headers(&[host.clone()]), &[]));
+        assert!(is_allowed(&headers(std::slice::from_ref(&host)), &[]));
         assert!(is_allowed(&from("http://strata.example:8080"), &[]));
         for origin in [
             "http://evil.example",

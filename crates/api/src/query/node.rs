@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object};
 
 use crate::{
-    context::sessions,
+    context::{engine, sessions},
     error::answer,
     types::node::{Node, find},
 };
@@ -20,6 +20,6 @@ impl NodeQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The global id.")] id: ID,
     ) -> async_graphql::Result<Option<Node>> {
-        find(sessions(ctx, None).map_err(answer)?, &id).await.map_err(answer)
+        find(engine(ctx).map_err(answer)?, sessions(ctx, None).map_err(answer)?, &id).await.map_err(answer)
     }
 }

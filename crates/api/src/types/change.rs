@@ -1,13 +1,13 @@
 //! Changes.
 
-use async_graphql::{Description, ID, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, Object, SimpleObject};
 use strata_engine::Session;
 use strata_model::{change, event::StreamId};
 
 use super::{
     connection::{Total, connection, nodes},
     event::{EventConnection, HistoryEvent},
-    global_id,
+    global_id, known,
     plan::Plan,
     scalar::{DateTime, DigestText},
     state::{ChangeKind, ChangeState, RequirementKind, Role, StepState},
@@ -39,8 +39,8 @@ impl Change {
     }
 
     /// The cluster's name.
-    async fn cluster(&self) -> async_graphql::Result<String> {
-        super::cluster::name_of(&self.session, self.change.cluster).await
+    async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        known::cluster_name(ctx, &self.session, self.change.cluster).await
     }
 
     /// What it is for.
@@ -80,10 +80,8 @@ impl Change {
     }
 
     /// What the cluster runs when it succeeds: profile versions, for people.
-    async fn target(&self) -> async_graphql::Result<String> {
-        let view = self.session.composition(self.change.to).await.map_err(answer)?;
-        let revisions: Vec<String> = view.attachments.iter().map(|a| a.revision.to_string()).collect();
-        Ok(revisions.join(", "))
+    async fn target(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        known::target(ctx, &self.session, self.change.to).await
     }
 
     /// Whether somebody asked to apply it.

@@ -1,11 +1,10 @@
 //! Clusters.
 
-use async_graphql::{Description, ID, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, Object, SimpleObject};
 use strata_engine::{ChangeFilter, OrphanFilter, PageOf, Session};
 use strata_model::{
     cluster::{self, Axis},
     event::StreamId,
-    id::ClusterId,
     inventory::InventoryEntry,
 };
 
@@ -14,7 +13,7 @@ use super::{
     composition::Composition,
     connection::{self, Total, connection, nodes},
     event::{self, EventConnection},
-    global_id,
+    global_id, known,
     orphan::{self, OrphanConnection},
     scalar::{DateTime, KeyValue, KubernetesObject, key_values},
     state::{Activity, ConnectionKind, Connectivity, Destination, Health, OrphanState, Phase},
@@ -70,12 +69,12 @@ impl Cluster {
     }
 
     /// Where its machines come from.
-    async fn infrastructure(&self) -> async_graphql::Result<Infrastructure> {
+    async fn infrastructure(&self, ctx: &Context<'_>) -> async_graphql::Result<Infrastructure> {
         let kind = self.cluster.infrastructure.as_str().to_owned();
         Ok(match &self.cluster.infrastructure {
             cluster::Infrastructure::ClusterApi { management_cluster, namespace, name } => Infrastructure {
                 kind,
-                management_cluster: Some(name_of(&self.session, *management_cluster).await?),
+                management_cluster: Some(known::cluster_name(ctx, &self.session, *management_cluster).await?),
                 namespace: Some(namespace.clone()),
                 name: Some(name.clone()),
             },
@@ -295,15 +294,6 @@ impl From<&InventoryEntry> for InventoryObject {
     }
 }
 
-/// The name of a cluster; its id when it is gone.
-///
-/// # Errors
-/// Those of the read.
-pub async fn name_of(session: &Session, id: ClusterId) -> async_graphql::Result<String> {
-    let found = session.cluster_by_id(id).await.map_err(answer)?;
-    Ok(found.map_or_else(|| id.to_string(), |cluster| cluster.name.to_string()))
-}
-
 /// A page of clusters.
 pub fn page(session: &Session, page: PageOf<cluster::Cluster>, total: Total) -> ClusterConnection {
     ClusterConnection::new(nodes(page, |cluster| Cluster::new(session.clone(), cluster)), total)
@@ -335,7 +325,10 @@ fn state(cluster: &cluster::Cluster) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use strata_model::{Timestamp, id::ProjectId};
+    use strata_model::{
+        Timestamp,
+        id::{ClusterId, ProjectId},
+    };
     use uuid::Uuid;
 
     use super::*;

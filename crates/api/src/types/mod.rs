@@ -9,6 +9,7 @@ pub mod draft;
 pub mod event;
 pub mod fleet;
 pub mod global_id;
+pub mod known;
 pub mod node;
 pub mod orphan;
 pub mod pack;

@@ -1,6 +1,6 @@
 //! Orphans: what versions left behind.
 
-use async_graphql::{Description, Enum, ID, Json, Object, SimpleObject};
+use async_graphql::{Context, Description, Enum, ID, Json, Object, SimpleObject};
 use strata_engine::{OrphanDecision, OrphanFilter, PageOf, Session};
 use strata_model::{error::Refusal, id::OrphanId, orphan};
 
@@ -37,8 +37,8 @@ impl Orphan {
     }
 
     /// The cluster's name.
-    async fn cluster(&self) -> async_graphql::Result<String> {
-        super::cluster::name_of(&self.session, self.orphan.cluster).await
+    async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        super::known::cluster_name(ctx, &self.session, self.orphan.cluster).await
     }
 
     /// Which object.

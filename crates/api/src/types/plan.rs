@@ -1,6 +1,6 @@
 //! Plans.
 
-use async_graphql::{Description, ID, Json, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, Json, Object, SimpleObject};
 use strata_engine::{PlanRecord, Session};
 use strata_model::{finding, plan};
 
@@ -46,8 +46,8 @@ impl Plan {
     }
 
     /// The cluster's name.
-    async fn cluster(&self) -> async_graphql::Result<String> {
-        super::cluster::name_of(&self.session, self.plan().cluster).await
+    async fn cluster(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        super::known::cluster_name(ctx, &self.session, self.plan().cluster).await
     }
 
     /// When it was made.

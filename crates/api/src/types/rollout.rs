@@ -1,14 +1,13 @@
 //! Rollouts.
 
-use async_graphql::{Description, ID, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, Object, SimpleObject};
 use strata_engine::{PageOf, Session};
 use strata_model::{event::StreamId, rollout};
 
 use super::{
-    cluster,
     connection::{self, Total, connection, nodes},
     event::{self, EventConnection, HistoryEvent},
-    global_id,
+    global_id, known,
     scalar::{DateTime, DigestText, KeyValue, SemVerText, key_values},
     state::{RolloutState, TargetState},
     summary::Names,
@@ -104,6 +103,7 @@ impl Rollout {
     #[graphql(complexity = "list(first, child_complexity)")]
     async fn targets(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "In which states; all when left out.")] states: Option<Vec<TargetState>>,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
@@ -134,7 +134,7 @@ impl Rollout {
         let mut items = Vec::with_capacity(rest.len().min(wanted));
         for target in rest.iter().take(wanted) {
             let shown = Target {
-                cluster: cluster::name_of(&self.session, target.cluster).await?,
+                cluster: known::cluster_name(ctx, &self.session, target.cluster).await?,
                 stage: self.stage_name(target.stage),
                 state: target.state.into(),
                 since: target.since.into(),

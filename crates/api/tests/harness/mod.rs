@@ -1,4 +1,10 @@
 //! An engine on a database of its own, served on a port of its own.
+#![allow(
+    unreachable_pub,
+    dead_code,
+    missing_debug_implementations,
+    reason = "shared by several test binaries"
+)]
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 

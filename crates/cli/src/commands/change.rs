@@ -11,7 +11,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code},
     operations::{self, Operation},
-    output::Output,
+    output::{Output, out},
 };
 
 pub(super) async fn apply(client: &Client, output: &Output, arguments: ApplyArguments) -> Outcome {
@@ -147,7 +147,7 @@ async fn watch(client: &Client, output: &Output, id: &str) -> Outcome {
             bar.set_position(sum("done"));
             bar.set_message(summary.to_owned());
             if output.is_for_people() {
-                bar.suspend(|| println!("{at}  {summary}"));
+                bar.suspend(|| out!("{at}  {summary}"));
             }
         })
         .await;

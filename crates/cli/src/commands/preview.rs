@@ -3,7 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{Outcome, wish};
-use crate::{arguments::Wish, client::Client, exit::Code, operations, output::Output};
+use crate::{
+    arguments::Wish,
+    client::Client,
+    exit::Code,
+    operations,
+    output::{Output, out},
+};
 
 pub(super) async fn run(client: &Client, output: &Output, wish: &Wish) -> Outcome {
     let mut input = wish::input(wish)?;
@@ -41,9 +47,9 @@ pub(super) fn show(output: &Output, plan: &Value) {
     findings(output, plan);
     let digest = text(plan, "planDigest");
     if plan.get("isEmpty") == Some(&Value::Bool(true)) {
-        println!("{}", output.paint("Nothing to do.", "1"));
+        out!("{}", output.paint("Nothing to do.", "1"));
     }
-    println!("\n{} {digest}", output.paint("plan", "1"));
+    out!("\n{} {digest}", output.paint("plan", "1"));
 }
 
 fn layers(output: &Output, plan: &Value) {
@@ -61,16 +67,16 @@ fn layers(output: &Output, plan: &Value) {
             (from, to) => format!("{from} → {to}"),
         };
         let title = format!("{} ({})", text(&layer, "layer"), step(&current, &pending));
-        println!("{}  {}", output.paint(&title, "1"), step(&before, &after));
+        out!("{}  {}", output.paint(&title, "1"), step(&before, &after));
         output.diff(&diff);
         let redundant = list(&layer, "redundant");
         if !redundant.is_empty() {
             let paths: Vec<&str> = redundant.iter().filter_map(Value::as_str).collect();
-            println!("    the profile now says the same as the override of {}", paths.join(", "));
+            out!("    the profile now says the same as the override of {}", paths.join(", "));
         }
     }
     for conflict in list(plan, "conflicts") {
-        println!(
+        out!(
             "{} {}:{} {}",
             output.paint("conflict", "31;1"),
             text(&conflict, "layer"),
@@ -83,7 +89,7 @@ fn layers(output: &Output, plan: &Value) {
 fn objects(output: &Output, plan: &Value) {
     let actions = list(plan, "actions");
     if !actions.is_empty() {
-        println!("\n{}", output.paint("Objects", "1"));
+        out!("\n{}", output.paint("Objects", "1"));
     }
     for action in actions {
         let word = text(&action, "action");
@@ -99,7 +105,7 @@ fn objects(output: &Output, plan: &Value) {
             namespace => format!("{namespace}/{}", text(&object, "name")),
         };
         let side = if text(&action, "destination") == "MANAGEMENT" { " (management)" } else { "" };
-        println!("  {:14} {} {place}{side}", output.paint(&word, sgr), text(&object, "kind"));
+        out!("  {:14} {} {place}{side}", output.paint(&word, sgr), text(&object, "kind"));
         for change in list(&action, "changes") {
             let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);
             let line = match (value("before"), value("after")) {
@@ -114,16 +120,16 @@ fn objects(output: &Output, plan: &Value) {
                     )
                 }
             };
-            println!("      {line}");
+            out!("      {line}");
         }
         let note = text(&action, "note");
         if !note.is_empty() {
-            println!("      {note}");
+            out!("      {note}");
         }
     }
     if let Some(unchanged) = plan.get("unchanged").and_then(Value::as_u64).filter(|unchanged| *unchanged > 0)
     {
-        println!("  {unchanged} unchanged");
+        out!("  {unchanged} unchanged");
     }
 }
 
@@ -134,14 +140,13 @@ fn repave(output: &Output, plan: &Value) {
     }
     let pools: Vec<String> =
         list(&repave, "pools").iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    println!(
-        "\n{} {} {}",
-        output.paint("Nodes are replaced:", "33;1"),
-        text(&repave, "scope"),
-        pools.join(", ")
-    );
+    out!("\n{} {} {}", output.paint("Nodes are replaced:", "33;1"), text(&repave, "scope"), pools.join(", "));
     for reason in list(&repave, "reasons") {
-        println!("  {} [{}]", text(&reason, "message"), text(&reason, "code"));
+        let place = match text(&reason, "pool") {
+            pool if pool.is_empty() => "control plane".to_owned(),
+            pool => format!("pool \"{pool}\""),
+        };
+        out!("  {place}: {} [{}]", text(&reason, "message"), text(&reason, "code"));
     }
 }
 
@@ -153,19 +158,14 @@ fn findings(output: &Output, plan: &Value) {
             "ACKNOWLEDGE" => "33",
             _ => "36",
         };
-        println!(
-            "\n{} {} [{}]",
-            output.paint(&severity, sgr),
-            text(&finding, "message"),
-            text(&finding, "code")
-        );
+        out!("\n{} {} [{}]", output.paint(&severity, sgr), text(&finding, "message"), text(&finding, "code"));
         let help = text(&finding, "help");
         if !help.is_empty() {
-            println!("  {help}");
+            out!("  {help}");
         }
     }
     for requirement in list(plan, "requirements") {
-        println!(
+        out!(
             "\n{} {} of {}, by {} {}",
             output.paint("needs approval:", "33;1"),
             text(&requirement, "kind"),

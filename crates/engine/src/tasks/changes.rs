@@ -54,7 +54,9 @@ async fn activate(engine: &Engine, running: &Running, slots: &Arc<Semaphore>) ->
             }
             let Ok(slot) = Arc::clone(slots).try_acquire_owned() else { return Ok(()) };
             let name = format!("change/{id}");
-            let Some(lease) = engine.store().lease_claim(&name, engine.holder(), engine.options().lease).await? else {
+            let Some(lease) =
+                engine.store().lease_claim(&name, engine.holder(), engine.options().lease).await?
+            else {
                 continue;
             };
             let stop = CancellationToken::new();

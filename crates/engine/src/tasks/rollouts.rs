@@ -43,7 +43,8 @@ pub(super) async fn run(engine: Engine) {
 async fn activate(engine: &Engine) -> Result<(), EngineError> {
     for (project, id) in engine.store().due_rollouts(BATCH).await? {
         let name = format!("rollout/{id}");
-        let Some(lease) = engine.store().lease_claim(&name, engine.holder(), engine.options().lease).await? else {
+        let Some(lease) = engine.store().lease_claim(&name, engine.holder(), engine.options().lease).await?
+        else {
             continue;
         };
         if let Err(error) = carry_forward(engine, project, id).await {
@@ -114,12 +115,13 @@ async fn carry_out(session: &Session, rollout: &Rollout, decision: RolloutDecisi
     };
     match result {
         Ok(()) => true,
-        Err(EngineError::Refused(refusals)) if refusals.iter().any(|r| r.code.as_str() == "CONFLICT") => false,
+        Err(EngineError::Refused(refusals)) if refusals.iter().any(|r| r.code.as_str() == "CONFLICT") => {
+            false
+        }
         // What cannot even be planned concerns this cluster alone.
         Err(EngineError::Refused(refusals)) => {
             let reason = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            let moved =
-                RolloutEvent::TargetMoved { cluster, to: TargetState::Blocked, change: None, reason };
+            let moved = RolloutEvent::TargetMoved { cluster, to: TargetState::Blocked, change: None, reason };
             match record(session, rollout.id, vec![moved]).await {
                 Ok(()) => true,
                 Err(error) => {
@@ -140,7 +142,11 @@ fn target(rollout: &Rollout, cluster: ClusterId) -> Option<&Target> {
 }
 
 /// The change of this rollout on a cluster, while it is of use.
-async fn own_change(session: &Session, rollout: &Rollout, cluster: ClusterId) -> Result<Option<ChangeId>, EngineError> {
+async fn own_change(
+    session: &Session,
+    rollout: &Rollout,
+    cluster: ClusterId,
+) -> Result<Option<ChangeId>, EngineError> {
     let Some(id) = target(rollout, cluster).and_then(|target| target.change) else { return Ok(None) };
     let Some(change) = session.rows().change_get(id).await.optional()? else { return Ok(None) };
     let useful = !change.state.is_final() || change.state == ChangeState::Succeeded;
@@ -169,7 +175,16 @@ async fn start(session: &Session, rollout: &Rollout, cluster: ClusterId) -> Resu
     };
     let request = session.composition_request(&wish).await?;
     let assembled = session.assemble(&stored, ChangeKind::Apply, request).await?;
-    session.request(&stored, assembled, options(rollout), Some(rollout.id), "requestUpgrade", serde_json::Value::Null).await?;
+    session
+        .request(
+            &stored,
+            assembled,
+            options(rollout),
+            Some(rollout.id),
+            "requestUpgrade",
+            serde_json::Value::Null,
+        )
+        .await?;
     Ok(())
 }
 
@@ -197,7 +212,14 @@ async fn roll_back(session: &Session, rollout: &Rollout, cluster: ClusterId) -> 
     let Some(earlier) = forward.from else { return Ok(()) };
     let assembled = session.assemble_rollback(&stored, earlier).await?;
     session
-        .request(&stored, assembled, options(rollout), Some(rollout.id), "rollBackChange", serde_json::Value::Null)
+        .request(
+            &stored,
+            assembled,
+            options(rollout),
+            Some(rollout.id),
+            "rollBackChange",
+            serde_json::Value::Null,
+        )
         .await?;
     Ok(())
 }
@@ -211,7 +233,10 @@ fn options(rollout: &Rollout) -> RequestOptions {
 }
 
 /// What is known of each cluster of a rollout.
-async fn gather(session: &Session, rollout: &Rollout) -> Result<BTreeMap<ClusterId, TargetEvidence>, EngineError> {
+async fn gather(
+    session: &Session,
+    rollout: &Rollout,
+) -> Result<BTreeMap<ClusterId, TargetEvidence>, EngineError> {
     let mut evidence = BTreeMap::new();
     for target in &rollout.targets {
         // What is settled needs no evidence, except while the rollout is taken back.
@@ -259,7 +284,8 @@ async fn of_target(
         .stages
         .get(usize::try_from(target.stage).unwrap_or(usize::MAX))
         .map_or(0, |stage| stage.soak_seconds);
-    let verified = change.as_ref().filter(|change| change.state == ChangeState::Succeeded).and_then(|c| c.ended_at);
+    let verified =
+        change.as_ref().filter(|change| change.state == ChangeState::Succeeded).and_then(|c| c.ended_at);
     let (healthy, at) = match verified {
         Some(ended) if soak == 0 => (Some(cluster.health.value != Health::Degraded), ended),
         Some(ended) if now.duration_since(ended).as_secs() >= i64::from(soak) => {

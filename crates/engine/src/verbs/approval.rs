@@ -52,7 +52,9 @@ impl Session {
                         let now = tx.now();
                         let lifetime = run.engine.options().approval_lifetime;
                         let expires_at = now
-                            .checked_add(jiff::SignedDuration::try_from(lifetime).unwrap_or(jiff::SignedDuration::MAX))
+                            .checked_add(
+                                jiff::SignedDuration::try_from(lifetime).unwrap_or(jiff::SignedDuration::MAX),
+                            )
                             .unwrap_or(jiff::Timestamp::MAX);
                         let approval = Approval {
                             principal,
@@ -68,7 +70,9 @@ impl Session {
                         };
                         let change = run
                             .ledger(tx)
-                            .change_decided(id, |change, _| decide::approve(change, &kinds, &approval, &approver, now))
+                            .change_decided(id, |change, _| {
+                                decide::approve(change, &kinds, &approval, &approver, now)
+                            })
                             .await?;
                         run.note(tx, operation, format!("change/{id}"), Some(reason)).await?;
                         Ok(change)
@@ -98,9 +102,13 @@ impl Session {
     /// # Errors
     /// `FORBIDDEN`, `ILLEGAL_STATE`, `INVALID_INPUT` without a reason.
     pub async fn reject_change(&self, id: ChangeId, reason: String) -> Result<Change, EngineError> {
-        self.decide_change(Permission::Approve, "rejectRepave", id, Some(reason.clone()), move |session, change, _| {
-            decide::reject(change, &reason, &session.caller.actor)
-        })
+        self.decide_change(
+            Permission::Approve,
+            "rejectRepave",
+            id,
+            Some(reason.clone()),
+            move |session, change, _| decide::reject(change, &reason, &session.caller.actor),
+        )
         .await
     }
 

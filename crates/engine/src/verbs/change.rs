@@ -24,7 +24,9 @@ impl Session {
         operation: &'static str,
         id: ChangeId,
         reason: Option<String>,
-        choose: impl FnOnce(&Self, &Change, Option<ChangeId>) -> Result<Vec<ChangeEvent>, Refusal> + Send + 'static,
+        choose: impl FnOnce(&Self, &Change, Option<ChangeId>) -> Result<Vec<ChangeEvent>, Refusal>
+        + Send
+        + 'static,
     ) -> Result<Change, EngineError> {
         let session = self.clone();
         self.audited(permission, operation, format!("change/{id}"), async move {
@@ -62,9 +64,13 @@ impl Session {
     /// # Errors
     /// `FORBIDDEN`, `ILLEGAL_STATE`.
     pub async fn cancel_change(&self, id: ChangeId, reason: String) -> Result<Change, EngineError> {
-        self.decide_change(Permission::Operate, "cancelChange", id, Some(reason.clone()), move |_, change, _| {
-            decide::cancel(change, &reason)
-        })
+        self.decide_change(
+            Permission::Operate,
+            "cancelChange",
+            id,
+            Some(reason.clone()),
+            move |_, change, _| decide::cancel(change, &reason),
+        )
         .await
     }
 
@@ -74,12 +80,10 @@ impl Session {
     /// `FORBIDDEN`, `ILLEGAL_STATE`, `CHANGE_UNDER_WAY`.
     pub async fn retry_change(&self, id: ChangeId) -> Result<Change, EngineError> {
         let failed = self.rows().change_get(id).await?;
-        let touched = self
-            .rows()
-            .changes_of_cluster(failed.cluster, &[])
-            .await?
-            .iter()
-            .any(|other| other.id != id && other.started_at.is_some() && other.started_at > failed.ended_at);
+        let touched =
+            self.rows().changes_of_cluster(failed.cluster, &[]).await?.iter().any(|other| {
+                other.id != id && other.started_at.is_some() && other.started_at > failed.ended_at
+            });
         self.decide_change(Permission::Operate, "retryChange", id, None, move |_, change, holder| {
             decide::retry(change, holder, touched)
         })
@@ -132,9 +136,9 @@ impl Session {
         self.ledger(tx)
             .rollout_decided(rollout, |rollout| {
                 let present = rollout.targets.iter().find(|target| target.cluster == cluster);
-                let same = present.is_some_and(|target| target.state == to && target.change == Some(change.id));
-                let moved =
-                    RolloutEvent::TargetMoved { cluster, to, change: Some(change.id), reason };
+                let same =
+                    present.is_some_and(|target| target.state == to && target.change == Some(change.id));
+                let moved = RolloutEvent::TargetMoved { cluster, to, change: Some(change.id), reason };
                 Ok(if same { Vec::new() } else { vec![moved] })
             })
             .await?;

@@ -62,11 +62,13 @@ impl Session {
         let session = self.clone();
         let subject = format!("cluster/{}", wish.name);
         self.audited(Permission::ManageClusters, "registerCluster", subject.clone(), async move {
-            let name: ClusterName = wish.name.parse().map_err(|error: strata_model::profile::InvalidName| {
-                EngineError::from(invalid(error.to_string(), "choose such a name", "name"))
-            })?;
+            let name: ClusterName =
+                wish.name.parse().map_err(|error: strata_model::profile::InvalidName| {
+                    EngineError::from(invalid(error.to_string(), "choose such a name", "name"))
+                })?;
             check_labels(&wish.labels)?;
-            let (infrastructure, connection, kubeconfig) = session.infrastructure(wish.infrastructure).await?;
+            let (infrastructure, connection, kubeconfig) =
+                session.infrastructure(wish.infrastructure).await?;
             let id = ClusterId::new(session.engine.ids().next());
             let registered = ClusterEvent::Registered {
                 project: session.project,
@@ -103,13 +105,15 @@ impl Session {
     ) -> Result<(Infrastructure, ConnectionKind, Option<SecretText>), EngineError> {
         match wish {
             RegisterInfrastructure::Imported { kubeconfig } => {
-                Kubeconfig::parse(&kubeconfig, &self.engine.options().connect.policy).map_err(|problems| {
-                    EngineError::diagnostics(
-                        RefusalCode::InvalidKubeconfig,
-                        "the kubeconfig cannot be used",
-                        problems,
-                    )
-                })?;
+                Kubeconfig::parse(&kubeconfig, &self.engine.options().connect.policy).map_err(
+                    |problems| {
+                        EngineError::diagnostics(
+                            RefusalCode::InvalidKubeconfig,
+                            "the kubeconfig cannot be used",
+                            problems,
+                        )
+                    },
+                )?;
                 Ok((Infrastructure::None, ConnectionKind::Kubeconfig, Some(kubeconfig)))
             }
             RegisterInfrastructure::ClusterApi { management_cluster, namespace, name } => {
@@ -179,13 +183,18 @@ impl Session {
     ///
     /// # Errors
     /// `FORBIDDEN`, `NOT_FOUND`, `CHANGE_UNDER_WAY`, `IN_USE` for a management cluster.
-    pub async fn deregister_cluster(&self, name: String, reason: Option<String>) -> Result<Cluster, EngineError> {
+    pub async fn deregister_cluster(
+        &self,
+        name: String,
+        reason: Option<String>,
+    ) -> Result<Cluster, EngineError> {
         let session = self.clone();
         let subject = format!("cluster/{name}");
         self.audited(Permission::ManageClusters, "deregisterCluster", subject.clone(), async move {
             let cluster = session.cluster_named(&name).await?.value;
             let filter = ClusterFilter { management_cluster: Some(cluster.id), ..ClusterFilter::default() };
-            let managed = session.rows().cluster_list(&filter, ClusterOrder::Name, &Page::first(5)).await?.into_nodes();
+            let managed =
+                session.rows().cluster_list(&filter, ClusterOrder::Name, &Page::first(5)).await?.into_nodes();
             if !managed.is_empty() {
                 let names: Vec<&str> = managed.iter().map(|cluster| cluster.value.name.as_str()).collect();
                 return Err(EngineError::refuse(
@@ -206,7 +215,8 @@ impl Session {
                                 "wait until it has ended, or cancel it",
                             ));
                         }
-                        let gone = session.ledger(tx).cluster(cluster.id, &[ClusterEvent::Deregistered]).await?;
+                        let gone =
+                            session.ledger(tx).cluster(cluster.id, &[ClusterEvent::Deregistered]).await?;
                         tx.connection_remove(session.project, cluster.id).await?;
                         session.note(tx, "deregisterCluster", subject, reason).await?;
                         Ok(gone)
@@ -225,7 +235,9 @@ fn invalid(message: impl Into<String>, help: &str, field: &str) -> Refusal {
 /// Labels follow the rules of Kubernetes, so that they can be put on objects.
 fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), EngineError> {
     if labels.len() > LABEL_LIMIT {
-        return Err(invalid(format!("more than {LABEL_LIMIT} labels"), "keep those that select", "labels").into());
+        return Err(
+            invalid(format!("more than {LABEL_LIMIT} labels"), "keep those that select", "labels").into()
+        );
     }
     let word = |text: &str| {
         let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

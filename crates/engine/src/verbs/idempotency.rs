@@ -44,7 +44,10 @@ impl Session {
         if before.input != key.input {
             return Err(Refusal::new(
                 RefusalCode::IdempotencyKeyReused,
-                format!("the idempotency key `{}` was used for {} with another input", key.key, key.operation),
+                format!(
+                    "the idempotency key `{}` was used for {} with another input",
+                    key.key, key.operation
+                ),
                 "use a new key for new work",
             )
             .at("idempotencyKey")

@@ -81,7 +81,10 @@ impl Session {
             return Err(EngineError::refuse(
                 RefusalCode::IllegalState,
                 format!("there is nothing on `{}` that this decision fits", cluster.value.name),
-                format!("list what was left behind with `strata orphans list --cluster {}`", cluster.value.name),
+                format!(
+                    "list what was left behind with `strata orphans list --cluster {}`",
+                    cluster.value.name
+                ),
             ));
         }
         Ok(chosen)

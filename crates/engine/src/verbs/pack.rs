@@ -22,7 +22,11 @@ impl Session {
                 .await
                 .map_err(EngineError::internal)?
                 .map_err(|problems| {
-                    EngineError::diagnostics(RefusalCode::InvalidPack, "the pack cannot be published", problems)
+                    EngineError::diagnostics(
+                        RefusalCode::InvalidPack,
+                        "the pack cannot be published",
+                        problems,
+                    )
                 })?;
             let pack = loaded.pack;
             let digest = strata_render::pack_digest(&pack);
@@ -33,14 +37,20 @@ impl Session {
                 .try_write(move |tx| {
                     Box::pin(async move {
                         let subject = format!("pack/{}@{}", kept.name, kept.version);
-                        let there =
-                            tx.project(session.project).pack_by_version(&kept.name, &kept.version).await.optional()?;
+                        let there = tx
+                            .project(session.project)
+                            .pack_by_version(&kept.name, &kept.version)
+                            .await
+                            .optional()?;
                         let record = match there.filter(|there| there.project == session.project) {
                             Some(there) if there.digest == digest => there,
                             Some(_) => {
                                 return Err(Refusal::new(
                                     RefusalCode::DuplicateName,
-                                    format!("{} {} is there already with other content", kept.name, kept.version),
+                                    format!(
+                                        "{} {} is there already with other content",
+                                        kept.name, kept.version
+                                    ),
                                     "a published pack never changes: give it a new version",
                                 )
                                 .into());
@@ -52,7 +62,10 @@ impl Session {
                     })
                 })
                 .await?;
-            Ok((PackRecord { id: record.id, pack, digest: record.digest, created_at: record.created_at }, loaded.warnings))
+            Ok((
+                PackRecord { id: record.id, pack, digest: record.digest, created_at: record.created_at },
+                loaded.warnings,
+            ))
         })
         .await
     }

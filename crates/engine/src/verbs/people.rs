@@ -19,7 +19,11 @@ impl Session {
     ///
     /// # Errors
     /// `FORBIDDEN`, `DUPLICATE_NAME`, `INVALID_INPUT`.
-    pub async fn create_principal(&self, name: String, kind: PrincipalKind) -> Result<Principal, EngineError> {
+    pub async fn create_principal(
+        &self,
+        name: String,
+        kind: PrincipalKind,
+    ) -> Result<Principal, EngineError> {
         let session = self.clone();
         let subject = format!("principal/{name}");
         self.audited(Permission::Administer, "createPrincipal", subject.clone(), async move {

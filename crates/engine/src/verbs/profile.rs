@@ -9,8 +9,8 @@ use strata_model::{
     error::{Refusal, RefusalCode},
     pack::PackReference,
     profile::{
-        ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy, PresetChoice, ProfileContent,
-        ProfileName, ProfileType, RevisionReference, VersionState,
+        ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy, PresetChoice,
+        ProfileContent, ProfileName, ProfileType, RevisionReference, VersionState,
     },
     variable::VariableDefinition,
     version::Version,
@@ -74,13 +74,18 @@ impl Session {
     ///
     /// # Errors
     /// `FORBIDDEN`, `INVALID_INPUT`, `DUPLICATE_NAME`.
-    pub async fn create_profile(&self, name: String, kind: ProfileType) -> Result<ProfileRecord, EngineError> {
+    pub async fn create_profile(
+        &self,
+        name: String,
+        kind: ProfileType,
+    ) -> Result<ProfileRecord, EngineError> {
         let session = self.clone();
         let subject = format!("profile/{name}");
         self.audited(Permission::Author, "createProfile", subject.clone(), async move {
             let name: ProfileName = name.parse().map_err(|error: strata_model::profile::InvalidName| {
                 EngineError::from(
-                    Refusal::new(RefusalCode::InvalidInput, error.to_string(), "choose such a name").at("name"),
+                    Refusal::new(RefusalCode::InvalidInput, error.to_string(), "choose such a name")
+                        .at("name"),
                 )
             })?;
             let engine = session.engine.clone();
@@ -115,15 +120,18 @@ impl Session {
             let number = parse_version(&version, "version")?;
             let content = match from {
                 None => ProfileContent::default(),
-                Some(from) => session.content_of_version(&found, &parse_version(&from, "fromVersion")?).await?,
+                Some(from) => {
+                    session.content_of_version(&found, &parse_version(&from, "fromVersion")?).await?
+                }
             };
             let engine = session.engine.clone();
             engine
                 .store()
                 .try_write(move |tx| {
                     Box::pin(async move {
-                        let made =
-                            tx.profile_version_insert(&found, &number, &content, &session.caller.actor).await?;
+                        let made = tx
+                            .profile_version_insert(&found, &number, &content, &session.caller.actor)
+                            .await?;
                         session.note(tx, "createProfileVersion", subject, None).await?;
                         session.version_record(tx, &found, made.id).await
                     })
@@ -157,7 +165,8 @@ impl Session {
                     Box::pin(async move {
                         let draft = tx.project(session.project).draft_get(there.id).await?;
                         let expected = expected_generation.unwrap_or(draft.generation);
-                        tx.draft_update(session.project, there.id, expected, &content, &session.caller.actor).await?;
+                        tx.draft_update(session.project, there.id, expected, &content, &session.caller.actor)
+                            .await?;
                         session.note(tx, "updateDraft", subject, None).await?;
                         session.version_record(tx, &found, there.id).await
                     })
@@ -335,8 +344,15 @@ impl Session {
                             session.refuse_in_use(tx, &found, &there).await?;
                         }
                         let reason = Some(note.reason.clone()).filter(|reason| !reason.is_empty());
-                        tx.lifecycle_append(session.project, there.id, there.state, to, &session.caller.actor, &note)
-                            .await?;
+                        tx.lifecycle_append(
+                            session.project,
+                            there.id,
+                            there.state,
+                            to,
+                            &session.caller.actor,
+                            &note,
+                        )
+                        .await?;
                         session.note(tx, operation, subject, reason).await?;
                         session.version_record(tx, &found, there.id).await
                     })
@@ -346,7 +362,12 @@ impl Session {
         .await
     }
 
-    async fn refuse_in_use(&self, tx: &Tx, profile: &Profile, version: &ProfileVersion) -> Result<(), EngineError> {
+    async fn refuse_in_use(
+        &self,
+        tx: &Tx,
+        profile: &Profile,
+        version: &ProfileVersion,
+    ) -> Result<(), EngineError> {
         let users = tx
             .project(self.project)
             .clusters_using(profile.id, Some(&version.version), None, NAMED_CLUSTERS)
@@ -376,21 +397,30 @@ impl Session {
         Ok(found)
     }
 
-    async fn version_named(&self, profile: &str, version: &str) -> Result<(Profile, ProfileVersion), EngineError> {
+    async fn version_named(
+        &self,
+        profile: &str,
+        version: &str,
+    ) -> Result<(Profile, ProfileVersion), EngineError> {
         let found = self.profile_named(profile).await?;
         let number = parse_version(version, "version")?;
-        let there = self.rows().profile_version_find(found.id, &number).await.optional()?.ok_or_else(|| {
-            Refusal::new(
-                RefusalCode::NotFound,
-                format!("there is no {profile}@{version}"),
-                format!("list its versions with `strata profile show {profile}`"),
-            )
-            .at("version")
-        })?;
+        let there =
+            self.rows().profile_version_find(found.id, &number).await.optional()?.ok_or_else(|| {
+                Refusal::new(
+                    RefusalCode::NotFound,
+                    format!("there is no {profile}@{version}"),
+                    format!("list its versions with `strata profile show {profile}`"),
+                )
+                .at("version")
+            })?;
         Ok((found, there))
     }
 
-    async fn content_of_version(&self, profile: &Profile, version: &Version) -> Result<ProfileContent, EngineError> {
+    async fn content_of_version(
+        &self,
+        profile: &Profile,
+        version: &Version,
+    ) -> Result<ProfileContent, EngineError> {
         match self.rows().revision_find(&profile.name, version, None).await {
             Ok(revision) => Ok(revision.content),
             Err(StoreError::NotFound { .. }) => {
@@ -416,7 +446,11 @@ impl Session {
     }
 
     /// Turns names into pinned packs, and finds every problem there is.
-    async fn resolve_content(&self, kind: ProfileType, draft: DraftContent) -> Result<ProfileContent, EngineError> {
+    async fn resolve_content(
+        &self,
+        kind: ProfileType,
+        draft: DraftContent,
+    ) -> Result<ProfileContent, EngineError> {
         let mut problems = Vec::new();
         let mut layers = Vec::new();
         for layer in draft.layers {
@@ -437,7 +471,9 @@ impl Session {
                         format!("there is no pack {} {}", layer.pack.name, layer.pack.version),
                     )
                     .in_file(place)
-                    .with_help("list what there is with `strata pack list`, or add it with `strata pack add`"),
+                    .with_help(
+                        "list what there is with `strata pack list`, or add it with `strata pack add`",
+                    ),
                 );
                 continue;
             };
@@ -464,7 +500,11 @@ impl Session {
         if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
     }
 
-    async fn problems(&self, kind: ProfileType, content: &ProfileContent) -> Result<Vec<Diagnostic>, EngineError> {
+    async fn problems(
+        &self,
+        kind: ProfileType,
+        content: &ProfileContent,
+    ) -> Result<Vec<Diagnostic>, EngineError> {
         let mut problems = structure(kind, content);
         // Stands for the revision in diagnostics only; the content is not published yet.
         let reference = RevisionReference {
@@ -482,8 +522,11 @@ impl Session {
             let Some(default) = &variable.default_value else { continue };
             if let Some(reason) = strata_render::refuse_value(variable, default) {
                 problems.push(
-                    Diagnostic::new("VARIABLE_DEFAULT", format!("the default of `{}`: {reason}", variable.name))
-                        .in_file("variables"),
+                    Diagnostic::new(
+                        "VARIABLE_DEFAULT",
+                        format!("the default of `{}`: {reason}", variable.name),
+                    )
+                    .in_file("variables"),
                 );
             }
         }
@@ -499,7 +542,9 @@ fn structure(kind: ProfileType, content: &ProfileContent) -> Vec<Diagnostic> {
         let place = format!("layer \"{}\"", layer.name);
         if !names.insert(&layer.name) {
             let message = format!("the layer `{}` is there twice", layer.name);
-            problems.push(Diagnostic::new("DUPLICATE_LAYER", message).in_file(&place).with_help("rename one of them"));
+            problems.push(
+                Diagnostic::new("DUPLICATE_LAYER", message).in_file(&place).with_help("rename one of them"),
+            );
         }
         let fits = match kind {
             ProfileType::Full => true,
@@ -507,7 +552,8 @@ fn structure(kind: ProfileType, content: &ProfileContent) -> Vec<Diagnostic> {
             ProfileType::Addon => !layer.kind.is_infrastructure(),
         };
         if !fits {
-            let message = format!("a layer of kind {} does not belong into a profile of this type", layer.kind);
+            let message =
+                format!("a layer of kind {} does not belong into a profile of this type", layer.kind);
             let help = "INFRA profiles have infrastructure layers, ADDON profiles have add-on layers, FULL ones both";
             problems.push(Diagnostic::new("LAYER_KIND", message).in_file(&place).with_help(help));
         }
@@ -526,7 +572,8 @@ fn structure(kind: ProfileType, content: &ProfileContent) -> Vec<Diagnostic> {
             problems.push(Diagnostic::new("DUPLICATE_VARIABLE", message).in_file("variables"));
         }
         if variable.sensitive && variable.default_value.is_some() {
-            let message = format!("the sensitive variable `{}` has a default that everybody could read", variable.name);
+            let message =
+                format!("the sensitive variable `{}` has a default that everybody could read", variable.name);
             let help = "leave the default out, and give each cluster its own value";
             problems.push(Diagnostic::new("VARIABLE_DEFAULT", message).in_file("variables").with_help(help));
         }
@@ -559,6 +606,8 @@ fn deleted(version: &ProfileVersion) -> EngineError {
 
 fn parse_version(text: &str, field: &str) -> Result<Version, EngineError> {
     text.parse().map_err(|error: strata_model::version::InvalidVersion| {
-        Refusal::new(RefusalCode::InvalidVersion, error.to_string(), "see https://semver.org").at(field).into()
+        Refusal::new(RefusalCode::InvalidVersion, error.to_string(), "see https://semver.org")
+            .at(field)
+            .into()
     })
 }

@@ -122,7 +122,9 @@ impl Session {
                         session.move_target_in(tx, rollout, cluster_id, &change).await?;
                     }
                     let subject = format!("change/{change_id}");
-                    session.note(tx, operation, subject, Some(options.reason).filter(|r| !r.is_empty())).await?;
+                    session
+                        .note(tx, operation, subject, Some(options.reason).filter(|r| !r.is_empty()))
+                        .await?;
                     if let Some(key) = &key {
                         session.remember(tx, key, serde_json::to_value(change_id)?).await?;
                     }
@@ -169,8 +171,10 @@ impl Session {
                                 .into());
                             }
                             let composition = tx.composition_insert(session.project, id, &composed).await?.id;
-                            let cluster =
-                                session.ledger(tx).cluster(id, &[ClusterEvent::Composed { composition }]).await?;
+                            let cluster = session
+                                .ledger(tx)
+                                .cluster(id, &[ClusterEvent::Composed { composition }])
+                                .await?;
                             session.note(tx, operation, subject, None).await?;
                             Ok(cluster)
                         })
@@ -216,7 +220,11 @@ impl Session {
     ///
     /// # Errors
     /// `FORBIDDEN`, `NOT_FOUND`, `ILLEGAL_STATE` for a change that did not succeed or was the cluster's first.
-    pub async fn roll_back_change(&self, id: ChangeId, options: RequestOptions) -> Result<Change, EngineError> {
+    pub async fn roll_back_change(
+        &self,
+        id: ChangeId,
+        options: RequestOptions,
+    ) -> Result<Change, EngineError> {
         let session = self.clone();
         self.audited(Permission::Operate, "rollBackChange", format!("change/{id}"), async move {
             let change = session.rows().change_get(id).await?;

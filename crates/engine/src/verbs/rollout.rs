@@ -35,8 +35,7 @@ impl Session {
         self.audited(Permission::Operate, "createRollout", subject.clone(), async move {
             let attachment = session.resolve_revision(&wish.target).await?;
             let clusters = session.clusters_running(attachment.profile_id).await?;
-            let targets =
-                schedule::assign(&wish.stages, clusters.iter().map(|(id, labels)| (*id, labels)));
+            let targets = schedule::assign(&wish.stages, clusters.iter().map(|(id, labels)| (*id, labels)));
             let target =
                 RolloutTarget { revision: attachment.revision, content_digest: attachment.content_digest };
             let events = decide::create_rollout(
@@ -131,7 +130,11 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::start_rollout`].
-    pub async fn resume_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
+    pub async fn resume_rollout(
+        &self,
+        id: RolloutId,
+        reason: Option<String>,
+    ) -> Result<Rollout, EngineError> {
         self.decide_rollout(Permission::Operate, "resumeRollout", id, reason, decide::resume_rollout).await
     }
 
@@ -147,15 +150,25 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::start_rollout`].
-    pub async fn roll_back_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
-        self.decide_rollout(Permission::Operate, "rollBackRollout", id, reason, decide::roll_back_rollout).await
+    pub async fn roll_back_rollout(
+        &self,
+        id: RolloutId,
+        reason: Option<String>,
+    ) -> Result<Rollout, EngineError> {
+        self.decide_rollout(Permission::Operate, "rollBackRollout", id, reason, decide::roll_back_rollout)
+            .await
     }
 
     /// Approves a stage that asks for it.
     ///
     /// # Errors
     /// As [`Session::start_rollout`].
-    pub async fn approve_stage(&self, id: RolloutId, stage: u32, reason: String) -> Result<Rollout, EngineError> {
+    pub async fn approve_stage(
+        &self,
+        id: RolloutId,
+        stage: u32,
+        reason: String,
+    ) -> Result<Rollout, EngineError> {
         let kept = reason.clone();
         self.decide_rollout(Permission::Approve, "approveStage", id, Some(kept), move |rollout| {
             decide::approve_stage(rollout, stage, &reason)
@@ -167,7 +180,11 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::start_rollout`].
-    pub async fn retry_targets(&self, id: RolloutId, clusters: Vec<ClusterId>) -> Result<Rollout, EngineError> {
+    pub async fn retry_targets(
+        &self,
+        id: RolloutId,
+        clusters: Vec<ClusterId>,
+    ) -> Result<Rollout, EngineError> {
         self.decide_rollout(Permission::Operate, "retryTargets", id, None, move |rollout| {
             let failed = || {
                 let failed = rollout.targets.iter().filter(|target| target.state == TargetState::Failed);

@@ -78,7 +78,8 @@ impl Session {
         let compositions = [&applied, &base, &earlier].into_iter().flatten();
         let contents = self.contents_of(compositions, &revisions, &secrets).await?;
         let generation = base.as_ref().map_or(0, |composition| composition.generation);
-        let generations = [generation, generation.saturating_add(1), earlier.as_ref().map_or(generation, |e| e.generation)];
+        let generations =
+            [generation, generation.saturating_add(1), earlier.as_ref().map_or(generation, |e| e.generation)];
         let seeds = self.seeds(&cluster, &contents, &generations).await?;
         let project = self.engine.store().project_get(self.project).await?.name;
         Ok(Gathered {
@@ -94,7 +95,13 @@ impl Session {
             applied_id: cluster.applied,
             facts: self.known_facts(&cluster).await?,
             inventory: self.rows().inventory_list(cluster.id).await?,
-            orphans: self.rows().orphans_of_cluster(cluster.id, &[]).await?.into_iter().map(|orphan| orphan.value).collect(),
+            orphans: self
+                .rows()
+                .orphans_of_cluster(cluster.id, &[])
+                .await?
+                .into_iter()
+                .map(|orphan| orphan.value)
+                .collect(),
             key: self.engine.store().digest_key().clone(),
             applied,
             base,
@@ -148,7 +155,8 @@ impl Session {
                 }
                 match self.rows().seed_get(cluster.id, layer, *generation).await? {
                     Some(kept) => {
-                        of_generation.insert(layer.clone(), LayerSeed { seed: *kept.seed, instant: kept.instant });
+                        of_generation
+                            .insert(layer.clone(), LayerSeed { seed: *kept.seed, instant: kept.instant });
                     }
                     None => missing.push((layer.clone(), *generation)),
                 }
@@ -224,20 +232,22 @@ impl Session {
     pub(crate) async fn cluster_named(&self, name: &str) -> Result<Stored<Cluster>, EngineError> {
         let parsed = name.parse().map_err(|_| Refusal::not_found("cluster", name).at("cluster"))?;
         Ok(self.rows().cluster_by_name(&parsed).await.map_err(|error| match error {
-            strata_store::StoreError::NotFound { .. } => Refusal::not_found("cluster", name).at("cluster").into(),
+            strata_store::StoreError::NotFound { .. } => {
+                Refusal::not_found("cluster", name).at("cluster").into()
+            }
             other => EngineError::from(other),
         })?)
     }
 
     /// The frozen revision that somebody named; the newest of the version when they named none.
     pub(crate) async fn resolve_revision(&self, wish: &RevisionWish) -> Result<Attachment, EngineError> {
-        let profile: ProfileName = wish
-            .profile
-            .parse()
-            .map_err(|_| Refusal::not_found("profile", &wish.profile).at("profile"))?;
-        let version: Version = wish.version.parse().map_err(|error: strata_model::version::InvalidVersion| {
-            Refusal::new(RefusalCode::InvalidVersion, error.to_string(), "name a published version").at("version")
-        })?;
+        let profile: ProfileName =
+            wish.profile.parse().map_err(|_| Refusal::not_found("profile", &wish.profile).at("profile"))?;
+        let version: Version =
+            wish.version.parse().map_err(|error: strata_model::version::InvalidVersion| {
+                Refusal::new(RefusalCode::InvalidVersion, error.to_string(), "name a published version")
+                    .at("version")
+            })?;
         let record = self.rows().profile_by_name(&profile).await?;
         let found = self.rows().revision_find(&profile, &version, wish.revision).await.map_err(|error| {
             match error {
@@ -268,7 +278,8 @@ impl Session {
         }
         for name in &wish.detach {
             request.detach.push(
-                name.parse().map_err(|_| EngineError::from(Refusal::not_found("profile", name).at("detach")))?,
+                name.parse()
+                    .map_err(|_| EngineError::from(Refusal::not_found("profile", name).at("detach")))?,
             );
         }
         for wanted in &wish.overrides {
@@ -279,7 +290,9 @@ impl Session {
             request.overrides.push(OverrideRequest { layer: layer_name(&wanted.layer)?, change });
         }
         for layer in &wish.unset_overrides {
-            request.overrides.push(OverrideRequest { layer: layer_name(layer)?, change: OverrideChange::Clear });
+            request
+                .overrides
+                .push(OverrideRequest { layer: layer_name(layer)?, change: OverrideChange::Clear });
         }
         for name in &wish.unset_variables {
             request.variables.insert(name.clone(), None);
@@ -314,12 +327,19 @@ impl Session {
         let revisions: Vec<RevisionReference> = request.attach.iter().map(|a| a.revision.clone()).collect();
         let contents = self.contents_of(base.as_ref(), &revisions, &[]).await?;
         let definitions = contents.profiles().values().flat_map(|content| content.variables.iter());
-        Ok(definitions.filter(|definition| definition.sensitive).map(|definition| definition.name.clone()).collect())
+        Ok(definitions
+            .filter(|definition| definition.sensitive)
+            .map(|definition| definition.name.clone())
+            .collect())
     }
 
     async fn keep_secret(&self, text: SecretText) -> Result<Fingerprint, EngineError> {
         let project = self.project;
-        Ok(self.engine.store().write(move |tx| Box::pin(async move { tx.secret_put(project, &text).await })).await?)
+        Ok(self
+            .engine
+            .store()
+            .write(move |tx| Box::pin(async move { tx.secret_put(project, &text).await }))
+            .await?)
     }
 }
 

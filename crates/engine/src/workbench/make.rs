@@ -30,7 +30,9 @@ pub(super) struct Made {
 impl Made {
     /// What `lookup` asked for and nobody has read yet.
     pub(super) fn unknown_lookups(&self, facts: &Facts) -> Vec<FactKey> {
-        let unknown = |key: &&FactKey| matches!(key, FactKey::Lookup { .. }) && !facts.lookups.contains_key(&key.to_string());
+        let unknown = |key: &&FactKey| {
+            matches!(key, FactKey::Lookup { .. }) && !facts.lookups.contains_key(&key.to_string())
+        };
         self.render.facts_read.keys().filter(unknown).cloned().collect()
     }
 }
@@ -114,8 +116,7 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineEr
 fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result<Composed, EngineError> {
     match intent {
         Intent::Compose { request } => {
-            let surroundings =
-                Surroundings { infrastructure: &gathered.cluster.infrastructure, redactor };
+            let surroundings = Surroundings { infrastructure: &gathered.cluster.infrastructure, redactor };
             compose::compose(gathered.base.as_ref(), request, &gathered.contents, surroundings)
                 .map_err(EngineError::Refused)
         }
@@ -141,7 +142,11 @@ fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result
 
 fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, EngineError> {
     let failed = |diagnostics| {
-        EngineError::diagnostics(RefusalCode::RenderFailed, "the profile does not render for this cluster", diagnostics)
+        EngineError::diagnostics(
+            RefusalCode::RenderFailed,
+            "the profile does not render for this cluster",
+            diagnostics,
+        )
     };
     let layers =
         strata_render::resolve_layers(composition, gathered.contents.profiles(), gathered.contents.packs())

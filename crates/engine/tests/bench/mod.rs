@@ -64,7 +64,13 @@ pub fn pack(name: &str, version: &str, values: &str, manifest: &str) -> PackFile
     ])
 }
 
-pub fn layer(name: &str, pack: &str, version: &str, values: &str, on_immutable: ImmutablePolicy) -> DraftLayer {
+pub fn layer(
+    name: &str,
+    pack: &str,
+    version: &str,
+    values: &str,
+    on_immutable: ImmutablePolicy,
+) -> DraftLayer {
     DraftLayer {
         name: name.into(),
         kind: None,
@@ -167,7 +173,9 @@ impl Bench {
         let wish = RegisterCluster {
             name: name.into(),
             labels: BTreeMap::new(),
-            infrastructure: RegisterInfrastructure::Imported { kubeconfig: SecretText::new(sim.kubeconfig()) },
+            infrastructure: RegisterInfrastructure::Imported {
+                kubeconfig: SecretText::new(sim.kubeconfig()),
+            },
             cloud: None,
             region: None,
         };
@@ -200,7 +208,13 @@ impl Bench {
                 }}}],
             },
         });
-        self.send(sim, http::Method::POST, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", Some(definition)).await;
+        self.send(
+            sim,
+            http::Method::POST,
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+            Some(definition),
+        )
+        .await;
     }
 
     pub async fn delete_a_node(&self, sim: &SimCluster) {

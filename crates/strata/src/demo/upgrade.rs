@@ -1,6 +1,6 @@
 //! One cluster: an override, a preview, an approval, the upgrade.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use strata_cli::{exit::Code, operations};
 
 use super::{
@@ -33,7 +33,7 @@ impl Story {
         let (cluster, target) = (self.fleet.first().to_owned(), self.fleet.target("1.1.0"));
         self.terminal.step("An approval: bound to the digest of the plan that was seen");
         self.alice(&["apply", &cluster, "--profile", &target, "--reason", "spring release"]).await?;
-        let (change, digest) = self.open_change(&cluster).await?;
+        let (change, digest) = self.newest_change(&cluster).await?;
         if !self.fleet.has_machines() {
             self.terminal.say("No nodes are replaced on this cluster, so nothing waits for an approval.");
             return Ok(());
@@ -60,16 +60,5 @@ impl Story {
         let data = self.terminal.ask(&self.alice, operations::CLUSTER_HISTORY, variables).await?;
         let change = data.pointer("/cluster/changes/nodes/0").ok_or("the cluster has no change")?;
         Ok((text(change, "/id"), text(change, "/planDigest")))
-    }
-
-    /// As [`Self::newest_change`], which must not have ended yet.
-    async fn open_change(&self, cluster: &str) -> Step<(String, String)> {
-        let variables = json!({ "name": cluster });
-        let data = self.terminal.ask(&self.alice, operations::CLUSTER_SHOW, variables).await?;
-        match data.pointer("/cluster/change/id").and_then(Value::as_str) {
-            Some(_) => self.newest_change(cluster).await,
-            None if self.fleet.has_machines() => Err("the cluster has no open change".into()),
-            None => self.newest_change(cluster).await,
-        }
     }
 }

@@ -33,8 +33,10 @@ impl Run {
                 for (destination, key) in gone {
                     tx.inventory_remove(project, cluster, destination, &key).await?;
                 }
-                let healthy =
-                    ClusterEvent::HealthJudged { health: Health::Healthy, reason: "its last change was verified".to_owned() };
+                let healthy = ClusterEvent::HealthJudged {
+                    health: Health::Healthy,
+                    reason: "its last change was verified".to_owned(),
+                };
                 ledger.cluster(cluster, &[healthy]).await?;
                 Ok(())
             })
@@ -45,7 +47,11 @@ impl Run {
     }
 
     /// What the change did to the list of orphans: what it left behind, what it renders again, what it deleted.
-    fn orphan_events(&self, inventory: &[InventoryEntry], orphans: Vec<Orphan>) -> Vec<(OrphanId, Vec<OrphanEvent>)> {
+    fn orphan_events(
+        &self,
+        inventory: &[InventoryEntry],
+        orphans: Vec<Orphan>,
+    ) -> Vec<(OrphanId, Vec<OrphanEvent>)> {
         let change = self.change.id;
         let mut events = Vec::new();
         for action in &self.plan.actions {
@@ -82,7 +88,9 @@ impl Run {
                 {
                     events.push((orphan.id, vec![OrphanEvent::Reclaimed { change }]));
                 }
-                (Action::Delete, Some(orphan)) => events.push((orphan.id, vec![OrphanEvent::Deleted { change }])),
+                (Action::Delete, Some(orphan)) => {
+                    events.push((orphan.id, vec![OrphanEvent::Deleted { change }]))
+                }
                 _ => {}
             }
         }

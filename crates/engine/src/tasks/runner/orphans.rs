@@ -26,7 +26,8 @@ impl Run {
         match action.action {
             Action::ScaleToZero => {
                 let client = self.client(action.destination).await.map_err(|error| failed(number, error))?;
-                let former = client.former_state(&reference).await.map_err(|error| failed(number, error.into()))?;
+                let former =
+                    client.former_state(&reference).await.map_err(|error| failed(number, error.into()))?;
                 let Some(former) = former else {
                     // It went by itself: there is nothing to scale, and nothing to restore.
                     return self.record_orphan(&orphan, vec![OrphanEvent::Deleted { change }]).await;
@@ -40,7 +41,11 @@ impl Run {
                             former: former.former,
                             at: self.session.now(),
                         };
-                        self.record_orphan(&orphan, vec![OrphanEvent::RestoreRecorded { record: record.clone() }]).await?;
+                        self.record_orphan(
+                            &orphan,
+                            vec![OrphanEvent::RestoreRecorded { record: record.clone() }],
+                        )
+                        .await?;
                         record
                     }
                 };
@@ -54,12 +59,20 @@ impl Run {
             }
             Action::Delete => {
                 let client = self.client(action.destination).await.map_err(|error| failed(number, error))?;
-                let entry =
-                    self.session.rows().inventory_get(self.cluster.id, action.destination, &action.key).await?;
+                let entry = self
+                    .session
+                    .rows()
+                    .inventory_get(self.cluster.id, action.destination, &action.key)
+                    .await?;
                 let uid = entry.and_then(|entry| entry.uid);
                 let preconditions = Preconditions { uid: uid.clone(), resource_version: None };
-                client.delete(&reference, &preconditions).await.map_err(|error| failed(number, error.into()))?;
-                sent.entry(action.destination).or_default().push(Expectation::gone(reference, uid.as_deref()));
+                client
+                    .delete(&reference, &preconditions)
+                    .await
+                    .map_err(|error| failed(number, error.into()))?;
+                sent.entry(action.destination)
+                    .or_default()
+                    .push(Expectation::gone(reference, uid.as_deref()));
                 Ok(())
             }
             Action::Keep => self.record_orphan(&orphan, vec![OrphanEvent::Kept { change }]).await,

@@ -73,7 +73,8 @@ impl Run {
         let mut intents = Vec::new();
         for action in actions.iter().filter(|action| sends(action.action)) {
             let Some(object) = self.render.object(action.destination, &action.key) else { continue };
-            let former = known.iter().find(|entry| entry.destination == action.destination && entry.key == action.key);
+            let former =
+                known.iter().find(|entry| entry.destination == action.destination && entry.key == action.key);
             // An entry with just this content was confirmed before a restart: it stays so.
             if former.is_some_and(|entry| entry.digest == action.body) {
                 continue;
@@ -149,7 +150,9 @@ impl Run {
         match action.action {
             // Nothing is sent: it is put on the list of orphans when the change succeeds.
             Action::Orphan => Ok(None),
-            Action::Create | Action::Change | Action::Replace => self.send_object(number, action, uid, sent).await.map(Some),
+            Action::Create | Action::Change | Action::Replace => {
+                self.send_object(number, action, uid, sent).await.map(Some)
+            }
             Action::Restore if rendered => self.send_object(number, action, uid, sent).await.map(Some),
             Action::Restore | Action::ScaleToZero | Action::Delete | Action::Keep => {
                 self.decide_orphan(number, action, sent).await?;
@@ -182,7 +185,8 @@ impl Run {
         };
         let applied = match action.action {
             Action::Replace if uid.is_some() => {
-                let (uid, patience) = (uid.map_or("", String::as_str), self.session.engine.options().step_deadline);
+                let (uid, patience) =
+                    (uid.map_or("", String::as_str), self.session.engine.options().step_deadline);
                 client.replace(&object.body, uid, &options, patience).await
             }
             _ => client.apply(&object.body, &options).await,

@@ -39,7 +39,8 @@ impl Run {
             matches!(action, Action::Create | Action::Change | Action::Replace | Action::Restore)
         };
         for action in self.plan.actions.iter().filter(|action| sends(action.action)) {
-            let reference = strata_cluster::ObjectReference::new(action.key.clone(), action.api_version.clone());
+            let reference =
+                strata_cluster::ObjectReference::new(action.key.clone(), action.api_version.clone());
             // The health rules compare the observed generation with the present one; no older state can pass.
             sent.entry(action.destination).or_default().push(Expectation::ready(reference, None));
         }
@@ -57,8 +58,11 @@ impl Run {
         expectations: Vec<Expectation>,
         deadline: Duration,
     ) -> Result<(), Stop> {
-        let options =
-            WatchOptions { deadline, label_selector: Some(self.marks().selector()), ..WatchOptions::default() };
+        let options = WatchOptions {
+            deadline,
+            label_selector: Some(self.marks().selector()),
+            ..WatchOptions::default()
+        };
         let options = if expectations.iter().all(|e| e.uid.is_none()) {
             options
         } else {
@@ -68,7 +72,11 @@ impl Run {
         let latest: Mutex<Option<String>> = Mutex::new(None);
         let on_progress = |key: &strata_model::object::ObjectKey, health: &strata_cluster::Health| {
             let mut latest = latest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            *latest = Some(if health.is_ready() { format!("{key} is ready") } else { format!("{key}: {}", health.reason()) });
+            *latest = Some(if health.is_ready() {
+                format!("{key} is ready")
+            } else {
+                format!("{key}: {}", health.reason())
+            });
         };
         let mut watching = Box::pin(client.watch_until(expectations, &options, &on_progress));
         let stop = self.stop.clone();
@@ -98,7 +106,8 @@ impl Run {
             loop {
                 match self.client(destination).await {
                     Err(ReachError::NoKubeconfig { .. }) => {}
-                    Err(ReachError::Cluster(error)) if self.cluster.applied.is_none() && error.is_unreachable() => {}
+                    Err(ReachError::Cluster(error))
+                        if self.cluster.applied.is_none() && error.is_unreachable() => {}
                     other => return other,
                 }
                 tokio::select! {
@@ -134,8 +143,9 @@ fn unhealthy(step: Option<u32>, error: WatchError) -> Stop {
         WatchError::Unhealthy(unhealthy) => Failure {
             code: "NOT_HEALTHY".to_owned(),
             message: WatchError::Unhealthy(unhealthy.clone()).to_string(),
-            help: "look at the objects named; mend them or the profile, then retry the change or roll it back"
-                .to_owned(),
+            help:
+                "look at the objects named; mend them or the profile, then retry the change or roll it back"
+                    .to_owned(),
             object: unhealthy.pending.first().map(|(key, _)| key.clone()),
         },
     };

@@ -33,7 +33,9 @@ impl Run {
                         .change_decided(id, |change, _| {
                             // What the digest was computed on must still be so.
                             if now.applied != basis {
-                                return Ok(vec![ChangeEvent::BecameStale { moved: vec!["what the cluster runs".to_owned()] }]);
+                                return Ok(vec![ChangeEvent::BecameStale {
+                                    moved: vec!["what the cluster runs".to_owned()],
+                                }]);
                             }
                             Ok(vec![decide::start(change, &digest, moved, tx.now())?])
                         })
@@ -53,7 +55,8 @@ impl Run {
             Ok(client) => self.session.read_facts(&self.cluster, &client).await.map(|_| ()),
             Err(error) => Err(error),
         };
-        let unborn = matches!(self.cluster.phase.value, Phase::Pending | Phase::Provisioning) && self.cluster.applied.is_none();
+        let unborn = matches!(self.cluster.phase.value, Phase::Pending | Phase::Provisioning)
+            && self.cluster.applied.is_none();
         match reached {
             Ok(()) => {
                 self.cluster = self.session.rows().cluster_get(self.cluster.id).await?.value;
