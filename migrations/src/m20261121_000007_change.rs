@@ -54,10 +54,12 @@ CREATE TABLE orphan (
     state TEXT NOT NULL,
     layer TEXT NOT NULL,
     kind TEXT NOT NULL,
+    policy_due FLAG NOT NULL,
     since NUMBER NOT NULL,
     seq NUMBER NOT NULL,
     document TEXT NOT NULL
 );
+CREATE INDEX orphan_policy ON orphan (since) WHERE policy_due;
 CREATE INDEX orphan_order ON orphan (project, since, id);
 CREATE INDEX orphan_cluster ON orphan (cluster, state)
 ";

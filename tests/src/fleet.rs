@@ -34,7 +34,10 @@ pub struct Fleet {
 #[derive(Debug)]
 enum Clusters {
     Simulated(Simulator),
-    Real(Vec<ControlPlane>),
+    Real {
+        #[expect(dead_code, reason = "they run as long as this value lives")]
+        planes: Vec<ControlPlane>,
+    },
 }
 
 impl Drop for Fleet {
@@ -102,7 +105,7 @@ impl Fleet {
         let client = management.client().await?;
         let (kubeconfig, other) = (management.kubeconfig().to_owned(), imported.kubeconfig().to_owned());
         planes.extend([management, imported]);
-        let fleet = Self::start(Clusters::Real(planes), client, kubeconfig, other, kubeconfigs, |_, _| {});
+        let fleet = Self::start(Clusters::Real { planes }, client, kubeconfig, other, kubeconfigs, |_, _| {});
         Ok(Some(fleet.await?))
     }
 
@@ -159,7 +162,7 @@ impl Fleet {
     pub const fn provider(&self) -> &'static str {
         match self.clusters {
             Clusters::Simulated(_) => "docker",
-            Clusters::Real(_) => "aws",
+            Clusters::Real { .. } => "aws",
         }
     }
 
@@ -168,7 +171,7 @@ impl Fleet {
     pub fn simulated_cluster(&self, name: &str) -> Option<SimCluster> {
         match &self.clusters {
             Clusters::Simulated(simulator) => simulator.cluster(name),
-            Clusters::Real(_) => None,
+            Clusters::Real { .. } => None,
         }
     }
 }

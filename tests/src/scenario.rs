@@ -187,11 +187,14 @@ impl Person {
         self.client.mutate(operations::CLUSTER_REGISTER, "registerCluster", input).await
     }
 
-    /// A preview.
+    /// A preview of what [`Self::request`] would be asked for; the reason is left out.
     ///
     /// # Errors
     /// When it is refused.
-    pub async fn preview(&self, input: Value) -> Result<Value, CliError> {
+    pub async fn preview(&self, mut input: Value) -> Result<Value, CliError> {
+        if let Some(map) = input.as_object_mut() {
+            map.shift_remove("reason");
+        }
         let data = self.client.send(operations::PREVIEW_UPGRADE, json!({"input": input})).await?;
         Ok(data.get("previewUpgrade").cloned().unwrap_or_default())
     }

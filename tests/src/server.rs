@@ -32,6 +32,9 @@ macro_rules! program {
 /// How long a start, and an end that was asked for, may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// What a server logs.
+const LOG: &str = "debug,sqlx=warn,hyper=info,h2=info,rustls=info";
+
 /// Where a server keeps its state.
 #[derive(Debug, Clone)]
 pub enum Database {
@@ -51,6 +54,7 @@ pub struct Server {
     directory: PathBuf,
     database: Database,
     port: u16,
+    log: String,
 }
 
 impl Server {
@@ -68,7 +72,7 @@ impl Server {
         }
         let port = free_port()?;
         let mut server =
-            Self { guardian, process: None, program: program.to_owned(), directory, database, port };
+            Self { guardian, process: None, program: program.to_owned(), directory, database, port, log: LOG.to_owned() };
         server.restart().await?;
         let log = std::fs::read_to_string(server.log_path())?;
         let token = first_token(&log).with_context(|| format!("no token was announced:\n{log}"))?;
@@ -92,7 +96,7 @@ impl Server {
         for variable in ["STRATA_KEY", "STRATA_KEY_FILE", "STRATA_CONFIG", "STRATA_DATABASE", "STRATA_LOG"] {
             command.env_remove(variable);
         }
-        command.env("STRATA_LOG", "debug,sqlx=warn,hyper=info,h2=info,rustls=info");
+        command.env("STRATA_LOG", &self.log);
         command.args(["serve", "--allow-loopback-clusters", "--log", "json"]);
         command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         match &self.database {
@@ -120,6 +124,11 @@ impl Server {
         }
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Says what it logs from the next start on, in the syntax of `tracing`.
+    pub fn set_log(&mut self, filter: &str) {
+        filter.clone_into(&mut self.log);
     }
 
     /// Kills it, without any time to say goodbye.

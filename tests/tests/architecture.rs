@@ -1,5 +1,7 @@
 //! Which crate may know which: held against what Cargo resolves, so that a dependency of a dependency counts too.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail them")]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};

@@ -1,5 +1,7 @@
 //! The pages for people say what is true: their commands exist, their codes are those of the code, their links lead somewhere.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail them")]
+
 use std::{
     collections::BTreeSet,
     fs,

@@ -239,3 +239,14 @@ async fn people_get_roles_and_tokens() {
     let listed = harness.operation("token_list", json!({})).await;
     assert_eq!(listed["tokens"]["nodes"].as_array().map(Vec::len), Some(2));
 }
+
+#[tokio::test]
+async fn too_much_and_too_long_are_turned_away() {
+    let busy = Harness::with(HttpOptions { requests: 0, ..HttpOptions::default() }).await;
+    let (status, answer) = busy.post("{}").await;
+    assert_eq!((status, code(&answer)), (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED"));
+    let options = HttpOptions { request_timeout: std::time::Duration::ZERO, ..HttpOptions::default() };
+    let slow = Harness::with(options).await;
+    let (status, answer) = slow.post("{}").await;
+    assert_eq!((status, code(&answer)), (StatusCode::GATEWAY_TIMEOUT, "TIMEOUT"));
+}

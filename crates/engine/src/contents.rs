@@ -106,9 +106,9 @@ impl Session {
             contents.profiles.insert(revision, content);
         }
         for fingerprint in fingerprints {
-            if !contents.secrets.contains_key(&fingerprint) {
-                let text = self.rows().secret_get(&fingerprint).await?;
-                contents.secrets.insert(fingerprint, text);
+            if let std::collections::btree_map::Entry::Vacant(entry) = contents.secrets.entry(fingerprint) {
+                let text = self.rows().secret_get(entry.key()).await?;
+                entry.insert(text);
             }
         }
         Ok(contents)

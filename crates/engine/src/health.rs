@@ -6,6 +6,7 @@ use strata_cluster::{Expectation, Marks, ObjectReference, WatchError, WatchOptio
 use strata_model::{
     cluster::{Cluster, ClusterEvent, Health},
     object::Destination,
+    orphan::OrphanState,
 };
 
 use crate::{error::EngineError, session::Session};
@@ -13,11 +14,14 @@ use crate::{error::EngineError, session::Session};
 /// How long objects may take to be found healthy: they were before.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The states of an orphan that nobody renders: its health is nobody's.
+const LISTED: [OrphanState; 3] = [OrphanState::Left, OrphanState::ScaledToZero, OrphanState::Kept];
+
 impl Session {
     /// Whether all that Strata applied is healthy now; none when the cluster does not answer. The verdict is recorded.
     pub(crate) async fn judge_health(&self, cluster: &Cluster) -> Result<Option<bool>, EngineError> {
         let Ok(client) = self.reach(cluster).await else { return Ok(None) };
-        let orphaned = self.rows().orphans_of_cluster(cluster.id, &[]).await?;
+        let orphaned = self.rows().orphans_of_cluster(cluster.id, &LISTED).await?;
         let expectations: Vec<Expectation> = self
             .rows()
             .inventory_list(cluster.id)

@@ -9,6 +9,7 @@ use strata_model::{
     change::{Change, ChangeEvent, ChangeState},
     cluster::{Cluster, ClusterEvent},
     error::{Refusal, RefusalCode},
+    finding::FindingCode,
     id::{ChangeId, ClusterId, OrphanId, ProjectId, RolloutId},
     orphan::{Orphan, OrphanEvent},
     rollout::{Rollout, RolloutEvent},
@@ -121,6 +122,9 @@ impl<'t> Ledger<'t> {
             let event = if ended.state == ChangeState::Succeeded {
                 let moved = format!("the change {} has succeeded since this one was planned", ended.id);
                 decide::stale(&other.value, vec![moved])
+            } else if waited_for_holder(&other.value) {
+                let moved = format!("the change {} that was under way has ended", ended.id);
+                decide::stale(&other.value, vec![moved])
             } else {
                 decide::schedule(&other.value, holder, self.tx.now())
             };
@@ -210,6 +214,12 @@ impl<'t> Ledger<'t> {
         }
         Ok(after)
     }
+}
+
+/// Whether a change is blocked by another's holding the cluster, which its plan cannot outlive.
+fn waited_for_holder(change: &Change) -> bool {
+    let by_holder = [FindingCode::ChangeUnderWay, FindingCode::ClusterProvisioning];
+    change.blocked_by.iter().any(|code| by_holder.contains(code))
 }
 
 /// An event that the state does not allow: somebody else was faster, or the caller asked for what cannot be.

@@ -10,6 +10,8 @@
 //! *Caveats.* Errors that are not the caller's to mend come out as [`EngineError::Internal`]; whoever answers the caller
 //! logs them, once.
 
+#![allow(clippy::result_large_err, reason = "a refusal tells all, and is rare")]
+
 mod access;
 mod contents;
 mod error;

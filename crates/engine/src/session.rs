@@ -1,5 +1,6 @@
 //! Callers and sessions: who asks, in which project, and what they may do there.
 
+use futures::future::BoxFuture;
 use strata_model::{
     Timestamp,
     access::{Actor, Permission, Role},
@@ -163,39 +164,47 @@ impl Session {
     }
 
     /// Runs a verb; a refusal is audited too. (Success is audited by the verb, in its own transaction.)
-    pub(crate) async fn audited<T: Send>(
-        &self,
+    ///
+    /// Boxed here, once for all verbs: their futures are large.
+    pub(crate) fn audited<'a, T: Send + 'a>(
+        &'a self,
         permission: Permission,
         operation: &'static str,
-        subject: impl Into<String> + Send,
-        verb: impl Future<Output = Result<T, EngineError>> + Send,
-    ) -> Result<T, EngineError> {
-        let result = match self.permit(permission) {
-            Ok(()) => verb.await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &result {
-            let entry = AuditEntry {
-                operation: operation.to_owned(),
-                subject: subject.into(),
-                outcome: error.code().to_owned(),
-                reason: None,
+        subject: impl Into<String>,
+        verb: impl Future<Output = Result<T, EngineError>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, EngineError>> {
+        let subject = subject.into();
+        Box::pin(async move {
+            let result = match self.permit(permission) {
+                Ok(()) => verb.await,
+                Err(error) => Err(error),
             };
-            let (session, cause) = (self.clone(), self.caller.cause.clone());
-            let written = self
-                .engine
-                .store()
-                .write(move |tx| {
-                    Box::pin(async move {
-                        tx.audit_append(session.project, &entry, &session.caller.actor, cause.as_deref())
-                            .await
-                    })
-                })
-                .await;
-            if let Err(error) = written {
-                tracing::error!(%error, operation, "a refused operation could not be audited");
+            if let Err(error) = &result {
+                self.note_refused(operation, subject, error).await;
             }
+            result
+        })
+    }
+
+    async fn note_refused(&self, operation: &'static str, subject: String, error: &EngineError) {
+        let entry = AuditEntry {
+            operation: operation.to_owned(),
+            subject,
+            outcome: error.code().to_owned(),
+            reason: None,
+        };
+        let (session, cause) = (self.clone(), self.caller.cause.clone());
+        let written = self
+            .engine
+            .store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.audit_append(session.project, &entry, &session.caller.actor, cause.as_deref()).await
+                })
+            })
+            .await;
+        if let Err(error) = written {
+            tracing::error!(%error, operation, "a refused operation could not be audited");
         }
-        result
     }
 }

@@ -34,6 +34,9 @@ pub(crate) enum Intent {
     Compose {
         /// What shall be different.
         request: Box<CompositionRequest>,
+        /// The first composition, being edited, that it starts from; on a cluster that runs nothing yet.
+        #[serde(default)]
+        base: Option<CompositionId>,
     },
     /// An earlier composition.
     RollBack {
@@ -47,6 +50,22 @@ pub(crate) enum Intent {
         /// What.
         decision: Decision,
     },
+}
+
+impl Intent {
+    /// What a request starts from on a cluster that runs nothing yet.
+    const fn first_base(&self) -> Option<CompositionId> {
+        match self {
+            Self::Compose { base, .. } => *base,
+            Self::RollBack { .. } | Self::CleanUp { .. } => None,
+        }
+    }
+
+    /// A request on the first composition as it is now.
+    fn compose(cluster: &Cluster, request: CompositionRequest) -> Self {
+        let base = cluster.wanted.filter(|_| cluster.applied.is_none());
+        Self::Compose { request: Box::new(request), base }
+    }
 }
 
 /// The result of the workbench.
@@ -75,7 +94,7 @@ impl Session {
         kind: ChangeKind,
         request: CompositionRequest,
     ) -> Result<Assembled, EngineError> {
-        self.assemble_intent(cluster, kind, None, Intent::Compose { request: Box::new(request) }).await
+        self.assemble_intent(cluster, kind, None, Intent::compose(&cluster.value, request)).await
     }
 
     /// Plans going back to an earlier composition.
@@ -105,7 +124,13 @@ impl Session {
         change: &Change,
     ) -> Result<Assembled, EngineError> {
         let stored = self.rows().plan_get(change.plan).await?;
-        let intent: Intent = serde_json::from_value(stored.intent)?;
+        let mut intent: Intent = serde_json::from_value(stored.intent)?;
+        // A change that holds its cluster is checked on what it was planned on: its own composition is wanted by now.
+        if cluster.value.change != Some(change.id)
+            && let Intent::Compose { request, .. } = intent
+        {
+            intent = Intent::compose(&cluster.value, *request);
+        }
         self.assemble_intent(cluster, change.kind, Some(change), intent).await
     }
 
@@ -115,7 +140,7 @@ impl Session {
         cluster: &Stored<Cluster>,
         request: CompositionRequest,
     ) -> Result<Composition, EngineError> {
-        let intent = Intent::Compose { request: Box::new(request) };
+        let intent = Intent::compose(&cluster.value, request);
         let gathered = self.gather(cluster, ChangeKind::Apply, None, &intent).await?;
         pure(move || make::compose_first(&gathered, &intent)).await
     }

@@ -86,7 +86,8 @@ pub fn layer_base(
     layered.push(Origin::Profile { revision: revision.clone() }, &own_values);
     let value = layered.value().clone();
     // Without values of the pack the layer's own text says all, in its author's words.
-    let source = if *layered.value() == own_values && !pack.values.contains('#') {
+    let speaks = !layer.values.trim().is_empty();
+    let source = if speaks && *layered.value() == own_values && !pack.values.contains('#') {
         &layer.values
     } else {
         &pack.values

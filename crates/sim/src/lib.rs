@@ -14,6 +14,7 @@ mod cluster;
 pub mod conformance;
 pub mod controllers;
 mod crd;
+mod declared;
 mod defaults;
 mod discovery;
 mod faults;

@@ -1,4 +1,4 @@
-//! Faults, the log, and the Cluster API stand-in, seen through a client.
+//! Faults and the log, seen through a client.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it cannot have")]
 
@@ -10,15 +10,14 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{
     Api, Client, ResourceExt,
-    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
     core::GroupVersionKind,
 };
-use serde_json::{Value, json};
-use strata_sim::{ClusterOptions, Endpoint, SimCluster, Simulator, SimulatorOptions, Which, cluster_api};
-use tokio_util::sync::CancellationToken;
+use serde_json::json;
+use strata_sim::{ClusterOptions, Endpoint, SimCluster, Simulator, SimulatorOptions, Which};
 
 async fn client(cluster: &SimCluster) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -134,110 +133,5 @@ async fn pods_held_back_keep_a_rollout_open() {
         (now["updatedReplicas"].as_i64(), now["readyReplicas"].as_i64(), now["replicas"].as_i64()),
         (Some(4), Some(4), Some(4))
     );
-    simulator.shutdown().await;
-}
-
-async fn dynamic(client: &Client, group: &str, kind: &str) -> Api<DynamicObject> {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1beta2", kind));
-    Api::default_namespaced_with(client.clone(), &resource)
-}
-
-#[tokio::test]
-async fn cluster_api_rolls_machines_to_a_version() {
-    let (simulator, cluster, client) = start(ClusterOptions::new("management")).await;
-    let crds: Api<DynamicObject> = Api::all_with(
-        client.clone(),
-        &ApiResource::from_gvk(&GroupVersionKind::gvk(
-            "apiextensions.k8s.io",
-            "v1",
-            "CustomResourceDefinition",
-        )),
-    );
-    for definition in cluster_api::definitions() {
-        crds.create(&PostParams::default(), &serde_json::from_value(definition).unwrap()).await.unwrap();
-    }
-    let clusters = dynamic(&client, "cluster.x-k8s.io", "Cluster").await;
-    let planes = dynamic(&client, "controlplane.cluster.x-k8s.io", "KubeadmControlPlane").await;
-    let pools = dynamic(&client, "cluster.x-k8s.io", "MachineDeployment").await;
-    let params = PatchParams::apply("test");
-    let object = |api_version: &str, kind: &str, name: &str, spec: Value| {
-        Patch::Apply(
-            json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec}),
-        )
-    };
-    let core = "cluster.x-k8s.io/v1beta2";
-    clusters
-        .patch(
-            "w",
-            &params,
-            &object(
-                core,
-                "Cluster",
-                "w",
-                json!({"controlPlaneRef": {"kind": "KubeadmControlPlane", "name": "w-cp"}}),
-            ),
-        )
-        .await
-        .unwrap();
-    let plane = |version: &str| {
-        object(
-            "controlplane.cluster.x-k8s.io/v1beta2",
-            "KubeadmControlPlane",
-            "w-cp",
-            json!({"replicas": 3, "version": version}),
-        )
-    };
-    planes.patch("w-cp", &params, &plane("v1.32.1")).await.unwrap();
-    let pool = json!({"clusterName": "w", "replicas": 2, "template": {"spec": {"version": "v1.32.1"}}});
-    pools.patch("w-md", &params, &object(core, "MachineDeployment", "w-md", pool)).await.unwrap();
-
-    let (sender, mut versions) = tokio::sync::mpsc::unbounded_channel();
-    let mut options = cluster_api::Options::new(
-        |_, name| Some(format!("kubeconfig of {name}")),
-        move |_, _, version| {
-            let _ = sender.send(version.to_owned());
-        },
-    );
-    options.machine_time = Duration::from_millis(1);
-    let stop = CancellationToken::new();
-    let tracker = tokio_util::task::TaskTracker::new();
-    let task = tracker.spawn(cluster_api::run(client.clone(), options, stop.clone()));
-    let patience = Duration::from_secs(30);
-    assert_eq!(tokio::time::timeout(patience, versions.recv()).await.unwrap().unwrap(), "v1.32.1");
-    let status = |name: &str| cluster.object(core, "Cluster", "default", name).unwrap()["status"].clone();
-    let provisioned = async {
-        while status("w")["phase"] != "Provisioned" {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(patience, provisioned).await.unwrap();
-    assert_eq!(status("w")["initialization"]["controlPlaneInitialized"], true);
-    let secrets: Api<Secret> = Api::default_namespaced(client.clone());
-    let secret = secrets.get("w-kubeconfig").await.unwrap();
-    assert_eq!(secret.data.unwrap()["value"].0, b"kubeconfig of w");
-
-    let first: Vec<Value> = cluster.objects(core, "Machine", "default");
-    planes.patch("w-cp", &params, &plane("v1.33.0")).await.unwrap();
-    let mut last = String::new();
-    while last != "v1.33.0" {
-        last = tokio::time::timeout(patience, versions.recv()).await.unwrap().unwrap();
-    }
-    let machines: Vec<Value> = cluster.objects(core, "Machine", "default");
-    let of_plane: Vec<&Value> = machines
-        .iter()
-        .filter(|m| m["metadata"]["labels"].get("cluster.x-k8s.io/control-plane").is_some())
-        .collect();
-    assert_eq!(of_plane.len(), 3);
-    for machine in of_plane {
-        assert_eq!(machine["spec"]["version"], "v1.33.0");
-        assert!(first.iter().all(|old| old["metadata"]["uid"] != machine["metadata"]["uid"]));
-    }
-    let plane = cluster
-        .object("controlplane.cluster.x-k8s.io/v1beta2", "KubeadmControlPlane", "default", "w-cp")
-        .unwrap();
-    assert_eq!(plane["status"]["version"], "v1.33.0");
-    assert_eq!(plane["status"]["upToDateReplicas"], 3);
-    stop.cancel();
-    task.await.unwrap();
     simulator.shutdown().await;
 }

@@ -1,15 +1,15 @@
-//! What background work there is, over all projects: pairs of project and id, nothing more.
+//! What background work there is, over all projects: ids, nothing more.
 
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use strata_model::{
     change::ChangeState,
-    id::{ChangeId, ClusterId, ProjectId, RolloutId},
+    id::{ChangeId, ClusterId, OrphanId, ProjectId, RolloutId},
     rollout::RolloutState,
 };
 use uuid::Uuid;
 
 use crate::{
-    entity::{change, cluster, rollout},
+    entity::{change, cluster, orphan, rollout},
     error::StoreError,
     store::Store,
 };
@@ -78,6 +78,27 @@ impl Store {
             .all(&self.readers)
             .await?;
         Ok(pairs.into_iter().map(|(project, id)| (ProjectId::new(project), RolloutId::new(id))).collect())
+    }
+
+    /// Orphans whose policy asks for something that has not been done, the oldest first.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn due_orphans(&self, limit: u64) -> Result<Vec<(ProjectId, ClusterId, OrphanId)>, StoreError> {
+        use orphan::Column;
+        let rows: Vec<(Uuid, Uuid, Uuid)> = orphan::Entity::find()
+            .filter(Column::PolicyDue.eq(true))
+            .select_only()
+            .columns([Column::Project, Column::Cluster, Column::Id])
+            .order_by_asc(Column::Since)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.readers)
+            .await?;
+        let due = rows.into_iter().map(|(project, cluster, orphan)| {
+            (ProjectId::new(project), ClusterId::new(cluster), OrphanId::new(orphan))
+        });
+        Ok(due.collect())
     }
 
     /// Clusters that are not deleted, by id after `after`; at most `limit`: what is polled in turn.

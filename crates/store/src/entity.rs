@@ -263,6 +263,7 @@ tables! {
         state: String,
         layer: String,
         kind: String,
+        policy_due: bool,
         since: i64,
         seq: i64,
         document: String,

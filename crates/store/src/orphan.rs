@@ -9,7 +9,8 @@ use strata_model::{
     event::StreamId,
     id::{ClusterId, OrphanId},
     object::{Destination, ObjectKey},
-    orphan::{Orphan, OrphanEvent, OrphanState},
+    orphan::{Orphan, OrphanEvent, OrphanState, Reach},
+    profile::OrphanPolicy,
 };
 
 use crate::{
@@ -38,6 +39,16 @@ pub struct OrphanFilter {
 
 fn read(row: &Model) -> Result<Stored<Orphan>, StoreError> {
     Ok(Stored { seq: row.seq, value: from_text("orphan", row.id, &row.document)? })
+}
+
+/// Whether the policy of an orphan asks for something that has not been done.
+fn policy_is_due(orphan: &Orphan) -> bool {
+    let wanted = match orphan.policy {
+        OrphanPolicy::Keep => false,
+        OrphanPolicy::ScaleToZero => orphan.reach != Reach::None,
+        OrphanPolicy::Delete => true,
+    };
+    wanted && orphan.state == OrphanState::Left
 }
 
 impl Scoped<'_> {
@@ -178,6 +189,7 @@ impl Tx {
             state: orphan.state.as_str().to_owned(),
             layer: orphan.layer.to_string(),
             kind: orphan.key.kind.clone(),
+            policy_due: policy_is_due(orphan),
             since: orphan.since.as_microsecond(),
             seq: expected_seq + i64::try_from(events.len()).unwrap_or(i64::MAX),
             document: to_text("orphan", orphan)?,

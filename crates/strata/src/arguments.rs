@@ -108,7 +108,7 @@ pub(crate) struct DemoArguments {
     #[arg(long)]
     pub(crate) exit: bool,
     /// How many workload clusters are simulated
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(2..=200))]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(3..=200))]
     pub(crate) clusters: u32,
     /// Play the add-on part on this real cluster instead, in a namespace of its own that is removed at the end
     #[arg(long, value_name = "FILE")]

@@ -8,6 +8,7 @@
 //! engine stops; what they were at goes on at the next start.
 
 mod changes;
+mod policies;
 mod polls;
 mod rollouts;
 mod runner;
@@ -24,6 +25,7 @@ pub(crate) fn start(engine: &Engine) {
     let tracker = engine.tracker();
     tracker.spawn(changes::run(engine.clone()));
     tracker.spawn(rollouts::run(engine.clone()));
+    tracker.spawn(policies::run(engine.clone()));
     tracker.spawn(polls::run(engine.clone()));
 }
 

@@ -82,7 +82,7 @@ pub(super) async fn poll(engine: &Engine, project: ProjectId, id: ClusterId) -> 
     }
 }
 
-/// Approvals that ran out return their changes to AWAITING_APPROVAL; old plans and idempotency keys go.
+/// Approvals that ran out return their changes to `AWAITING_APPROVAL`; old plans and idempotency keys go.
 async fn expire(engine: &Engine) -> Result<(), EngineError> {
     for (project, id) in engine.store().due_approvals(BATCH).await? {
         let session = engine.system_session(project, None);

@@ -1,22 +1,29 @@
 //! Carries rollouts forward: gathers evidence, asks the pure scheduler, carries its decisions out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use futures::{StreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use strata_model::{
-    change::{ChangeKind, ChangeState},
-    cluster::{Connectivity, Health, Phase},
-    id::{ChangeId, ClusterId, ProjectId, RolloutId},
-    rollout::{Rollout, RolloutEvent, Target, TargetState},
+    change::{Change, ChangeKind, ChangeState},
+    cluster::{Cluster, Connectivity, Health, Phase},
+    digest::Digest,
+    error::RefusalCode,
+    id::{ChangeId, ClusterId, CompositionId, ProjectId, RolloutId},
+    rollout::{Rollout, RolloutEvent, RolloutState, Target, TargetState},
 };
 use strata_plan::rollout::{ChangeEvidence, Limits, RolloutDecision, TargetEvidence, next};
-use strata_store::{Optional as _, Stored};
+use strata_store::{Lease, Optional as _, Stored};
 
-use super::{INTERVAL, changes::error_chain, rest};
+use super::{
+    INTERVAL,
+    changes::{error_chain, renew},
+    rest,
+};
 use crate::{
     Engine,
     error::EngineError,
     session::Session,
+    verbs::Turn,
     wish::{RequestOptions, RevisionWish, Wish},
 };
 
@@ -24,61 +31,89 @@ use crate::{
 const BATCH: u64 = 200;
 /// How many clusters of a rollout are planned for at once.
 const CONCURRENCY: usize = 8;
+/// How many clusters of a rollout are asked for their health at once: most of that is waiting.
+const LOOKS: usize = 32;
 /// How often one activation asks the scheduler again before it lets others have a turn.
 const ROUNDS: usize = 100;
+/// How long to sleep at most while another server, which may have died, has a rollout.
+const CONTENDED: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(engine: Engine) {
     let mut positions = engine.last_position();
     loop {
         positions.mark_unchanged();
-        if let Err(error) = activate(&engine).await {
-            tracing::error!(error = error_chain(&error), "rollouts could not be looked up");
-        }
-        if !rest(&engine, &mut positions, INTERVAL).await {
+        let longest = match activate(&engine).await {
+            Ok(true) => CONTENDED,
+            Ok(false) => INTERVAL,
+            Err(error) => {
+                tracing::error!(error = error_chain(&error), "rollouts could not be looked up");
+                INTERVAL
+            }
+        };
+        if !rest(&engine, &mut positions, longest).await {
             return;
         }
     }
 }
 
-async fn activate(engine: &Engine) -> Result<(), EngineError> {
+/// Carries rollouts forward that are due. Says whether another server has one of them.
+async fn activate(engine: &Engine) -> Result<bool, EngineError> {
+    let mut contended = false;
     for (project, id) in engine.store().due_rollouts(BATCH).await? {
         let name = format!("rollout/{id}");
         let Some(lease) = engine.store().lease_claim(&name, engine.holder(), engine.options().lease).await?
         else {
+            contended = true;
             continue;
         };
-        if let Err(error) = carry_forward(engine, project, id).await {
+        let carried = tokio::select! {
+            carried = carry_forward(engine, project, id, &lease).boxed() => carried,
+            () = renew(engine, &lease) => {
+                tracing::warn!(rollout = %id, "the lease on a rollout was lost");
+                Ok(())
+            }
+            () = engine.stop_token().cancelled() => Ok(()),
+        };
+        if let Err(error) = carried {
             tracing::error!(rollout = %id, error = error_chain(&error), "a rollout could not be carried forward");
         }
         engine.store().lease_release(&lease).await.optional()?;
     }
-    Ok(())
+    Ok(contended)
 }
 
 /// Asks the scheduler and does what it says, until it says nothing new.
-async fn carry_forward(engine: &Engine, project: ProjectId, id: RolloutId) -> Result<(), EngineError> {
+async fn carry_forward(
+    engine: &Engine,
+    project: ProjectId,
+    id: RolloutId,
+    lease: &Lease,
+) -> Result<(), EngineError> {
     let session = engine.system_session(project, Some(format!("rollout/{id}")));
+    let mut before = Vec::new();
     for _ in 0..ROUNDS {
         let rollout = session.rows().rollout_get(id).await?.value;
         let evidence = gather(&session, &rollout).await?;
         let decisions = next(&rollout, &evidence, Limits::default(), session.now());
-        if decisions.is_empty() {
+        // What was done a moment ago and is decided again waits for something that only a commit or time brings.
+        if decisions.is_empty() || decisions == before {
             return Ok(());
         }
-        let (moves, works): (Vec<_>, Vec<_>) =
-            decisions.into_iter().partition(|decision| matches!(decision, RolloutDecision::Move(_)));
-        let events: Vec<RolloutEvent> = moves
-            .into_iter()
-            .filter_map(|decision| match decision {
-                RolloutDecision::Move(event) => Some(event),
-                _ => None,
-            })
-            .collect();
+        before.clone_from(&decisions);
+        let mut turn = Turn { rollout: id, lease: lease.clone(), state: rollout.state };
+        let mut events = Vec::new();
+        let mut works = Vec::new();
+        for decision in decisions {
+            match decision {
+                RolloutDecision::Move(event) => events.push(event),
+                work => works.push(work),
+            }
+        }
         if !events.is_empty() {
-            record(&session, id, events).await?;
+            turn.state = record(&session, &turn, events).await?;
         }
         let results: Vec<bool> = stream::iter(works)
-            .map(|work| carry_out(&session, &rollout, work))
+            .map(|work| carry_out(&session, &rollout, &turn, work).boxed())
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
@@ -90,40 +125,43 @@ async fn carry_forward(engine: &Engine, project: ProjectId, id: RolloutId) -> Re
     Ok(())
 }
 
-async fn record(session: &Session, id: RolloutId, events: Vec<RolloutEvent>) -> Result<(), EngineError> {
-    let writer = session.clone();
+/// Appends events, and answers the rollout's state behind them.
+async fn record(
+    session: &Session,
+    turn: &Turn,
+    events: Vec<RolloutEvent>,
+) -> Result<RolloutState, EngineError> {
+    let (writer, turn) = (session.clone(), turn.clone());
     session
         .engine
         .store()
         .try_write::<_, EngineError, _>(move |tx| {
             Box::pin(async move {
-                writer.ledger(tx).rollout(id, &events).await?;
-                Ok(())
+                turn.check(tx, writer.project).await?;
+                Ok(writer.ledger(tx).rollout(turn.rollout, &events).await?.state)
             })
         })
         .await
 }
 
 /// Carries one decision out. Says whether it could be done.
-async fn carry_out(session: &Session, rollout: &Rollout, decision: RolloutDecision) -> bool {
+async fn carry_out(session: &Session, rollout: &Rollout, turn: &Turn, decision: RolloutDecision) -> bool {
     let (cluster, result) = match decision {
         RolloutDecision::Move(_) => return true,
-        RolloutDecision::StartChange(cluster) => (cluster, start(session, rollout, cluster).await),
-        RolloutDecision::ReplanChange(cluster) => (cluster, replan(session, rollout, cluster).await),
-        RolloutDecision::CancelChange(cluster) => (cluster, cancel(session, rollout, cluster).await),
-        RolloutDecision::RollBack(cluster) => (cluster, roll_back(session, rollout, cluster).await),
+        RolloutDecision::StartChange(cluster) => (cluster, start(session, rollout, turn, cluster).await),
+        RolloutDecision::ReplanChange(cluster) => (cluster, replan(session, rollout, turn, cluster).await),
+        RolloutDecision::CancelChange(cluster) => (cluster, cancel(session, rollout, turn, cluster).await),
+        RolloutDecision::RollBack(cluster) => (cluster, roll_back(session, rollout, turn, cluster).await),
     };
     match result {
         Ok(()) => true,
-        Err(EngineError::Refused(refusals)) if refusals.iter().any(|r| r.code.as_str() == "CONFLICT") => {
-            false
-        }
+        Err(EngineError::Refused(refusals)) if refusals.iter().any(|refusal| passes(refusal.code)) => false,
         // What cannot even be planned concerns this cluster alone.
         Err(EngineError::Refused(refusals)) => {
             let reason = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             let moved = RolloutEvent::TargetMoved { cluster, to: TargetState::Blocked, change: None, reason };
-            match record(session, rollout.id, vec![moved]).await {
-                Ok(()) => true,
+            match record(session, turn, vec![moved]).await {
+                Ok(_) => true,
                 Err(error) => {
                     tracing::warn!(rollout = %rollout.id, %cluster, error = error_chain(&error), "a cluster could not be set aside");
                     false
@@ -137,33 +175,46 @@ async fn carry_out(session: &Session, rollout: &Rollout, decision: RolloutDecisi
     }
 }
 
+/// Whether a refusal says that somebody else was faster, and nothing about the cluster.
+const fn passes(code: RefusalCode) -> bool {
+    matches!(
+        code,
+        RefusalCode::Conflict | RefusalCode::ChangeUnderWay | RefusalCode::IllegalState | RefusalCode::InUse
+    )
+}
+
 fn target(rollout: &Rollout, cluster: ClusterId) -> Option<&Target> {
     rollout.targets.iter().find(|target| target.cluster == cluster)
 }
 
-/// The change of this rollout on a cluster, while it is of use.
+/// The forward change of this rollout on a cluster, while it is of use.
 async fn own_change(
     session: &Session,
     rollout: &Rollout,
     cluster: ClusterId,
-) -> Result<Option<ChangeId>, EngineError> {
+) -> Result<Option<Stored<Change>>, EngineError> {
     let Some(id) = target(rollout, cluster).and_then(|target| target.change) else { return Ok(None) };
     let Some(change) = session.rows().change_get(id).await.optional()? else { return Ok(None) };
     let useful = !change.state.is_final() || change.state == ChangeState::Succeeded;
-    Ok(useful.then_some(id))
+    Ok((useful && change.kind != ChangeKind::Rollback).then_some(change))
 }
 
-async fn start(session: &Session, rollout: &Rollout, cluster: ClusterId) -> Result<(), EngineError> {
-    let stored = session.rows().cluster_get(cluster).await?;
+async fn start(
+    session: &Session,
+    rollout: &Rollout,
+    turn: &Turn,
+    cluster: ClusterId,
+) -> Result<(), EngineError> {
     if let Some(change) = own_change(session, rollout, cluster).await? {
-        let state = session.rows().change_get(change).await?.state;
-        if state == ChangeState::Failed {
-            session.retry_change(change).await?;
-        } else {
-            session.apply_when_ready(change).await?;
+        match session.go_on_in_turn(turn, cluster, change.id).await {
+            // Another change has touched the cluster since this one failed: a new one takes its place.
+            Err(EngineError::Refused(refusals))
+                if change.state == ChangeState::Failed
+                    && refusals.iter().any(|refusal| refusal.code == RefusalCode::StalePlan) => {}
+            gone_on => return gone_on.map(|_| ()),
         }
-        return session.move_target(rollout.id, cluster, change).await;
     }
+    let stored = session.rows().cluster_get(cluster).await?;
     let wish = Wish {
         cluster: stored.name.to_string(),
         attach: vec![RevisionWish {
@@ -175,52 +226,67 @@ async fn start(session: &Session, rollout: &Rollout, cluster: ClusterId) -> Resu
     };
     let request = session.composition_request(&wish).await?;
     let assembled = session.assemble(&stored, ChangeKind::Apply, request).await?;
-    session
-        .request(
-            &stored,
-            assembled,
-            options(rollout),
-            Some(rollout.id),
-            "requestUpgrade",
-            serde_json::Value::Null,
-        )
-        .await?;
+    session.request(&stored, assembled, options(rollout), Some(turn.clone()), "requestUpgrade", None).await?;
     Ok(())
 }
 
-async fn replan(session: &Session, rollout: &Rollout, cluster: ClusterId) -> Result<(), EngineError> {
+/// Plans a stale change anew. It is not asked for here: that takes a place among those in flight.
+async fn replan(
+    session: &Session,
+    rollout: &Rollout,
+    turn: &Turn,
+    cluster: ClusterId,
+) -> Result<(), EngineError> {
     let Some(change) = own_change(session, rollout, cluster).await? else { return Ok(()) };
-    session.replan_change(change).await?;
-    session.apply_when_ready(change).await?;
-    session.move_target(rollout.id, cluster, change).await
-}
-
-async fn cancel(session: &Session, rollout: &Rollout, cluster: ClusterId) -> Result<(), EngineError> {
-    let Some(change) = own_change(session, rollout, cluster).await? else { return Ok(()) };
-    session.cancel_change(change, format!("the rollout `{}` no longer needs it", rollout.name)).await?;
+    session.replan(change.id, Some(turn.clone())).await?;
     Ok(())
 }
 
-async fn roll_back(session: &Session, rollout: &Rollout, cluster: ClusterId) -> Result<(), EngineError> {
+async fn cancel(
+    session: &Session,
+    rollout: &Rollout,
+    turn: &Turn,
+    cluster: ClusterId,
+) -> Result<(), EngineError> {
     let Some(change) = target(rollout, cluster).and_then(|target| target.change) else { return Ok(()) };
-    let forward = session.rows().change_get(change).await?;
+    let reason = format!("the rollout `{}` no longer needs it", rollout.name);
+    session.cancel_in_turn(turn, cluster, change, reason).await?;
+    Ok(())
+}
+
+async fn roll_back(
+    session: &Session,
+    rollout: &Rollout,
+    turn: &Turn,
+    cluster: ClusterId,
+) -> Result<(), EngineError> {
+    let forward = match target(rollout, cluster).and_then(|target| target.change) {
+        Some(change) => Some(session.rows().change_get(change).await?.value),
+        None => None,
+    };
+    let Some((forward, earlier)) = forward.and_then(|forward| forward.from.map(|earlier| (forward, earlier)))
+    else {
+        // It ran the target before this rollout, or nothing at all: there is nothing to go back to.
+        let moved = |to, reason: &str| RolloutEvent::TargetMoved {
+            cluster,
+            to,
+            change: None,
+            reason: reason.to_owned(),
+        };
+        let events = vec![
+            moved(TargetState::RollingBack, ""),
+            moved(TargetState::RolledBack, "there is nothing to go back to: it stays as it is"),
+        ];
+        record(session, turn, events).await?;
+        return Ok(());
+    };
     if forward.kind == ChangeKind::Rollback {
-        session.apply_when_ready(change).await?;
-        return session.move_target(rollout.id, cluster, change).await;
+        session.go_on_in_turn(turn, cluster, forward.id).await?;
+        return Ok(());
     }
-    let stored: Stored<_> = session.rows().cluster_get(cluster).await?;
-    let Some(earlier) = forward.from else { return Ok(()) };
+    let stored: Stored<Cluster> = session.rows().cluster_get(cluster).await?;
     let assembled = session.assemble_rollback(&stored, earlier).await?;
-    session
-        .request(
-            &stored,
-            assembled,
-            options(rollout),
-            Some(rollout.id),
-            "rollBackChange",
-            serde_json::Value::Null,
-        )
-        .await?;
+    session.request(&stored, assembled, options(rollout), Some(turn.clone()), "rollBackChange", None).await?;
     Ok(())
 }
 
@@ -232,74 +298,112 @@ fn options(rollout: &Rollout) -> RequestOptions {
     }
 }
 
+/// What is stored about the clusters of a rollout.
+#[derive(Debug, Default)]
+struct Known {
+    clusters: BTreeMap<ClusterId, Cluster>,
+    changes: BTreeMap<ChangeId, Change>,
+    /// The content digest of the rollout's profile in applied compositions.
+    applied: BTreeMap<CompositionId, Option<Digest>>,
+}
+
 /// What is known of each cluster of a rollout.
 async fn gather(
     session: &Session,
     rollout: &Rollout,
 ) -> Result<BTreeMap<ClusterId, TargetEvidence>, EngineError> {
-    let mut evidence = BTreeMap::new();
-    for target in &rollout.targets {
-        // What is settled needs no evidence, except while the rollout is taken back.
-        if let Some(found) = of_target(session, rollout, target).await? {
-            evidence.insert(target.cluster, found);
-        }
+    let looked_at: Vec<&Target> = rollout.targets.iter().filter(|target| counts(rollout, target)).collect();
+    let known = read(session, rollout, &looked_at).await?;
+    let looks: Vec<_> =
+        looked_at.into_iter().map(|target| of_target(session, rollout, target, &known).boxed()).collect();
+    let found: Vec<Result<(ClusterId, TargetEvidence), EngineError>> =
+        stream::iter(looks).buffer_unordered(LOOKS).collect().await;
+    found.into_iter().collect()
+}
+
+/// Whether anything can be decided about a target now. What is settled needs no evidence, except while the rollout is
+/// taken back; nor does what has not had its turn.
+fn counts(rollout: &Rollout, target: &Target) -> bool {
+    use TargetState as T;
+    let settled = matches!(target.state, T::Succeeded | T::Skipped | T::Removed | T::RolledBack);
+    let begun = target.stage <= rollout.stage || target.change.is_some();
+    rollout.state == RolloutState::RollingBack || (begun && !settled)
+}
+
+async fn read(session: &Session, rollout: &Rollout, targets: &[&Target]) -> Result<Known, EngineError> {
+    let rows = session.rows();
+    let mut known = Known::default();
+    let clusters: Vec<ClusterId> = targets.iter().map(|target| target.cluster).collect();
+    for cluster in rows.clusters_get(&clusters).await? {
+        known.clusters.insert(cluster.value.id, cluster.value);
     }
-    Ok(evidence)
+    let changes: Vec<ChangeId> = targets.iter().filter_map(|target| target.change).collect();
+    for change in rows.changes_get(&changes).await? {
+        known.changes.insert(change.value.id, change.value);
+    }
+    let applied: Vec<CompositionId> = known.clusters.values().filter_map(|cluster| cluster.applied).collect();
+    let profile = &rollout.target.revision.profile;
+    for stored in rows.compositions_get(&applied).await? {
+        let mut attachments = stored.composition.attachments.into_iter();
+        let digest = attachments.find(|attachment| attachment.revision.profile == *profile);
+        known.applied.insert(stored.id, digest.map(|attachment| attachment.content_digest));
+    }
+    Ok(known)
 }
 
 async fn of_target(
     session: &Session,
     rollout: &Rollout,
     target: &Target,
-) -> Result<Option<TargetEvidence>, EngineError> {
+    known: &Known,
+) -> Result<(ClusterId, TargetEvidence), EngineError> {
     let now = session.now();
-    let Some(cluster) = session.rows().cluster_get(target.cluster).await.optional()? else {
-        return Ok(Some(TargetEvidence {
-            present: false,
-            online: false,
-            change: None,
-            applied_content: None,
-            healthy: None,
-            at: now,
-        }));
+    let absent = TargetEvidence {
+        present: false,
+        online: false,
+        change: None,
+        applied_content: None,
+        healthy: None,
+        at: now,
     };
-    let change = match target.change {
-        Some(id) => session.rows().change_get(id).await.optional()?,
-        None => None,
+    let Some(cluster) = known.clusters.get(&target.cluster) else { return Ok((target.cluster, absent)) };
+    let change = target.change.and_then(|id| known.changes.get(&id));
+    let mut evidence = TargetEvidence {
+        present: !matches!(cluster.phase.value, Phase::Deleting | Phase::Deleted),
+        online: cluster.connectivity.value != Connectivity::Offline,
+        change: change.map(|change| ChangeEvidence::of(change, now)),
+        applied_content: cluster.applied.and_then(|id| known.applied.get(&id).cloned().flatten()),
+        ..absent
     };
-    let applied_content = match cluster.applied {
-        Some(id) => {
-            let composition = session.rows().composition_get(id).await?.composition;
-            let profile = &rollout.target.revision.profile;
-            composition
-                .attachments
-                .into_iter()
-                .find(|attachment| attachment.revision.profile == *profile)
-                .map(|attachment| attachment.content_digest)
-        }
-        None => None,
-    };
-    // A change that succeeded was verified after its last apply; when a soak time is asked for, health is read anew.
     let soak = rollout
         .stages
         .get(usize::try_from(target.stage).unwrap_or(usize::MAX))
         .map_or(0, |stage| stage.soak_seconds);
-    let verified =
-        change.as_ref().filter(|change| change.state == ChangeState::Succeeded).and_then(|c| c.ended_at);
-    let (healthy, at) = match verified {
-        Some(ended) if soak == 0 => (Some(cluster.health.value != Health::Degraded), ended),
-        Some(ended) if now.duration_since(ended).as_secs() >= i64::from(soak) => {
-            let healthy = session.judge_health(&cluster.value).await?;
-            (healthy, session.now())
+    let succeeded = change.filter(|change| change.state == ChangeState::Succeeded);
+    let verified = succeeded.and_then(|change| Some((applied_at(change)?, change.ended_at?)));
+    if let Some((applied_at, verified_at)) = verified {
+        // The change was verified after its last object was sent: that is evidence newer than the apply.
+        if let Some(change) = &mut evidence.change {
+            change.ended_at = Some(applied_at);
         }
-        _ => (None, now),
-    };
-    Ok(Some(TargetEvidence {
-        present: !matches!(cluster.phase.value, Phase::Deleting | Phase::Deleted),
-        online: cluster.connectivity.value != Connectivity::Offline,
-        change: change.map(|change| ChangeEvidence::of(&change.value, now)),
-        applied_content,
-        healthy,
-        at,
-    }))
+        if soak == 0 {
+            let degraded = cluster.health.value == Health::Degraded && cluster.health.since > verified_at;
+            evidence.healthy = Some(!degraded);
+            evidence.at = if degraded { cluster.health.since } else { verified_at };
+            return Ok((target.cluster, evidence));
+        }
+    }
+    // The soak time is over, or it ran the target before anybody came: its health is read anew.
+    let since = verified.map_or(target.since, |(_, verified_at)| verified_at);
+    let soaked = now.duration_since(since).as_secs() >= i64::from(soak);
+    if target.state == TargetState::Soaking && soaked && evidence.present && evidence.online {
+        evidence.healthy = session.judge_health(cluster).await?;
+        evidence.at = session.now();
+    }
+    Ok((target.cluster, evidence))
+}
+
+/// When a change that succeeded had applied its last object: with the end of its last step.
+fn applied_at(change: &Change) -> Option<strata_model::Timestamp> {
+    change.steps.iter().filter_map(|step| step.ended_at).max().or(change.started_at)
 }

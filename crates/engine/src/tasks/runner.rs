@@ -29,6 +29,7 @@ use strata_model::{
     render::Render,
 };
 use strata_store::{Lease, Tx};
+use strata_values::Redactor;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +73,8 @@ struct Run {
     render: Arc<Render>,
     workload: OnceCell<ClusterClient>,
     management: OnceCell<ClusterClient>,
+    /// Knows the secrets of what is sent; none when it could not be made.
+    redactor: OnceCell<Option<Redactor>>,
 }
 
 /// Carries a change out, from wherever it stands, to its end or until it must wait.
@@ -100,13 +103,14 @@ pub(super) async fn carry_out(
         render,
         workload: OnceCell::new(),
         management: OnceCell::new(),
+        redactor: OnceCell::new(),
     };
-    let ended = run.to_its_end().await;
+    let ended = run.carry_to_end().await;
     run.record_end(ended).await
 }
 
 impl Run {
-    async fn to_its_end(&mut self) -> Result<(), Stop> {
+    async fn carry_to_end(&mut self) -> Result<(), Stop> {
         if self.change.state == ChangeState::Cancelling {
             return Err(Stop::Cancelled);
         }
@@ -133,12 +137,49 @@ impl Run {
     async fn record_end(&mut self, ended: Result<(), Stop>) -> Result<(), EngineError> {
         match ended {
             Ok(()) => Ok(()),
-            Err(Stop::Error(error)) => Err(error),
+            Err(Stop::Error(error)) => self.record_overtaken(error).await,
             Err(Stop::Cancelled) => self.record(vec![ChangeEvent::Cancelled]).await,
             Err(Stop::Failed { step, failure }) => {
+                // What an API server says may quote what it was sent.
+                let failure = Failure { message: self.masked(&failure.message).await, ..failure };
                 tracing::info!(change = %self.change.id, code = failure.code, "a change has failed: {}", failure.message);
-                self.record(vec![ChangeEvent::Failed { step, failure }]).await
+                let failed = self.record(vec![ChangeEvent::Failed { step, failure }]).await;
+                match failed {
+                    Err(error) => self.record_overtaken(error).await,
+                    recorded => recorded,
+                }
             }
+        }
+    }
+
+    /// Between two records somebody may have asked to stop it: then the next record was refused.
+    async fn record_overtaken(&mut self, error: EngineError) -> Result<(), EngineError> {
+        if !matches!(error, EngineError::Refused(_)) {
+            return Err(error);
+        }
+        match self.session.rows().change_get(self.change.id).await?.state {
+            ChangeState::Cancelling => self.record(vec![ChangeEvent::Cancelled]).await,
+            state if !state.holds_cluster() => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    /// A text that comes from the cluster, without the secrets that were sent there.
+    async fn masked(&self, text: &str) -> String {
+        let made = self.redactor.get_or_init(|| async {
+            let wanted = self.session.rows().composition_get(self.change.to).await.map_err(EngineError::from);
+            let made = match wanted {
+                Ok(wanted) => self.session.redactor_for(self.cluster.id, &wanted.composition).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &made {
+                tracing::warn!(change = %self.change.id, %error, "what the cluster says is withheld: its secrets are not known");
+            }
+            made.ok()
+        });
+        match made.await {
+            Some(redactor) => redactor.mask_text(text),
+            None => "the cluster's words are withheld, for they may hold secrets".to_owned(),
         }
     }
 

@@ -4,17 +4,18 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use strata_model::{
     Timestamp,
+    change::Change,
     digest::Digest,
     error::{Refusal, RefusalCode},
-    id::PrincipalId,
+    id::{ChangeId, PrincipalId},
 };
-use strata_store::{IdempotencyKey, IdempotentAnswer, Tx};
+use strata_store::{IdempotencyKey, IdempotentAnswer, Scoped, Tx};
 
 use crate::{error::EngineError, session::Session};
 
 /// A key with what it was used for.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
+pub(crate) struct Key {
     pub(super) operation: &'static str,
     pub(super) key: String,
     pub(super) input: Digest,
@@ -36,11 +37,27 @@ impl Session {
         key.map(|key| Key { operation, key: key.clone(), input })
     }
 
+    /// The change that was made for this key before, if one was: then nothing is planned or asked anew.
+    pub(super) async fn replayed(&self, key: Option<&Key>) -> Result<Option<Change>, EngineError> {
+        let Some(key) = key else { return Ok(None) };
+        match self.answer_in(&self.rows(), key).await? {
+            Some(answer) => {
+                let id: ChangeId = serde_json::from_value(answer)?;
+                Ok(Some(self.rows().change_get(id).await?.value))
+            }
+            None => Ok(None),
+        }
+    }
+
     /// The answer that was given to this key before, inside the transaction that would do the work.
     pub(super) async fn answered(&self, tx: &Tx, key: &Key) -> Result<Option<Value>, EngineError> {
+        self.answer_in(&tx.project(self.project), key).await
+    }
+
+    async fn answer_in(&self, rows: &Scoped<'_>, key: &Key) -> Result<Option<Value>, EngineError> {
         let Some(principal) = self.caller.actor.principal else { return Ok(None) };
         let stored = key.of(principal);
-        let Some(before) = tx.project(self.project).idempotency_get(&stored).await? else { return Ok(None) };
+        let Some(before) = rows.idempotency_get(&stored).await? else { return Ok(None) };
         if before.input != key.input {
             return Err(Refusal::new(
                 RefusalCode::IdempotencyKeyReused,

@@ -18,3 +18,4 @@ pub use cluster::{RegisterCluster, RegisterInfrastructure};
 pub use orphan::OrphanDecision;
 pub use profile::{DraftContent, DraftLayer, DraftPack};
 pub use rollout::CreateRollout;
+pub(crate) use rollout::Turn;

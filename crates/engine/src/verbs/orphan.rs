@@ -52,11 +52,15 @@ impl Session {
         };
         let session = self.clone();
         self.audited(Permission::Operate, operation, format!("cluster/{cluster}"), async move {
+            let input = json!([cluster, ids, operation, options.reason]);
+            let key = session.key(operation, options.idempotency_key.as_ref(), &input);
+            if let Some(change) = session.replayed(key.as_ref()).await? {
+                return Ok(change);
+            }
             let stored = session.cluster_named(&cluster).await?;
             let orphans = session.chosen_orphans(&stored, ids, decision).await?;
-            let input = json!([cluster, orphans, operation, options.reason]);
             let assembled = session.assemble_clean_up(&stored, orphans, decision).await?;
-            session.request(&stored, assembled, options, None, operation, input).await
+            session.request(&stored, assembled, options, None, operation, key).await
         })
         .await
     }

@@ -7,11 +7,12 @@ use strata_model::{
     cluster::{Cluster, ClusterEvent, Phase},
     digest::Digest,
     error::{Refusal, RefusalCode},
-    id::{ChangeId, CompositionId, RolloutId},
+    id::{ChangeId, ClusterId},
 };
 use strata_plan::decide::{self, ApplyWhen};
 use strata_store::{NewPlan, Stored, StoredPlan, Tx};
 
+use super::{Turn, change::keeps, idempotency::Key};
 use crate::{
     error::EngineError,
     reads::PlanRecord,
@@ -55,11 +56,15 @@ impl Session {
         let session = self.clone();
         let subject = format!("cluster/{}", wish.cluster);
         self.audited(Permission::Operate, "requestUpgrade", subject, async move {
+            let input = json!([format!("{wish:?}"), options.reason]);
+            let key = session.key("requestUpgrade", options.idempotency_key.as_ref(), &input);
+            if let Some(change) = session.replayed(key.as_ref()).await? {
+                return Ok(change);
+            }
             let cluster = session.cluster_named(&wish.cluster).await?;
             let request = session.composition_request(&wish).await?;
             let assembled = session.assemble(&cluster, ChangeKind::Apply, request).await?;
-            let input = json!([format!("{wish:?}"), options.reason]);
-            session.request(&cluster, assembled, options, None, "requestUpgrade", input).await
+            session.request(&cluster, assembled, options, None, "requestUpgrade", key).await
         })
         .await
     }
@@ -70,14 +75,13 @@ impl Session {
         cluster: &Stored<Cluster>,
         assembled: Assembled,
         options: RequestOptions,
-        rollout: Option<RolloutId>,
+        turn: Option<Turn>,
         operation: &'static str,
-        input: serde_json::Value,
+        key: Option<Key>,
     ) -> Result<Change, EngineError> {
         check_expected(options.expected_plan_digest.as_ref(), &assembled)?;
         let change_id = ChangeId::new(self.engine.ids().next());
-        let key = self.key(operation, options.idempotency_key.as_ref(), &input);
-        let (session, cluster_id, expected_seq) = (self.clone(), cluster.value.id, cluster.seq);
+        let (session, before) = (self.clone(), cluster.clone());
         self.engine
             .store()
             .try_write(move |tx| {
@@ -88,9 +92,12 @@ impl Session {
                         let id: ChangeId = serde_json::from_value(answer)?;
                         return Ok(tx.project(session.project).change_get(id).await?.value);
                     }
+                    if let Some(turn) = &turn {
+                        turn.check(tx, session.project).await?;
+                    }
                     // The plan was made on this state of the cluster; if it moved, the plan may be wrong.
-                    let now = tx.project(session.project).cluster_get(cluster_id).await?;
-                    if now.seq != expected_seq && moved(cluster_basis(&now), &assembled) {
+                    let now = tx.project(session.project).cluster_get(before.value.id).await?;
+                    if now.seq != before.seq && moved(&before.value, &now.value, &assembled) {
                         return Err(EngineError::refuse(
                             RefusalCode::Conflict,
                             "the cluster was changed while this was planned",
@@ -105,21 +112,28 @@ impl Session {
                         stored.from,
                         stored.to,
                         options.reason.clone(),
-                        rollout,
+                        turn.as_ref().map(|turn| turn.rollout),
                     );
                     let ledger = session.ledger(tx);
                     let mut change = ledger.change(change_id, &[event]).await?;
-                    if options.apply_when_ready && change.blocked_by.is_empty() {
+                    let now = tx.now();
+                    // A rollout asks for what can begin in its turn, and for no more; what is taken back has its place.
+                    let in_turn =
+                        turn.is_none() || change.kind == ChangeKind::Rollback || !keeps(&change, now);
+                    if options.apply_when_ready && change.blocked_by.is_empty() && in_turn {
                         let digest = change.plan_digest.clone();
-                        let now = tx.now();
+                        let waits_for_turn = turn.is_some() && change.kind != ChangeKind::Rollback;
                         change = ledger
                             .change_decided(change_id, |change, holder| {
+                                if waits_for_turn && holder.is_some() {
+                                    return Ok(Vec::new());
+                                }
                                 decide::apply(change, &digest, ApplyWhen::Approved, holder, now)
                             })
                             .await?;
                     }
-                    if let Some(rollout) = rollout {
-                        session.move_target_in(tx, rollout, cluster_id, &change).await?;
+                    if let Some(turn) = &turn {
+                        session.move_target_in(tx, turn.rollout, before.value.id, &change).await?;
                     }
                     let subject = format!("change/{change_id}");
                     session
@@ -171,6 +185,7 @@ impl Session {
                                 .into());
                             }
                             let composition = tx.composition_insert(session.project, id, &composed).await?.id;
+                            session.first_composition_edited(tx, id).await?;
                             let cluster = session
                                 .ledger(tx)
                                 .cluster(id, &[ClusterEvent::Composed { composition }])
@@ -185,6 +200,20 @@ impl Session {
         Ok((edited, None))
     }
 
+    /// What was planned on the first composition as it was is stale.
+    async fn first_composition_edited(&self, tx: &Tx, cluster: ClusterId) -> Result<(), EngineError> {
+        let planned = [ChangeState::Planned, ChangeState::AwaitingApproval];
+        for change in tx.project(self.project).changes_of_cluster(cluster, &planned).await? {
+            let moved = vec!["the cluster's first composition was edited".to_owned()];
+            self.ledger(tx)
+                .change_decided(change.value.id, |change, _| {
+                    Ok(decide::stale(change, moved).into_iter().collect())
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Plans a change anew on what the cluster is now; approvals are void.
     ///
     /// # Errors
@@ -192,28 +221,39 @@ impl Session {
     pub async fn replan_change(&self, id: ChangeId) -> Result<Change, EngineError> {
         let session = self.clone();
         self.audited(Permission::Operate, "replanChange", format!("change/{id}"), async move {
-            let change = session.rows().change_get(id).await?;
-            let cluster = session.rows().cluster_get(change.cluster).await?;
-            let assembled = session.assemble_again(&cluster, &change).await?;
-            let engine = session.engine.clone();
-            engine
-                .store()
-                .try_write(move |tx| {
-                    Box::pin(async move {
-                        let stored = session.store_plan(tx, &assembled).await?;
-                        let change = session
-                            .ledger(tx)
-                            .change_decided(id, |change, _| {
-                                decide::replan(change, stored.id, &stored.plan, stored.from, stored.to)
-                            })
-                            .await?;
-                        session.note(tx, "replanChange", format!("change/{id}"), None).await?;
-                        Ok(change)
-                    })
-                })
-                .await
+            session.replan(id, None).await
         })
         .await
+    }
+
+    /// The same without permission and audit of refusals; in a rollout's turn also puts its target where the change is.
+    pub(crate) async fn replan(&self, id: ChangeId, turn: Option<Turn>) -> Result<Change, EngineError> {
+        let session = self.clone();
+        let change = session.rows().change_get(id).await?;
+        let cluster = session.rows().cluster_get(change.cluster).await?;
+        let assembled = session.assemble_again(&cluster, &change).await?;
+        self.engine
+            .store()
+            .try_write(move |tx| {
+                Box::pin(async move {
+                    if let Some(turn) = &turn {
+                        turn.check(tx, session.project).await?;
+                    }
+                    let stored = session.store_plan(tx, &assembled).await?;
+                    let change = session
+                        .ledger(tx)
+                        .change_decided(id, |change, _| {
+                            decide::replan(change, stored.id, &stored.plan, stored.from, stored.to)
+                        })
+                        .await?;
+                    session.note(tx, "replanChange", format!("change/{id}"), None).await?;
+                    if let Some(turn) = &turn {
+                        session.move_target_in(tx, turn.rollout, change.cluster, &change).await?;
+                    }
+                    Ok(change)
+                })
+            })
+            .await
     }
 
     /// Requests a change back to what the cluster ran before this one. What cannot go back is held.
@@ -227,6 +267,11 @@ impl Session {
     ) -> Result<Change, EngineError> {
         let session = self.clone();
         self.audited(Permission::Operate, "rollBackChange", format!("change/{id}"), async move {
+            let input = json!([id, options.reason]);
+            let key = session.key("rollBackChange", options.idempotency_key.as_ref(), &input);
+            if let Some(change) = session.replayed(key.as_ref()).await? {
+                return Ok(change);
+            }
             let change = session.rows().change_get(id).await?;
             let Some(earlier) = change.from.filter(|_| change.state == ChangeState::Succeeded) else {
                 return Err(EngineError::refuse(
@@ -237,8 +282,7 @@ impl Session {
             };
             let cluster = session.rows().cluster_get(change.cluster).await?;
             let assembled = session.assemble_rollback(&cluster, earlier).await?;
-            let input = json!([id, options.reason]);
-            session.request(&cluster, assembled, options, None, "rollBackChange", input).await
+            session.request(&cluster, assembled, options, None, "rollBackChange", key).await
         })
         .await
     }
@@ -284,11 +328,7 @@ fn check_expected(expected: Option<&Digest>, assembled: &Assembled) -> Result<()
     }
 }
 
-/// What of a cluster a plan is made on.
-fn cluster_basis(cluster: &Cluster) -> Option<CompositionId> {
-    cluster.applied
-}
-
-fn moved(basis: Option<CompositionId>, assembled: &Assembled) -> bool {
-    basis != assembled.from
+/// Whether what a plan was made on has moved: what the cluster runs or, while it runs nothing, its first composition.
+fn moved(before: &Cluster, now: &Cluster, assembled: &Assembled) -> bool {
+    now.applied != assembled.from || (now.applied.is_none() && now.wanted != before.wanted)
 }

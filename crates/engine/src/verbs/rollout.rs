@@ -2,12 +2,12 @@
 
 use strata_model::{
     access::Permission,
-    error::Refusal,
-    id::{ClusterId, RolloutId},
-    rollout::{Rollout, RolloutEvent, RolloutTarget, Stage, TargetState},
+    error::{Refusal, RefusalCode},
+    id::{ClusterId, ProjectId, RolloutId},
+    rollout::{Rollout, RolloutEvent, RolloutState, RolloutTarget, Stage, TargetState},
 };
 use strata_plan::{decide, rollout as schedule};
-use strata_store::{ClusterFilter, ClusterOrder, Page};
+use strata_store::{ClusterFilter, ClusterOrder, Lease, Page, Tx};
 
 use crate::{error::EngineError, session::Session, wish::RevisionWish};
 
@@ -22,6 +22,37 @@ pub struct CreateRollout {
     pub stages: Vec<Stage>,
     /// How many failed clusters are tolerated.
     pub failure_budget: u32,
+}
+
+/// The right to move a rollout's changes: its lease, while the rollout stays in one state.
+#[derive(Debug, Clone)]
+pub(crate) struct Turn {
+    /// The rollout.
+    pub(crate) rollout: RolloutId,
+    /// Its lease.
+    pub(crate) lease: Lease,
+    /// The state in which the decision was made.
+    pub(crate) state: RolloutState,
+}
+
+impl Turn {
+    /// Refuses, in the transaction that would start or move something, once somebody has paused or stopped the rollout
+    /// or another server has it.
+    ///
+    /// # Errors
+    /// `CONFLICT`.
+    pub(crate) async fn check(&self, tx: &Tx, project: ProjectId) -> Result<(), EngineError> {
+        tx.lease_check(&self.lease).await?;
+        let state = tx.project(project).rollout_head(self.rollout).await?.value.state;
+        if state == self.state {
+            return Ok(());
+        }
+        Err(EngineError::refuse(
+            RefusalCode::Conflict,
+            format!("the rollout is {} by now", state.as_str()),
+            "the next turn decides anew",
+        ))
+    }
 }
 
 impl Session {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use strata_cluster::ClusterClient;
 use strata_model::{
     change::{Change, ChangeKind},
     cluster::Cluster,
@@ -68,7 +69,7 @@ impl Session {
         // On a cluster that runs nothing yet: the first composition, being edited or under way.
         let base = match &applied {
             Some(applied) => Some(applied.clone()),
-            None => self.composition_of(cluster.wanted).await?,
+            None => self.composition_of(intent.first_base()).await?,
         };
         let earlier = match intent {
             Intent::RollBack { earlier } => self.composition_of(Some(*earlier)).await?,
@@ -77,9 +78,7 @@ impl Session {
         let (revisions, secrets) = named_by(intent);
         let compositions = [&applied, &base, &earlier].into_iter().flatten();
         let contents = self.contents_of(compositions, &revisions, &secrets).await?;
-        let generation = base.as_ref().map_or(0, |composition| composition.generation);
-        let generations =
-            [generation, generation.saturating_add(1), earlier.as_ref().map_or(generation, |e| e.generation)];
+        let generations = generations(intent, base.as_ref(), earlier.as_ref());
         let seeds = self.seeds(&cluster, &contents, &generations).await?;
         let project = self.engine.store().project_get(self.project).await?.name;
         Ok(Gathered {
@@ -119,7 +118,7 @@ impl Session {
         composition: &Composition,
     ) -> Result<Gathered, EngineError> {
         let request = CompositionRequest::new(String::new(), self.now());
-        let intent = Intent::Compose { request: Box::new(request) };
+        let intent = Intent::Compose { request: Box::new(request), base: None };
         let mut gathered = self.gather(cluster, ChangeKind::Apply, None, &intent).await?;
         gathered.contents = self.contents_of([composition], &[], &[]).await?;
         gathered.seeds = self.seeds(&cluster.value, &gathered.contents, &[composition.generation]).await?;
@@ -189,13 +188,23 @@ impl Session {
 
     /// Asks the cluster for what `lookup` wanted to know. Says whether anything new is known now.
     pub(super) async fn look_up(&self, cluster: &Cluster, facts: &mut Facts, unknown: Vec<FactKey>) -> bool {
-        let client = match self.reach(cluster).await {
-            Ok(client) => client,
+        match self.reach(cluster).await {
+            Ok(client) => self.look_up_with(&client, cluster, facts, unknown).await,
             Err(error) => {
                 tracing::debug!(cluster = %cluster.name, %error, "lookups stay unanswered");
-                return false;
+                false
             }
-        };
+        }
+    }
+
+    /// The same with a client that is there already; also reads answers anew that are known.
+    pub(crate) async fn look_up_with(
+        &self,
+        client: &ClusterClient,
+        cluster: &Cluster,
+        facts: &mut Facts,
+        unknown: Vec<FactKey>,
+    ) -> bool {
         let mut news = false;
         for key in unknown {
             let FactKey::Lookup { api_version, kind, namespace, name } = &key else { continue };
@@ -203,8 +212,8 @@ impl Session {
                 Ok(answer) => {
                     // What is not there is known to be empty, which is not the same as not being known.
                     let answer = answer.unwrap_or_else(|| serde_json::Value::Object(serde_json::Map::new()));
+                    news |= facts.lookups.get(&key.to_string()) != Some(&answer);
                     facts.lookups.insert(key.to_string(), answer);
-                    news = true;
                 }
                 Err(error) => tracing::debug!(cluster = %cluster.name, %error, "a lookup stays unanswered"),
             }
@@ -231,12 +240,12 @@ impl Session {
     /// A cluster by the name that somebody gave.
     pub(crate) async fn cluster_named(&self, name: &str) -> Result<Stored<Cluster>, EngineError> {
         let parsed = name.parse().map_err(|_| Refusal::not_found("cluster", name).at("cluster"))?;
-        Ok(self.rows().cluster_by_name(&parsed).await.map_err(|error| match error {
+        self.rows().cluster_by_name(&parsed).await.map_err(|error| match error {
             strata_store::StoreError::NotFound { .. } => {
                 Refusal::not_found("cluster", name).at("cluster").into()
             }
             other => EngineError::from(other),
-        })?)
+        })
     }
 
     /// The frozen revision that somebody named; the newest of the version when they named none.
@@ -343,8 +352,21 @@ impl Session {
     }
 }
 
+/// The generations of generated values that are drawn from.
+fn generations(intent: &Intent, base: Option<&Composition>, earlier: Option<&Composition>) -> Vec<u32> {
+    let generation = base.map_or(0, |composition| composition.generation);
+    let mut generations = vec![generation];
+    generations.extend(earlier.map(|earlier| earlier.generation));
+    if matches!(intent, Intent::Compose { request, .. } if request.rotate_generated) {
+        generations.push(generation.saturating_add(1));
+    }
+    generations.sort_unstable();
+    generations.dedup();
+    generations
+}
+
 fn named_by(intent: &Intent) -> (Vec<RevisionReference>, Vec<Fingerprint>) {
-    let Intent::Compose { request } = intent else { return (Vec::new(), Vec::new()) };
+    let Intent::Compose { request, .. } = intent else { return (Vec::new(), Vec::new()) };
     let revisions = request.attach.iter().map(|attachment| attachment.revision.clone()).collect();
     let secrets = request.variables.values().flatten().filter_map(|value| match value {
         VariableValue::Sensitive(fingerprint) => Some(fingerprint.clone()),

@@ -115,7 +115,7 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineEr
 
 fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result<Composed, EngineError> {
     match intent {
-        Intent::Compose { request } => {
+        Intent::Compose { request, .. } => {
             let surroundings = Surroundings { infrastructure: &gathered.cluster.infrastructure, redactor };
             compose::compose(gathered.base.as_ref(), request, &gathered.contents, surroundings)
                 .map_err(EngineError::Refused)

@@ -293,6 +293,33 @@ impl Bench {
         self.ended(change.id).await
     }
 
+    /// Waits until something is there, asking again after each commit.
+    pub async fn when<T>(&self, ask: impl AsyncFn() -> Option<T>) -> T {
+        let mut positions = self.engine.last_position();
+        loop {
+            positions.mark_unchanged();
+            if let Some(found) = ask().await {
+                return found;
+            }
+            let moved = tokio::time::timeout(Duration::from_secs(20), positions.changed());
+            if moved.await.is_err() {
+                let page = strata_engine::Page { first: 100, after: None };
+                let changes =
+                    self.session.changes(&strata_engine::ChangeFilter::default(), page).await.unwrap();
+                panic!("nothing happens any more: {changes:#?}");
+            }
+        }
+    }
+
+    pub async fn change_when(&self, wanted: impl Fn(&Change) -> bool) -> Change {
+        self.when(async || {
+            let page = strata_engine::Page { first: 100, after: None };
+            let changes = self.session.changes(&strata_engine::ChangeFilter::default(), page).await.unwrap();
+            changes.items.into_iter().map(|(_, change)| change).find(|change| wanted(change))
+        })
+        .await
+    }
+
     /// Waits until a change has ended.
     pub async fn ended(&self, id: ChangeId) -> Change {
         self.until(id, |change| change.ended_at.is_some() || !change.blocked_by.is_empty()).await
@@ -311,7 +338,7 @@ impl Bench {
             if wanted(&change) {
                 return change;
             }
-            let moved = tokio::time::timeout(Duration::from_secs(60), positions.changed());
+            let moved = tokio::time::timeout(Duration::from_secs(20), positions.changed());
             if moved.await.is_err() {
                 panic!("nothing happens any more: {change:#?}");
             }

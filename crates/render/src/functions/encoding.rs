@@ -10,7 +10,7 @@ use super::{
     Parameter::{Any, Text},
     fixed,
     json_emit::{self, Layout},
-    yaml_emit,
+    toml_emit, yaml_emit,
 };
 use crate::template::{FunctionError, Numbers, Value};
 
@@ -39,8 +39,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(parse_json(&a.string(0)).map(|json| Value::from_json(&json, Numbers::Float))?)
     }),
     fixed("fromJsonArray", &[Text], |_, a| Ok(read_list(parse_json(&a.string(0))))),
-    fixed("toToml", &[Any], |call, a| {
-        lenient(super::json_emit::emit(a.at(0), Layout::Raw, call.left()).and_then(|_| toml(a.at(0))))
+    fixed("toToml", &[Any], |call, a| match toml_emit::emit(a.at(0), call.left()) {
+        // Helm answers with the problem instead of refusing.
+        Err(FunctionError::Refused(problem)) => Ok(Value::from(problem)),
+        written => Ok(Value::from(written?)),
     }),
     fixed("b64enc", &[Text], |call, a| {
         call.charge(a.bytes(0).len().saturating_mul(2))?;
@@ -169,106 +171,4 @@ fn base32_decode(text: &[u8]) -> Result<Vec<u8>, String> {
         out.extend(value.to_be_bytes().iter().skip(3).take(digits * 5 / 8));
     }
     Ok(out)
-}
-
-/// A value as TOML: plain keys first, then tables.
-fn toml(value: &Value) -> Answer {
-    let Some(map) = value.as_map() else { return Err("toml: top-level values must be maps".into()) };
-    let mut out = String::new();
-    toml_table(&mut out, map, &[])?;
-    Ok(Value::from(out))
-}
-
-fn toml_key(key: &str) -> String {
-    let bare = !key.is_empty()
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-    if bare { key.to_owned() } else { toml_text(key) }
-}
-
-fn toml_text(text: &str) -> String {
-    let mut out = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            _ if u32::from(character) < 0x20 || character == '\u{7f}' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(character)));
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn toml_inline(value: &Value) -> Result<String, FunctionError> {
-    use crate::template::number;
-    Ok(match value {
-        Value::Bool(truth) => truth.to_string(),
-        Value::Int(_, number) => number.to_string(),
-        Value::Float(number) if number.is_finite() => {
-            let text = number::print(*number);
-            if text.contains(['.', 'e']) { text } else { format!("{text}.0") }
-        }
-        Value::Float(number) => number::print(*number).to_lowercase(),
-        Value::List(list) => {
-            let items: Result<Vec<String>, FunctionError> = list.items().iter().map(toml_inline).collect();
-            format!("[{}]", items?.join(", "))
-        }
-        Value::Map(map) => {
-            let mut parts = Vec::new();
-            for (key, item) in map.entries() {
-                if !item.is_nil() {
-                    parts.push(format!("{} = {}", toml_key(&key.to_str()), toml_inline(&item)?));
-                }
-            }
-            format!("{{{}}}", parts.join(", "))
-        }
-        Value::Object(object) => toml_text(&object.text()),
-        other if other.is_nil() => return Err("toml: cannot encode array with nil element".into()),
-        other => toml_text(&other.as_text().map(|text| text.to_str().into_owned()).unwrap_or_default()),
-    })
-}
-
-fn toml_table(out: &mut String, map: &crate::template::Map, path: &[String]) -> Result<(), FunctionError> {
-    let entries = map.entries();
-    let indent = "  ".repeat(path.len().saturating_sub(1));
-    let is_tables = |value: &Value| matches!(value, Value::List(list) if !list.items().is_empty() && list.items().iter().all(|item| item.as_map().is_some()));
-    for (key, value) in &entries {
-        if value.is_nil() || value.as_map().is_some() || is_tables(value) {
-            continue;
-        }
-        let inner = if path.is_empty() { "" } else { "  " };
-        out.push_str(&format!("{indent}{inner}{} = {}\n", toml_key(&key.to_str()), toml_inline(value)?));
-    }
-    for (key, value) in &entries {
-        let mut path = path.to_vec();
-        path.push(toml_key(&key.to_str()));
-        let indent = "  ".repeat(path.len() - 1);
-        match value {
-            Value::Map(inner) => {
-                if !out.is_empty() {
-                    out.push('\n');
-                }
-                out.push_str(&format!("{indent}[{}]\n", path.join(".")));
-                toml_table(out, inner, &path)?;
-            }
-            Value::List(list) if is_tables(value) => {
-                for item in list.items().iter().filter_map(Value::as_map) {
-                    if !out.is_empty() {
-                        out.push('\n');
-                    }
-                    out.push_str(&format!("{indent}[[{}]]\n", path.join(".")));
-                    toml_table(out, item, &path)?;
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

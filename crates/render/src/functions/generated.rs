@@ -36,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 *byte = *byte & keep | fixed;
             }
         }
-        let hex = super::crypto::hex(&bytes);
+        let hex = super::digests::hex(&bytes);
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
         Ok(Value::from([part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")))
     }),

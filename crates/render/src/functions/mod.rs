@@ -7,16 +7,16 @@
 //! *Guarantees.* No function reads a clock, an environment variable, a file or the network. What a function produces is
 //! charged to the budget before it is made, where its size may exceed that of its arguments by much.
 //!
-//! *Caveats.* Certificates, keys and encryption (`genCA`, `genSignedCert`, `genSelfSignedCert`, `genPrivateKey`,
-//! `buildCustomCert`, `htpasswd`, `bcrypt`, `derivePassword`, `encryptAES`, `decryptAES`) are known by name, so that
-//! templates naming them parse, and answer "not available yet" when called. `env`, `expandenv` and `getHostByName` do
-//! not exist, as in Helm.
+//! *Caveats.* Keys of certificates are on the curve P-256, not RSA (see `certificates`); `genPrivateKey` answers "not
+//! available yet" for `rsa` and `dsa`. `env`, `expandenv` and `getHostByName` do not exist, as in Helm.
 
 mod builtin;
+mod certificates;
+mod ciphers;
 pub(crate) mod convert;
-mod crypto;
 mod dates;
 mod dicts;
+mod digests;
 mod encoding;
 mod flow;
 mod generated;
@@ -24,11 +24,13 @@ pub(crate) mod json_emit;
 mod lists;
 mod math;
 pub mod objects;
+mod passwords;
 mod paths;
 mod regex;
 mod semver;
 mod strings;
 mod text_wrap;
+mod toml_emit;
 mod types;
 mod urls;
 pub(crate) mod yaml_emit;
@@ -49,8 +51,12 @@ pub(crate) enum Parameter {
     Bool,
     /// `map[string]interface {}`
     Map,
+    /// `[]interface {}`
+    List,
     /// A number of seconds or a time; checked by the function.
     Time,
+    /// What `genCA` makes.
+    Certificate,
 }
 
 impl Parameter {
@@ -62,7 +68,9 @@ impl Parameter {
             Self::Int => "int",
             Self::Bool => "bool",
             Self::Map => "map[string]interface {}",
+            Self::List => "[]interface {}",
             Self::Time => "time.Time",
+            Self::Certificate => certificates::TYPE_NAME,
         }
     }
 
@@ -76,19 +84,23 @@ impl Parameter {
 
     /// Whether nil is a value of the type.
     pub(crate) const fn takes_nil(self) -> bool {
-        matches!(self, Self::Any | Self::Map)
+        matches!(self, Self::Any | Self::Map | Self::List)
     }
 
     /// Whether a value is of the type.
     pub(crate) fn accepts(self, value: &Value) -> bool {
-        use crate::template::IntType;
+        use crate::template::{IntType, ListType};
         match self {
             Self::Any => true,
             Self::Text => matches!(value, Value::Text(_)),
             Self::Int => matches!(value, Value::Int(IntType::Int, _)),
             Self::Bool => matches!(value, Value::Bool(_)),
             Self::Map => value.as_map().is_some_and(|map| map.kind() != MapType::String),
+            Self::List => matches!(value, Value::List(list) if list.kind() == ListType::Interface),
             Self::Time => matches!(value, Value::Object(object) if object.as_time().is_some()),
+            Self::Certificate => {
+                matches!(value, Value::Object(object) if object.type_name() == certificates::TYPE_NAME)
+            }
         }
     }
 }
@@ -129,14 +141,17 @@ fn table() -> &'static BTreeMap<&'static str, &'static Function> {
     TABLE.get_or_init(|| {
         let tables = [
             builtin::FUNCTIONS,
-            crypto::FUNCTIONS,
+            certificates::FUNCTIONS,
+            ciphers::FUNCTIONS,
             dates::FUNCTIONS,
             dicts::FUNCTIONS,
+            digests::FUNCTIONS,
             encoding::FUNCTIONS,
             flow::FUNCTIONS,
             generated::FUNCTIONS,
             lists::FUNCTIONS,
             math::FUNCTIONS,
+            passwords::FUNCTIONS,
             paths::FUNCTIONS,
             regex::FUNCTIONS,
             semver::FUNCTIONS,
@@ -197,6 +212,9 @@ impl Call<'_> {
     #[inline(never)]
     pub(crate) fn include(&self, name: &str, dot: &Value) -> Answer {
         let _guard = self.meter().enter_template()?;
+        if self.execution.templates.get(name).is_none() {
+            return Err(FunctionError::UnknownTemplate(name.to_owned()));
+        }
         match self.execution.run(name, dot) {
             Ok(text) => Ok(Value::Text(text.into())),
             Err(error) => Err(FunctionError::Template(Box::new(error))),

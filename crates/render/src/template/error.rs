@@ -110,6 +110,8 @@ pub enum FunctionError {
     Unavailable,
     /// A budget was used up.
     Budget(Exhausted),
+    /// It was to execute a template that there is not.
+    UnknownTemplate(String),
     /// A template that it executed failed.
     Template(Box<TemplateError>),
 }

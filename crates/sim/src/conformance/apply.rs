@@ -304,7 +304,7 @@ pub(super) async fn labels_of_two(t: Target) -> Outcome {
 }
 
 pub(super) async fn custom_resource_apply(t: Target) -> Outcome {
-    let group = super::kinds::define(&t, "applied", json!({
+    let group = super::custom::define(&t, "applied", json!({
         "type": "object",
         "properties": {
             "spec": {"type": "object", "properties": {

@@ -2,10 +2,13 @@
 //! with. Give clients without automatic retries: some cases expect 429. Each case works in a namespace of its own and leaves cluster-scoped objects behind under names of its own.
 
 mod apply;
+mod custom;
 mod errors;
+mod fields;
 mod kinds;
 mod objects;
 mod target;
+mod workloads;
 
 use std::{future::Future, pin::Pin};
 
@@ -99,8 +102,16 @@ table! {
     kinds {
         ApiServer deployment_defaults, ApiServer service_defaults, ApiServer secret_string_data, ApiServer job_defaults,
         ApiServer stateful_set_defaults, ApiServer cron_job_defaults, ApiServer claim_defaults, ApiServer scale_get_and_put,
+    }
+    fields {
+        ApiServer undeclared_applied, ApiServer mistyped_applied, ApiServer several_forms_pass, ApiServer undeclared_sent,
+        ApiServer mistyped_sent, ApiServer undeclared_custom,
+    }
+    custom {
         ApiServer custom_resource_life, ApiServer custom_resource_scale, ApiServer custom_resource_validation,
         ApiServer custom_resource_pruning, ApiServer custom_resource_two_versions,
+    }
+    workloads {
         Controllers deployment_becomes_available, Controllers deployment_rolls, Controllers deletion_cascades,
         Controllers orphans_stay, Controllers namespace_deletion, Controllers job_completes, Controllers stateful_set_runs,
         Controllers daemon_set_runs, Controllers eviction_respects_budget, Controllers default_service_account,

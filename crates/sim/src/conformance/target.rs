@@ -141,6 +141,25 @@ impl Target {
         }
     }
 
+    /// Applies, dry, until the answer has this code.
+    pub(super) async fn until_applied(&self, path: &str, body: &Value, code: u16) -> Outcome {
+        let path = format!("{path}?fieldManager=until&dryRun=All");
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = self.patch(APPLY, &path, body).await?;
+            if answer.code == code {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > end {
+                return Err(format!(
+                    "{path}: waited in vain for {code}; last: {} {}",
+                    answer.code, answer.body
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// The lines of a watch until it ends; give it a `timeoutSeconds`.
     pub(super) async fn watch(&self, path: &str) -> Result<Vec<Value>, String> {
         let answer = self.send("GET", path, &[("accept", JSON)], Vec::new()).await?;

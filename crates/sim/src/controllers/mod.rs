@@ -4,6 +4,7 @@
 
 pub mod cluster_api;
 mod collector;
+mod deployments;
 mod pods;
 mod seed;
 mod sets;
@@ -85,7 +86,7 @@ fn changed(state: &mut State, key: &Key) {
             );
         }
         _ if !state.controllers => {}
-        ("apps", "deployments") => sets::deployment(state, &resource, &object),
+        ("apps", "deployments") => deployments::deployment(state, &resource, &object),
         ("apps", "replicasets") => sets::replica_set(state, &resource, &object),
         ("apps", "statefulsets") => sets::stateful_set(state, &resource, &object),
         ("apps", "daemonsets") => sets::daemon_set(state, &resource, &object),

@@ -105,8 +105,6 @@ fn pod_spec() -> Node {
         ),
         ("csi", structure(&[("volumeAttributes", map()), ("nodePublishSecretRef", local_reference.clone())])),
     ]);
-    let term = structure(&[("labelSelector", label_selector()), ("namespaceSelector", label_selector())]);
-    let _ = term;
     structure(&[
         ("containers", keyed(&["name"], container())),
         ("initContainers", keyed(&["name"], container())),

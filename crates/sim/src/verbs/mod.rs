@@ -1,8 +1,11 @@
 //! What the API server does for each verb, on the state of one cluster, without any I/O.
 
+mod apply;
 mod delete;
+mod edit;
 mod read;
 mod scale;
+mod service_address;
 mod write;
 
 use std::sync::Arc;
@@ -11,8 +14,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 pub(crate) use delete::remove_now;
+pub(crate) use edit::{Edit, edit, plant};
 pub(crate) use read::{WatchPlan, event_line, metadata_only};
-pub(crate) use write::{Edit, edit, plant};
 
 use crate::{
     api_error::ApiError,
@@ -115,18 +118,16 @@ pub(crate) fn handle(state: &mut State, call: &Call) -> Result<Reply, ApiError> 
     };
     let one = target.name.is_some();
     if one
-        && let Some(name) = target.name.as_deref()
         && let Some(dry) = call.query.get("dryRun")
         && dry != "All"
     {
-        let _ = name;
         return Err(ApiError::invalid(
             "meta.k8s.io",
             "PatchOptions",
             "",
             vec![crate::api_error::Cause {
                 reason: "FieldValueNotSupported",
-                message: format!("Unsupported value: {:?}: supported values: \"All\"", dry),
+                message: format!("Unsupported value: {dry:?}: supported values: \"All\""),
                 field: "dryRun".into(),
             }],
         ));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, Reply, Scope, body, write};
+use super::{Edit, Reply, Scope, body};
 use crate::{
     api_error::{ApiError, Cause},
     managed, patch,
@@ -135,7 +135,7 @@ pub(super) fn handle(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiEr
         subresource: "scale",
         dry_run: scope.dry_run(),
     };
-    let stored = write::edit(state, edit, &live, object)?;
+    let stored = super::edit(state, edit, &live, object)?;
     Ok(Reply::value(200, &scale_of(scope, &stored, &paths)))
 }
 

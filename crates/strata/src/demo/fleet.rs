@@ -55,13 +55,13 @@ impl Fleet {
     /// # Errors
     /// When the simulator does not start.
     pub(super) async fn simulate(terminal: &Terminal, count: u32) -> Step<Self> {
-        let canaries = (count / 3).max(1);
-        let workloads: Vec<Workload> = (1..=canaries)
-            .map(|number| Workload { name: format!("canary-{number}"), stage: "canary" })
-            .chain(
-                (1..=count - canaries)
-                    .map(|number| Workload { name: format!("prod-{number}"), stage: "prod" }),
-            )
+        // One goes ahead of the stages; a third of the rest, at least one, are canaries.
+        let canaries = ((count - 1) / 3).max(1);
+        let workload =
+            |stage: &'static str| move |number| Workload { name: format!("{stage}-{number}"), stage };
+        let workloads: Vec<Workload> = std::iter::once(workload("pilot")(1))
+            .chain((1..=canaries).map(workload("canary")))
+            .chain((1..count - canaries).map(workload("prod")))
             .collect();
         let api_namespace = "fleet".to_owned();
         let names: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();

@@ -24,6 +24,8 @@ impl Run {
             .filter(|action| action.action == Action::Delete)
             .map(|action| (action.destination, action.key.clone()))
             .collect();
+        // A change that sent nothing has looked at nothing.
+        let looked = self.plan.actions.iter().any(|action| super::send::sends(action.action));
         let (project, cluster) = (self.session.project, self.cluster.id);
         self.record_with(vec![ChangeEvent::Succeeded], move |tx, ledger| {
             Box::pin(async move {
@@ -33,11 +35,12 @@ impl Run {
                 for (destination, key) in gone {
                     tx.inventory_remove(project, cluster, destination, &key).await?;
                 }
-                let healthy = ClusterEvent::HealthJudged {
-                    health: Health::Healthy,
-                    reason: "its last change was verified".to_owned(),
-                };
-                ledger.cluster(cluster, &[healthy]).await?;
+                if looked {
+                    let reason = "what its last change sent was verified".to_owned();
+                    ledger
+                        .cluster(cluster, &[ClusterEvent::HealthJudged { health: Health::Healthy, reason }])
+                        .await?;
+                }
                 Ok(())
             })
         })

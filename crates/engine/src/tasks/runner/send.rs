@@ -18,8 +18,8 @@ use crate::{error::EngineError, reach::ReachError};
 /// How many objects are recorded in one transaction: what a crash makes the next run send again, at most.
 const RECORD_EVERY: usize = 25;
 
-/// The UIDs of what the inventory knows, by place.
-type Uids = BTreeMap<(Destination, ObjectKey), String>;
+/// What the inventory knew before a step, by place.
+type Known = BTreeMap<(Destination, ObjectKey), InventoryEntry>;
 
 /// What a step sent, for waiting.
 pub(super) type Sent = BTreeMap<Destination, Vec<Expectation>>;
@@ -31,10 +31,10 @@ impl Run {
         let known = self.record_intents(number, &actions).await?;
         let mut sent = Sent::new();
         let mut done: Vec<(ChangeEvent, Option<InventoryEntry>)> = Vec::new();
-        for action in &actions {
-            let outcome = match self.check_stop() {
-                Ok(()) => self.send(number, action, known.get(&place(action)), &mut sent).await,
-                Err(stop) => Err(stop),
+        for (index, action) in actions.iter().enumerate() {
+            let (outcome, attempted) = match self.check_stop() {
+                Ok(()) => (self.send(number, action, known.get(&place(action)), &mut sent).await, 1),
+                Err(stop) => (Err(stop), 0),
             };
             match outcome {
                 Ok(entry) => done.push((
@@ -47,7 +47,9 @@ impl Run {
                     entry,
                 )),
                 Err(stop) => {
-                    self.record_done(std::mem::take(&mut done), None).await?;
+                    let from = if refused_unsent(&stop) { index } else { index + attempted };
+                    let unsent = actions.get(from..).unwrap_or_default();
+                    self.record_stopped(std::mem::take(&mut done), unsent, &known).await?;
                     return Err(stop);
                 }
             }
@@ -59,6 +61,39 @@ impl Run {
         Ok(sent)
     }
 
+    /// Records what was done before a step stopped, and takes back the intents of what was certainly not sent: the
+    /// inventory tells what was sent, and nothing of it is anybody else's.
+    async fn record_stopped(
+        &mut self,
+        done: Vec<(ChangeEvent, Option<InventoryEntry>)>,
+        unsent: &[PlannedAction],
+        known: &Known,
+    ) -> Result<(), EngineError> {
+        let mut former = Vec::new();
+        let mut never = Vec::new();
+        for action in unsent.iter().filter(|action| sends(action.action)) {
+            match known.get(&place(action)) {
+                None => never.push(place(action)),
+                // An intent of an earlier run of this change may have been sent then.
+                Some(entry) if entry.change == self.change.id => {}
+                Some(entry) => former.push(entry.clone()),
+            }
+        }
+        let (events, entries): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+        former.extend(entries.into_iter().flatten());
+        let (project, cluster) = (self.session.project, self.cluster.id);
+        self.record_with(events, move |tx: &Tx, _| {
+            Box::pin(async move {
+                tx.inventory_put(project, cluster, &former).await?;
+                for (destination, key) in never {
+                    tx.inventory_remove(project, cluster, destination, &key).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
     fn actions_of(&self, number: u32) -> Vec<PlannedAction> {
         let step = usize::try_from(number).ok().and_then(|index| self.plan.steps.get(index));
         let indices = step.map(|step| step.actions.as_slice()).unwrap_or_default();
@@ -67,8 +102,8 @@ impl Run {
     }
 
     /// Makes the intent durable: the step has begun, and what it is about to send is in the inventory. An intent has a
-    /// digest that no plan renders, so that a later plan sends the object again. Answers the UIDs of what was there.
-    async fn record_intents(&mut self, number: u32, actions: &[PlannedAction]) -> Result<Uids, Stop> {
+    /// digest that no plan renders, so that a later plan sends the object again. Answers what was known before.
+    async fn record_intents(&mut self, number: u32, actions: &[PlannedAction]) -> Result<Known, Stop> {
         let known = self.session.rows().inventory_list(self.cluster.id).await?;
         let mut intents = Vec::new();
         for action in actions.iter().filter(|action| sends(action.action)) {
@@ -85,16 +120,13 @@ impl Run {
             let entry = self.entry(action, object, uid, former.is_some_and(|entry| entry.adopted));
             intents.push(InventoryEntry { digest, ..entry });
         }
-        let uids = known
-            .into_iter()
-            .filter_map(|entry| Some(((entry.destination, entry.key), entry.uid?)))
-            .collect();
+        let known = known.into_iter().map(|entry| ((entry.destination, entry.key.clone()), entry)).collect();
         let (project, cluster) = (self.session.project, self.cluster.id);
         self.record_with(vec![ChangeEvent::StepStarted { step: number }], move |tx: &Tx, _| {
             Box::pin(async move { Ok(tx.inventory_put(project, cluster, &intents).await?) })
         })
         .await?;
-        Ok(uids)
+        Ok(known)
     }
 
     async fn record_done(
@@ -143,7 +175,7 @@ impl Run {
         &self,
         number: u32,
         action: &PlannedAction,
-        uid: Option<&String>,
+        known: Option<&InventoryEntry>,
         sent: &mut Sent,
     ) -> Result<Option<InventoryEntry>, Stop> {
         let rendered = self.render.object(action.destination, &action.key).is_some();
@@ -151,9 +183,9 @@ impl Run {
             // Nothing is sent: it is put on the list of orphans when the change succeeds.
             Action::Orphan => Ok(None),
             Action::Create | Action::Change | Action::Replace => {
-                self.send_object(number, action, uid, sent).await.map(Some)
+                self.send_object(number, action, known, sent).await.map(Some)
             }
-            Action::Restore if rendered => self.send_object(number, action, uid, sent).await.map(Some),
+            Action::Restore if rendered => self.send_object(number, action, known, sent).await.map(Some),
             Action::Restore | Action::ScaleToZero | Action::Delete | Action::Keep => {
                 self.decide_orphan(number, action, sent).await?;
                 Ok(None)
@@ -165,7 +197,7 @@ impl Run {
         &self,
         number: u32,
         action: &PlannedAction,
-        uid: Option<&String>,
+        known: Option<&InventoryEntry>,
         sent: &mut Sent,
     ) -> Result<InventoryEntry, Stop> {
         let render = std::sync::Arc::clone(&self.render);
@@ -175,7 +207,11 @@ impl Run {
         };
         let reach = |error: ReachError| failed(number, error);
         let client = self.client_when_there(number, action.destination).await?;
-        if action.action == Action::Restore {
+        // What was confirmed before a restart or a retry is only sent again: it is neither started nor replaced twice.
+        let confirmed =
+            known.is_some_and(|entry| entry.digest == action.body && entry.change == self.change.id);
+        let uid = known.and_then(|entry| entry.uid.as_deref());
+        if action.action == Action::Restore && !confirmed {
             self.restart_orphan(number, action).await?;
         }
         let options = ApplyOptions {
@@ -183,10 +219,9 @@ impl Run {
             check: Some(self.marks()).filter(|_| must_check(action, uid)),
             ..ApplyOptions::default()
         };
-        let applied = match action.action {
-            Action::Replace if uid.is_some() => {
-                let (uid, patience) =
-                    (uid.map_or("", String::as_str), self.session.engine.options().step_deadline);
+        let applied = match uid {
+            Some(uid) if action.action == Action::Replace && !confirmed => {
+                let patience = self.session.engine.options().step_deadline;
                 client.replace(&object.body, uid, &options, patience).await
             }
             _ => client.apply(&object.body, &options).await,
@@ -202,15 +237,22 @@ fn place(action: &PlannedAction) -> (Destination, ObjectKey) {
     (action.destination, action.key.clone())
 }
 
-/// Whether an object that exists must be checked for being ours: when no sending of it was ever confirmed.
+/// Whether an object that exists must be checked for being ours: when no sending of it was ever confirmed, and when it
+/// is replaced, for then another may have taken its name meanwhile.
 ///
 /// A Namespace that is there already is shared, not taken over: marks are added and nothing else is touched.
-fn must_check(action: &PlannedAction, uid: Option<&String>) -> bool {
-    uid.is_none() && !(action.key.group.is_empty() && action.key.kind == "Namespace")
+fn must_check(action: &PlannedAction, uid: Option<&str>) -> bool {
+    let unconfirmed = uid.is_none() || action.action == Action::Replace;
+    unconfirmed && !(action.key.group.is_empty() && action.key.kind == "Namespace")
+}
+
+/// Whether the object at which a step stopped was refused before anything of it was sent.
+fn refused_unsent(stop: &Stop) -> bool {
+    matches!(stop, Stop::Failed { failure, .. } if failure.code == "NOT_OURS")
 }
 
 /// Whether an action sends a rendered object.
-fn sends(action: Action) -> bool {
+pub(super) const fn sends(action: Action) -> bool {
     matches!(action, Action::Create | Action::Change | Action::Replace | Action::Restore)
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Mutex, time::Duration};
 
 use strata_cluster::{ClusterClient, Expectation, WatchError, WatchOptions};
 use strata_model::{
-    change::{ChangeEvent, Failure},
+    change::{ChangeEvent, ChangeState, Failure},
     object::Destination,
 };
 
@@ -32,7 +32,10 @@ impl Run {
 
     /// Proves the health of everything that the change sent, with evidence newer than the sending.
     pub(super) async fn verify(&mut self) -> Result<(), Stop> {
-        self.record(vec![ChangeEvent::VerificationStarted]).await?;
+        // After a restart the change may be at it already.
+        if self.change.state != ChangeState::Verifying {
+            self.record(vec![ChangeEvent::VerificationStarted]).await?;
+        }
         let mut sent = Sent::new();
         let sends = |action: strata_model::plan::Action| {
             use strata_model::plan::Action;
@@ -45,7 +48,12 @@ impl Run {
             sent.entry(action.destination).or_default().push(Expectation::ready(reference, None));
         }
         for (destination, expectations) in sent {
-            let client = self.client_when_there(0, destination).await?.clone();
+            let client = match self.client_when_there(0, destination).await {
+                Ok(client) => client.clone(),
+                // No step is to blame: all of them are done.
+                Err(Stop::Failed { failure, .. }) => return Err(Stop::Failed { step: None, failure }),
+                Err(stop) => return Err(stop),
+            };
             self.wait(None, &client, expectations, PROOF_DEADLINE).await?;
         }
         Ok(())
@@ -89,6 +97,7 @@ impl Run {
                 () = tokio::time::sleep(PROGRESS_EVERY) => {
                     let message = latest.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
                     if let (Some(step), Some(message)) = (step, message) {
+                        let message = self.masked(&message).await;
                         self.record(vec![ChangeEvent::StepProgress { step, message }]).await?;
                     }
                 }

@@ -3,6 +3,7 @@
 use strata_model::{
     change::ChangeEvent,
     cluster::{Cluster, Phase},
+    fact::FactKey,
 };
 use strata_plan::decide;
 
@@ -16,7 +17,16 @@ impl Run {
             return Ok(false);
         }
         let cluster = self.session.rows().cluster_get(self.cluster.id).await?;
-        let anew = self.session.assemble_again(&cluster, &self.change).await?;
+        let anew = match self.session.assemble_again(&cluster, &self.change).await {
+            Ok(anew) => anew,
+            // What it was planned on has moved so far that there is no plan any more.
+            Err(EngineError::Refused(refusals)) => {
+                let moved =
+                    refusals.iter().map(|refusal| format!("it cannot be planned any more: {refusal}"));
+                return self.become_stale(moved.collect()).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let moved = self.what_moved(&cluster.value, &anew);
         let (digest, basis) = (anew.plan.digest.clone(), cluster.value.applied);
         let (session, id, lease) = (self.session.clone(), self.change.id, self.lease.clone());
@@ -48,11 +58,43 @@ impl Run {
         Ok(self.change.state.is_running())
     }
 
+    /// Records that the change cannot start on what is there now. Nothing was sent.
+    async fn become_stale(&mut self, moved: Vec<String>) -> Result<bool, Stop> {
+        let (session, id, lease) = (self.session.clone(), self.change.id, self.lease.clone());
+        self.change = self
+            .session
+            .engine
+            .store()
+            .try_write::<_, EngineError, _>(move |tx| {
+                Box::pin(async move {
+                    tx.lease_check(&lease).await?;
+                    session
+                        .ledger(tx)
+                        .change_decided(id, |change, _| {
+                            Ok(decide::stale(change, moved).into_iter().collect())
+                        })
+                        .await
+                })
+            })
+            .await?;
+        Ok(false)
+    }
+
     /// Reads the facts anew from the cluster itself. A cluster that does not exist yet has none to read; one that does
     /// not answer keeps the change waiting.
     async fn refresh_facts(&mut self) -> Result<bool, Stop> {
         let reached = match self.session.reach(&self.cluster).await {
-            Ok(client) => self.session.read_facts(&self.cluster, &client).await.map(|_| ()),
+            Ok(client) => match self.session.read_facts(&self.cluster, &client).await {
+                Ok(mut facts) => {
+                    let lookups =
+                        self.plan.facts_read.keys().filter(|key| matches!(key, FactKey::Lookup { .. }));
+                    self.session
+                        .look_up_with(&client, &self.cluster, &mut facts, lookups.cloned().collect())
+                        .await;
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         let unborn = matches!(self.cluster.phase.value, Phase::Pending | Phase::Provisioning)
@@ -63,7 +105,9 @@ impl Run {
                 Ok(true)
             }
             Err(ReachError::NoKubeconfig { .. }) if unborn => Ok(true),
-            Err(error @ ReachError::OtherCluster { .. }) => Err(super::failed(0, error)),
+            Err(error @ ReachError::OtherCluster { .. }) => {
+                self.become_stale(vec![format!("CLUSTER_IDENTITY_CHANGED: {error}")]).await
+            }
             Err(ReachError::Engine(error)) => Err(Stop::Error(error)),
             Err(error) => {
                 self.session.record_lost(&self.cluster, error.to_string()).await?;

@@ -1,5 +1,7 @@
 //! Texts: trimming, cutting, replacing, quoting, cases.
 
+mod cases;
+
 use super::{
     Answer, Arguments, Call, Function,
     Parameter::{Any, Int, Text},
@@ -7,6 +9,7 @@ use super::{
     fixed, open,
 };
 use crate::template::{FunctionError, Value, format};
+use cases::{initials, lower, map_characters, pascal, snake, swap_case, title, untitle, upper};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("trim", &[Text], |_, a| answer(trim(a.bytes(0), is_space))),
@@ -101,61 +104,6 @@ fn trim(text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
         }
     }
     text.get(start.unwrap_or(0)..end).unwrap_or_default()
-}
-
-/// One character for one, as Go maps cases.
-fn upper(character: char) -> char {
-    let mut mapped = character.to_uppercase();
-    match (mapped.next(), mapped.next()) {
-        (Some(one), None) => one,
-        _ => character,
-    }
-}
-
-fn lower(character: char) -> char {
-    let mut mapped = character.to_lowercase();
-    match (mapped.next(), mapped.next()) {
-        (Some(one), None) => one,
-        _ if character == '\u{130}' => 'i',
-        _ => character,
-    }
-}
-
-fn map_characters(text: &[u8], map: fn(char) -> char) -> String {
-    String::from_utf8_lossy(text).chars().map(map).collect()
-}
-
-/// First letters of words to title case; words are parted by what is no letter, digit, underscore or apostrophe-less sign.
-fn title(text: &str) -> String {
-    let mut former = ' ';
-    text.chars()
-        .map(|character| {
-            let starts = is_separator(former);
-            former = character;
-            if starts { upper(character) } else { character }
-        })
-        .collect()
-}
-
-fn is_separator(character: char) -> bool {
-    if character.is_ascii() {
-        return !(character.is_ascii_alphanumeric() || character == '_');
-    }
-    if character.is_alphanumeric() {
-        return false;
-    }
-    character.is_whitespace()
-}
-
-fn untitle(text: &str) -> String {
-    let mut former = ' ';
-    text.chars()
-        .map(|character| {
-            let starts = former.is_whitespace();
-            former = character;
-            if starts { lower(character) } else { character }
-        })
-        .collect()
 }
 
 pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
@@ -283,25 +231,6 @@ fn abbreviate(text: &str, offset: i64, width: i64) -> Answer {
     answer(format!("...{}", take(characters.len().saturating_sub(width - 3), usize::MAX)))
 }
 
-fn initials(text: &str) -> String {
-    let mut former = ' ';
-    let mut out = String::new();
-    for character in text.chars() {
-        if former.is_whitespace() && !character.is_whitespace() {
-            out.push(character);
-        }
-        former = character;
-    }
-    out
-}
-
-/// Upper to lower; lower to title at the start of a word and to upper elsewhere.
-fn swap_case(text: &str) -> String {
-    text.chars()
-        .map(|character| if character.is_uppercase() { lower(character) } else { upper(character) })
-        .collect()
-}
-
 fn indent(call: &Call<'_>, spaces: i64, text: &[u8], head: &[u8]) -> Answer {
     let Ok(spaces) = usize::try_from(spaces) else { return Err("strings: negative Repeat count".into()) };
     let lines = text.split(|byte| *byte == b'\n').count();
@@ -350,67 +279,4 @@ pub(super) fn join(call: &Call<'_>, separator: &[u8], value: &Value) -> Answer {
     call.charge(size.saturating_add(texts.len().saturating_mul(separator.len())))?;
     let parts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
     answer(parts.join(separator))
-}
-
-/// Parts words and joins them with a connector: `HTTPServer` is `http_server`, `http2xx` is `http_2xx`, `Bld4Floor` is
-/// `bld4_floor`. Digits begin a word when small letters follow them; connectors stay one for one.
-fn snake(text: &str, connector: char) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let mut out = String::new();
-    let mut in_number = false;
-    for (index, character) in characters.iter().enumerate() {
-        let former = index.checked_sub(1).and_then(|index| characters.get(index)).copied();
-        let next = characters.get(index + 1).copied();
-        if is_connector(*character) {
-            out.push(connector);
-            in_number = false;
-            continue;
-        }
-        let begins = if character.is_uppercase() {
-            in_number = false;
-            let after_small = former.is_some_and(|former| !former.is_uppercase());
-            after_small || next.is_some_and(char::is_lowercase)
-        } else if character.is_numeric() && !in_number && former.is_some_and(char::is_alphabetic) {
-            let behind = characters.iter().skip(index).find(|c| !c.is_numeric());
-            in_number = behind.is_some_and(|c| c.is_lowercase());
-            in_number
-        } else {
-            in_number |= character.is_numeric() && former.is_none_or(is_connector);
-            false
-        };
-        if begins && !out.is_empty() && !out.ends_with(connector) {
-            out.push(connector);
-        }
-        out.extend(character.to_lowercase());
-    }
-    out
-}
-
-fn is_connector(character: char) -> bool {
-    matches!(character, '_' | '-') || character.is_whitespace()
-}
-
-/// `some_words here` as `SomeWordsHere`; connectors at the ends stay.
-fn pascal(text: &str) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let mut out = String::new();
-    let mut former = None;
-    let mut in_words = false;
-    for (index, character) in characters.iter().copied().enumerate() {
-        if is_connector(character) {
-            let parts_words = in_words && characters.get(index + 1).is_some_and(|next| !is_connector(*next));
-            if !parts_words {
-                out.push(character);
-            }
-        } else if former.is_none_or(is_connector) {
-            out.push(upper(character));
-            in_words = true;
-        } else if former.is_some_and(char::is_uppercase) {
-            out.push(lower(character));
-        } else {
-            out.push(character);
-        }
-        former = Some(character);
-    }
-    out
 }

@@ -1,37 +1,16 @@
-//! Hash sums. Certificates, keys and encryption are named here and not available yet.
+//! Hash sums.
 
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{
-    Arguments, Function,
-    Parameter::{Any, Text},
-    fixed, open,
-};
-use crate::template::{FunctionError, Value};
+use super::{Arguments, Function, Parameter::Text, fixed};
+use crate::template::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("sha256sum", &[Text], |_, a| Ok(Value::from(hex(&Sha256::digest(a.bytes(0)))))),
     fixed("sha512sum", &[Text], |_, a| Ok(Value::from(hex(&Sha512::digest(a.bytes(0)))))),
     fixed("sha1sum", &[Text], |_, a| Ok(Value::from(hex(&sha1::Sha1::digest(a.bytes(0)))))),
     fixed("adler32sum", &[Text], |_, a| Ok(Value::from(adler32(a.bytes(0)).to_string()))),
-    unavailable("genCA"),
-    unavailable("genCAWithKey"),
-    unavailable("genSelfSignedCert"),
-    unavailable("genSelfSignedCertWithKey"),
-    unavailable("genSignedCert"),
-    unavailable("genSignedCertWithKey"),
-    unavailable("genPrivateKey"),
-    unavailable("buildCustomCert"),
-    unavailable("htpasswd"),
-    unavailable("bcrypt"),
-    unavailable("derivePassword"),
-    unavailable("encryptAES"),
-    unavailable("decryptAES"),
 ];
-
-const fn unavailable(name: &'static str) -> Function {
-    open(name, &[], Any, |_, _| Err(FunctionError::Unavailable))
-}
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

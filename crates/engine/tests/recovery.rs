@@ -1,0 +1,196 @@
+//! What is left after a change stopped half-way, and what is not done twice.
+
+mod bench;
+
+use std::collections::BTreeMap;
+
+use bench::{Bench, layer, pack};
+use http::Method;
+use strata_engine::{CreateRollout, OrphanDecision, OrphanFilter, Page, RequestOptions, RevisionWish, Wish};
+use strata_model::{
+    change::ChangeState,
+    orphan::OrphanState,
+    profile::ImmutablePolicy,
+    rollout::{LabelSelector, RolloutState, Stage, TargetState},
+};
+use strata_sim::{SimCluster, Which};
+
+const VALUES: &str = "pack:\n  namespace: many\nnames: [a, b, c]\n";
+const MANIFEST: &str = r#"
+{{- range .Values.names }}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ . }}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: {{ . }}}}
+  template:
+    metadata: {labels: {app: {{ . }}}}
+    spec:
+      containers: [{name: main, image: "busybox:1.36"}]
+{{- end }}
+"#;
+
+const ALL: Page = Page { first: 100, after: None };
+
+async fn publish(bench: &Bench, profile: &str, version: &str, names: &str) {
+    let values = format!("pack:\n  namespace: {profile}\nnames: {names}\n");
+    let layers = vec![layer(profile, "many", "1.0.0", &values, ImmutablePolicy::Block)];
+    bench.publish_content(profile, version, layers, vec![]).await;
+}
+
+async fn started() -> (Bench, SimCluster) {
+    let bench = Bench::start().await;
+    bench.publish(pack("many", "1.0.0", VALUES, MANIFEST)).await;
+    publish(&bench, "many", "1.0.0", "[a, b, c]").await;
+    publish(&bench, "many", "1.1.0", "[a]").await;
+    let sim = bench.cluster("one").await;
+    bench.register("one", &sim).await;
+    bench.attach("one", "many", "1.0.0").await;
+    (bench, sim)
+}
+
+fn when_ready() -> RequestOptions {
+    RequestOptions { apply_when_ready: true, ..RequestOptions::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_up_that_failed_half_way_is_retried() {
+    let (bench, sim) = started().await;
+    assert_eq!(bench.apply("one", &[]).await.state, ChangeState::Succeeded);
+    assert_eq!(bench.apply("one", &[("many", "1.1.0")]).await.state, ChangeState::Succeeded);
+    let which = Which { method: Some(Method::PATCH), name: Some("b".into()), ..Which::default() };
+    sim.faults().refuse(403, which, None);
+    let session = &bench.session;
+    let change =
+        session.clean_up("one".into(), vec![], OrphanDecision::ScaleToZero, when_ready()).await.unwrap();
+    let change = bench.ended(change.id).await;
+    assert_eq!(change.state, ChangeState::Failed, "{change:#?}");
+    let replicas =
+        |name: &str| sim.object("apps/v1", "Deployment", "many", name).unwrap()["spec"]["replicas"].clone();
+    assert_eq!((replicas("b"), replicas("c")), (1.into(), 0.into()), "the last is scaled first");
+
+    sim.faults().clear();
+    session.retry_change(change.id).await.unwrap();
+    let change = bench.ended(change.id).await;
+    assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
+    assert_eq!((replicas("b"), replicas("c")), (0.into(), 0.into()));
+    let orphans = session.orphans(&OrphanFilter::default(), ALL).await.unwrap();
+    assert!(
+        orphans.items.iter().all(|(_, orphan)| orphan.state == OrphanState::ScaledToZero),
+        "{orphans:#?}"
+    );
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inventory_names_only_what_was_sent() {
+    let (bench, sim) = started().await;
+    let namespace =
+        serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "many"}});
+    bench.send(&sim, Method::POST, "/api/v1/namespaces", Some(namespace)).await;
+    let theirs = serde_json::json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "b"},
+        "spec": {
+            "replicas": 1, "selector": {"matchLabels": {"app": "b"}},
+            "template": {"metadata": {"labels": {"app": "b"}}, "spec": {"containers": [{"name": "theirs", "image": "x"}]}},
+        },
+    });
+    bench.send(&sim, Method::POST, "/apis/apps/v1/namespaces/many/deployments", Some(theirs)).await;
+    let change = bench.apply("one", &[]).await;
+    assert_eq!(change.failure.as_ref().map(|failure| failure.code.as_str()), Some("NOT_OURS"), "{change:#?}");
+    let cluster = bench.session.cluster("one").await.unwrap().unwrap();
+    let inventory = bench.session.inventory(cluster.id, ALL).await.unwrap();
+    let names: Vec<&str> = inventory.items.iter().map(|(_, entry)| entry.key.name.as_str()).collect();
+    assert!(names.contains(&"a"), "{names:?}");
+    assert!(!names.contains(&"b") && !names.contains(&"c"), "never sent: {names:?}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_change_starts_on_what_it_was_planned_on() {
+    let (bench, sim) = started().await;
+    publish(&bench, "more", "1.0.0", "[d]").await;
+    bench.attach("one", "more", "1.0.0").await;
+    // By the time it starts, its own composition is the one wanted: detaching and rotating must not happen twice.
+    let wish = Wish { detach: vec!["more".into()], rotate_generated: true, ..bench.wish("one", &[]) };
+    let change = bench.session.request_upgrade(wish, when_ready()).await.unwrap();
+    let change = bench.settled(change.id).await;
+    assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
+    assert!(sim.object("apps/v1", "Deployment", "more", "d").is_none());
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn editing_the_first_composition_voids_what_was_planned_on_it() {
+    let (bench, _sim) = started().await;
+    let change =
+        bench.session.request_upgrade(bench.wish("one", &[]), RequestOptions::default()).await.unwrap();
+    bench.attach("one", "many", "1.1.0").await;
+    let change = bench.session.change(change.id).await.unwrap().unwrap();
+    assert_eq!(change.state, ChangeState::Stale, "{change:#?}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_answers_with_the_change_that_was_made_for_it() {
+    let (bench, _sim) = started().await;
+    let session = &bench.session;
+    let preview = session.preview_upgrade(&bench.wish("one", &[])).await.unwrap();
+    let options = RequestOptions {
+        expected_plan_digest: Some(preview.plan.digest),
+        idempotency_key: Some("once".into()),
+        ..when_ready()
+    };
+    let first = session.request_upgrade(bench.wish("one", &[]), options.clone()).await.unwrap();
+    assert_eq!(bench.ended(first.id).await.state, ChangeState::Succeeded);
+    let again = session.request_upgrade(bench.wish("one", &[]), options).await.unwrap();
+    assert_eq!(again.id, first.id);
+
+    assert_eq!(bench.apply("one", &[("many", "1.1.0")]).await.state, ChangeState::Succeeded);
+    let options = RequestOptions { idempotency_key: Some("down".into()), ..when_ready() };
+    let scale = async || {
+        session.clean_up("one".into(), vec![], OrphanDecision::ScaleToZero, options.clone()).await.unwrap()
+    };
+    let first = scale().await;
+    assert_eq!(bench.ended(first.id).await.state, ChangeState::Succeeded);
+    assert_eq!(scale().await.id, first.id);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_proves_also_what_was_there_before_it() {
+    let (bench, _first) = started().await;
+    let session = &bench.session;
+    assert_eq!(bench.apply("one", &[]).await.state, ChangeState::Succeeded);
+    for name in ["two", "three"] {
+        let sim = bench.cluster(name).await;
+        bench.register(name, &sim).await;
+        bench.attach(name, "many", "1.0.0").await;
+        assert_eq!(bench.apply(name, &[]).await.state, ChangeState::Succeeded);
+    }
+    assert_eq!(bench.apply("three", &[("many", "1.1.0")]).await.state, ChangeState::Succeeded);
+    let stage = Stage {
+        name: "all".into(),
+        selector: LabelSelector(BTreeMap::new()),
+        max_concurrency: 1,
+        soak_seconds: 0,
+        requires_approval: false,
+    };
+    let target = RevisionWish { profile: "many".into(), version: "1.1.0".into(), revision: None };
+    let wish = CreateRollout { name: "spring".into(), target, stages: vec![stage], failure_budget: 0 };
+    let rollout = session.create_rollout(wish).await.unwrap();
+    session.start_rollout(rollout.id, None).await.unwrap();
+    let rollout = bench
+        .when(async || {
+            let rollout = session.rollout(rollout.id).await.unwrap().unwrap();
+            (rollout.state == RolloutState::Succeeded).then_some(rollout)
+        })
+        .await;
+    assert!(rollout.targets.iter().all(|target| target.state == TargetState::Succeeded), "{rollout:#?}");
+    let untouched = rollout.targets.iter().filter(|target| target.change.is_none()).count();
+    assert_eq!(untouched, 1, "{rollout:#?}");
+    bench.stop().await;
+}
