@@ -166,6 +166,13 @@ impl Fleet {
         }
     }
 
+    /// Whether the API servers of the clusters say the version that their profiles ask for. Real ones keep that which they
+    /// were built at.
+    #[must_use]
+    pub const fn versions_follow(&self) -> bool {
+        matches!(self.clusters, Clusters::Simulated(_))
+    }
+
     /// A simulated cluster, to look into and to make faults in: `management`, `branch-1`, or one that is provided.
     #[must_use]
     pub fn simulated_cluster(&self, name: &str) -> Option<SimCluster> {

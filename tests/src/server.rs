@@ -71,8 +71,15 @@ impl Server {
             std::fs::write(directory.join("strata.key"), "5f".repeat(32))?;
         }
         let port = free_port()?;
-        let mut server =
-            Self { guardian, process: None, program: program.to_owned(), directory, database, port, log: LOG.to_owned() };
+        let mut server = Self {
+            guardian,
+            process: None,
+            program: program.to_owned(),
+            directory,
+            database,
+            port,
+            log: LOG.to_owned(),
+        };
         server.restart().await?;
         let log = std::fs::read_to_string(server.log_path())?;
         let token = first_token(&log).with_context(|| format!("no token was announced:\n{log}"))?;

@@ -1,5 +1,7 @@
 //! Orphan policies: what a layer wants done with what it no longer renders.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod bench;
 
 use bench::{Bench, layer, pack};

@@ -3,6 +3,8 @@
 //! The change in question replaces a Job, which needs approval; its template reads one fact. It is approved, then one
 //! thing is moved, then it is applied. Either it is carried out, or it is stale and says what moved.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod bench;
 
 use std::{fmt::Write as _, time::Duration};

@@ -140,14 +140,19 @@ pub fn check_values(rules: &[SchemaRule], values: &Value) -> Vec<Diagnostic> {
 /// Values that the schema calls passwords.
 pub(crate) fn passwords(rules: &[SchemaRule], values: &Value) -> Vec<SecretText> {
     let secret = rules.iter().filter(|rule| matches!(rule.format, Some(SchemaFormat::Password(_))));
-    secret
-        .flat_map(|rule| rule.find(values))
-        .filter_map(|(_, value)| match value {
-            Value::String(text) if !text.is_empty() => Some(SecretText::new(text.clone())),
-            Value::Number(number) => Some(SecretText::new(number.to_string())),
-            _ => None,
-        })
-        .collect()
+    secret.flat_map(|rule| rule.find(values)).flat_map(|(_, value)| secrets_in(value)).collect()
+}
+
+/// What a value at a password's place holds: also inside of a mapping or list, which does not fit there but may be shown
+/// to whoever put it there by mistake.
+fn secrets_in(value: &Value) -> Vec<SecretText> {
+    match value {
+        Value::String(text) if !text.is_empty() => vec![SecretText::new(text.clone())],
+        Value::Number(number) => vec![SecretText::new(number.to_string())],
+        Value::Array(items) => items.iter().flat_map(secrets_in).collect(),
+        Value::Object(map) => map.values().flat_map(secrets_in).collect(),
+        Value::String(_) | Value::Null | Value::Bool(_) => Vec::new(),
+    }
 }
 
 impl SchemaRule {

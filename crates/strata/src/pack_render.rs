@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
         on_immutable: ImmutablePolicy::default(),
         orphan_policy: OrphanPolicy::default(),
     };
-    let content = ProfileContent { layers: vec![layer], variables: Vec::new(), ..ProfileContent::default() };
+    let content = ProfileContent { layers: vec![layer], variables: Vec::new() };
     let revision = RevisionReference {
         profile: ProfileName::from_str("pack").map_err(|error| settings(error.to_string(), ""))?,
         version: Version::from_str("0.0.0").map_err(|error| settings(error.to_string(), ""))?,

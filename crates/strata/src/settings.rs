@@ -119,7 +119,7 @@ mod tests {
         };
         let settings = ServerSettings::new(arguments).unwrap();
         assert_eq!(settings.listen.port(), 9);
-        assert!(matches!(settings.database, DatabaseUrl::Sqlite(path) if path == PathBuf::from("b.db")));
+        assert!(matches!(settings.database, DatabaseUrl::Sqlite(path) if path.as_os_str() == "b.db"));
         assert_eq!(settings.log, LogFormat::Json);
         assert_eq!(settings.insecure_hosts.len(), 2);
         assert!(!settings.allow_loopback && settings.migrations == MigrationMode::Apply);

@@ -83,7 +83,8 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineEr
     secrets.extend(current.iter().flat_map(|render| render.secrets.iter().cloned()));
     let redactor = Redactor::new(&gathered.key, secrets.iter().cloned());
     let composed = composed(gathered, intent, &redactor)?;
-    let render = rendered(gathered, &composed.composition)?;
+    // A render that failed cannot tell of its own secrets; but what the cluster runs with is known.
+    let render = rendered(gathered, &composed.composition).map_err(|error| concealed(error, &redactor))?;
     secrets.extend(render.secrets.iter().cloned());
     let redactor = Redactor::new(&gathered.key, secrets);
     let wanted_layers = compose::layers(&composed.composition, &gathered.contents)?;
@@ -163,6 +164,21 @@ fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, En
         seeds: gathered.seeds.get(&composition.generation).unwrap_or(&none),
     };
     strata_render::render(&input).map_err(failed)
+}
+
+/// An error whose words do not hold what the redactor knows.
+fn concealed(error: EngineError, redactor: &Redactor) -> EngineError {
+    let EngineError::Refused(mut refusals) = error else { return error };
+    for refusal in &mut refusals {
+        refusal.message = redactor.mask_text(&refusal.message);
+        refusal.help = redactor.mask_text(&refusal.help);
+        for diagnostic in &mut refusal.diagnostics {
+            diagnostic.message = redactor.mask_text(&diagnostic.message);
+            diagnostic.help = diagnostic.help.as_deref().map(|help| redactor.mask_text(help));
+            diagnostic.file = diagnostic.file.as_deref().map(|file| redactor.mask_text(file));
+        }
+    }
+    EngineError::Refused(refusals)
 }
 
 fn contents_secrets(gathered: &Gathered) -> Vec<SecretText> {

@@ -1,5 +1,6 @@
 //! An engine on a database of its own, with a simulator beside it.
 #![expect(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where its bench does")]
 
 use std::{
     collections::BTreeMap,

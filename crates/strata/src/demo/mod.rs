@@ -39,7 +39,8 @@ use terminal::{Person, StepError, Terminal};
 /// # Errors
 /// When a step fails, with its name.
 pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failed> {
-    logging::start(LogFormat::Text, "warn");
+    // What the stand-in for Cluster API says when its cluster ends is of no use to the reader.
+    logging::start(LogFormat::Text, "warn,kube_client=off");
     let failed = |step: &str| {
         let step = step.to_owned();
         move |source: StepError| Failed::Demo { step, source }

@@ -55,11 +55,12 @@ impl Story {
             drop(events.try_send(item.clone()));
         });
         let acting = async {
-            let mut paused = false;
+            let (mut paused, mut resumed) = (false, false);
             while let Some(item) = incoming.recv().await {
                 println!("  {}  {}", text(&item, "/event/at"), text(&item, "/event/summary"));
                 let state = text(&item, "/rollout/state");
-                if state == "PAUSED" {
+                if state == "PAUSED" && !resumed {
+                    resumed = true;
                     self.terminal.say("Paused: nothing is sent any more. And on again.");
                     self.alice(&["rollout", "resume", id]).await?;
                 } else if state == "RUNNING" {

@@ -56,7 +56,7 @@ impl Terminal {
     pub(super) fn step(&mut self, title: &str) {
         self.step += 1;
         let title = format!("{}. {title}", self.step);
-        println!("\n\n{}\n{}", self.paint(&title, "1;4"), "");
+        println!("\n\n{}\n", self.paint(&title, "1;4"));
     }
 
     /// Says what happens, or what the answer means.
