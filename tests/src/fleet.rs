@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use k8s_openapi::{
     api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -27,6 +27,7 @@ pub struct Fleet {
     management: String,
     imported: String,
     workloads: BTreeMap<String, String>,
+    versions: (String, String),
     stop: CancellationToken,
     _tasks: TaskTracker,
 }
@@ -117,6 +118,11 @@ impl Fleet {
         workloads: BTreeMap<String, String>,
         set_version: impl Fn(&str, &str) + Send + Sync + 'static,
     ) -> Result<Self> {
+        let told = client.apiserver_version().await?.git_version;
+        let mut numbers = told.trim_start_matches('v').split('.').skip(1).map(str::parse::<u32>);
+        let (Some(Ok(first_minor)), Some(Ok(patch))) = (numbers.next(), numbers.next()) else {
+            bail!("the management cluster says that it runs {told}");
+        };
         let namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await?;
         let kubeconfigs = Arc::new(workloads.clone());
@@ -128,7 +134,9 @@ impl Fleet {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(cluster_api::run(client, options, stop.clone()));
         tasks.close();
-        Ok(Self { clusters, management, imported, workloads, stop, _tasks: tasks })
+        let version = |minor| format!("1.{minor}.{}", if minor == first_minor { patch } else { 0 });
+        let versions = (version(first_minor), version(first_minor + 1));
+        Ok(Self { clusters, management, imported, workloads, versions, stop, _tasks: tasks })
     }
 
     /// The kubeconfig of the management cluster.
@@ -164,6 +172,12 @@ impl Fleet {
             Clusters::Simulated(_) => "docker",
             Clusters::Real { .. } => "aws",
         }
+    }
+
+    /// The Kubernetes version that the clusters begin with, and one a minor later, as profiles write them.
+    #[must_use]
+    pub fn versions(&self) -> [&str; 2] {
+        [&self.versions.0, &self.versions.1]
     }
 
     /// Whether the API servers of the clusters say the version that their profiles ask for. Real ones keep that which they

@@ -307,13 +307,15 @@ pub fn describe(error: CliError) -> anyhow::Error {
     anyhow::anyhow!("{error:#?}")
 }
 
-/// The content of the example profile, for this version of Kubernetes and this preset of the application.
+/// The content of the example profile: this pack of Kubernetes, told this version and infrastructure provider, and this
+/// preset of the application.
 #[must_use]
-pub fn web(kubernetes: &str, preset: &str, provider: &str) -> Value {
+pub fn web(pack: &str, kubernetes: &str, provider: &str, preset: &str) -> Value {
+    let values =
+        format!("pack:\n  kubernetesVersion: \"{kubernetes}\"\ninfrastructure:\n  provider: {provider}\n");
     json!({"layers": [
         {"name": "os", "pack": {"name": "ubuntu", "version": "22.4.1"}},
-        {"name": "kubernetes", "pack": {"name": "kubernetes", "version": kubernetes},
-         "values": format!("infrastructure:\n  provider: {provider}\n")},
+        {"name": "kubernetes", "pack": {"name": "kubernetes", "version": pack}, "values": values},
         {"name": "network", "pack": {"name": "cni-demo", "version": "1.0.0"}},
         {"name": "storage", "pack": {"name": "csi-demo", "version": "1.0.0"}},
         application(preset),

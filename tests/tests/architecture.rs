@@ -27,6 +27,13 @@ const IMPURE: [&str; 14] = [
     "mio",
 ];
 
+/// The platform that this is built on, as Cargo names it.
+fn host() -> String {
+    let output = std::process::Command::new("rustc").arg("-vV").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+}
+
 struct Graph {
     names: BTreeMap<PackageId, String>,
     edges: BTreeMap<PackageId, Vec<PackageId>>,
@@ -36,7 +43,10 @@ impl Graph {
     fn read() -> Self {
         let metadata: Metadata = MetadataCommand::new()
             .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-            .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
+            // What other platforms need was never downloaded.
+            .other_options(
+                ["--locked", "--offline", "--filter-platform", &host()].map(str::to_owned).to_vec(),
+            )
             .exec()
             .unwrap();
         let names =

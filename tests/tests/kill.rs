@@ -95,8 +95,9 @@ fn any(_: &LoggedRequest) -> bool {
     true
 }
 
-fn watch(request: &LoggedRequest) -> bool {
-    request.path.contains("watch=")
+/// Looking at all that carries the marks: how the health of what was sent is waited for.
+fn look_at_all(request: &LoggedRequest) -> bool {
+    request.method == "GET" && request.path.contains("labelSelector=")
 }
 
 fn write(request: &LoggedRequest) -> bool {
@@ -129,7 +130,7 @@ macro_rules! kills {
 
 kills! {
     before_the_second_object_of_the_first_apply: FirstApply, When::Request(3, write);
-    while_the_first_apply_settles: FirstApply, When::Request(1, watch);
+    while_the_first_apply_settles: FirstApply, When::Request(1, look_at_all);
     while_a_change_is_planned: Request, When::Request(1, any);
     right_after_the_approval: Upgrade, When::Answered;
     in_the_middle_of_a_step: Upgrade, When::Request(4, write);

@@ -122,7 +122,7 @@ impl Stage {
         let provider = self.fleet.provider();
         let published = self
             .alice
-            .publish_version("web", "1.0.0", web("1.33.4", "disable-api", provider))
+            .publish_version("web", "1.0.0", web("1.33.4", self.fleet.versions()[0], provider, "disable-api"))
             .await
             .map_err(describe)?;
         assert_eq!(published["profileVersion"]["state"], "PUBLISHED");
@@ -162,7 +162,7 @@ impl Stage {
             let cluster = self.alice.cluster(name).await.map_err(describe)?;
             assert_eq!(cluster["phase"]["value"], "RUNNING", "{cluster:#}");
             assert_eq!(cluster["health"]["value"], "HEALTHY", "{cluster:#}");
-            self.until_version(name, "v1.33.4").await?;
+            self.until_version(name, self.fleet.versions()[0]).await?;
             let again = self.alice.preview(input).await.map_err(describe)?;
             ensure!(
                 again["isEmpty"] == true,
@@ -204,7 +204,7 @@ impl Stage {
 
         let provider = self.fleet.provider();
         self.alice
-            .publish_version("web", "1.1.0", web("1.34.1", "enable-api", provider))
+            .publish_version("web", "1.1.0", web("1.34.1", self.fleet.versions()[1], provider, "enable-api"))
             .await
             .map_err(describe)?;
         let wish = json!({"cluster": "pilot-1", "attach": attach("web", "1.1.0")});
@@ -234,7 +234,7 @@ impl Stage {
         assert_eq!(plan["repave"]["required"], true, "{:#}", plan["repave"]);
         assert_eq!(plan["repave"]["scope"], "FULL", "{:#}", plan["repave"]);
         let reasons = texts(&plan["repave"]["reasons"], "/message");
-        ensure!(reasons.iter().any(|reason| reason.contains("1.34.1")), "{reasons:?}");
+        ensure!(reasons.iter().any(|reason| reason.contains(self.fleet.versions()[1])), "{reasons:?}");
         assert_eq!(texts(&plan["requirements"], "/kind"), ["REPAVE"]);
         assert_eq!(plan["reversible"], false, "a Kubernetes minor cannot go back");
 
@@ -326,7 +326,7 @@ impl Stage {
             ensure!(begun_after.clone().all(|state| *state == "WAITING"), "a step began early: {states:?}");
         }
         let cluster = self.alice.cluster("pilot-1").await.map_err(describe)?;
-        self.until_version("pilot-1", "v1.34.1").await?;
+        self.until_version("pilot-1", self.fleet.versions()[1]).await?;
         assert_eq!(cluster["applied"]["attachments"][0]["version"], "1.1.0");
         ensure!(cluster["wanted"].is_null() && cluster["change"].is_null(), "{cluster:#}");
         let overrides = cluster["applied"]["overrides"].to_string();
@@ -344,7 +344,7 @@ impl Stage {
         ensure!(
             plane.data["spec"]["version"]
                 .as_str()
-                .is_some_and(|version| version.trim_start_matches('v') == "1.34.1")
+                .is_some_and(|version| version.trim_start_matches('v') == self.fleet.versions()[1])
         );
 
         let deployments = Api::<Deployment>::namespaced(self.first.clone(), NAMESPACE);
@@ -581,7 +581,8 @@ impl Stage {
         }
         let known = strata_tests::processes::until(PATIENCE, async || {
             let cluster = self.alice.cluster(name).await.ok()?;
-            (cluster["kubernetesVersion"] == version).then_some(())
+            let told = cluster["kubernetesVersion"].as_str()?.trim_start_matches('v');
+            (told == version).then_some(())
         });
         known.await.with_context(|| format!("{name} is not known to run {version}"))
     }

@@ -18,6 +18,7 @@ mod error;
 mod facts;
 mod health;
 mod ledger;
+mod passwords;
 mod reach;
 mod reads;
 mod session;

@@ -422,7 +422,7 @@ impl Session {
         }
     }
 
-    /// The content of a version: of a revision, or of its draft. Says which revision it is.
+    /// The content of a version: of a revision, or of its draft; passwords masked. Says which revision it is.
     ///
     /// # Errors
     /// `FORBIDDEN`.
@@ -435,14 +435,17 @@ impl Session {
         let rows = self.readable()?;
         let Ok(name) = profile.parse::<ProfileName>() else { return Ok(None) };
         if let Some(found) = rows.revision_find(&name, version, revision).await.optional()? {
-            return Ok(Some((Some(found.record.number), found.content)));
+            let content = self.masked_content(found.content).await?;
+            return Ok(Some((Some(found.record.number), content)));
         }
         let Some(found) = rows.profile_by_name(&name).await.optional()? else { return Ok(None) };
         let Some(there) = rows.profile_version_find(found.id, version).await.optional()? else {
             return Ok(None);
         };
-        let draft = rows.draft_get(there.id).await.optional()?.filter(|_| revision.is_none());
-        Ok(draft.map(|draft| (None, draft.content)))
+        match rows.draft_get(there.id).await.optional()?.filter(|_| revision.is_none()) {
+            Some(draft) => Ok(Some((None, self.masked_content(draft.content).await?))),
+            None => Ok(None),
+        }
     }
 
     /// The revisions of a version, oldest first.

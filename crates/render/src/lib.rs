@@ -41,4 +41,5 @@ pub use layers::{ResolvedLayer, resolve_layers};
 pub use manifests::pack_templates;
 pub use pack::{LoadedPack, load_pack, pack_digest};
 pub use render::render;
+pub use schema::layer_passwords;
 pub use variables::refuse_value;

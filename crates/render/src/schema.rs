@@ -10,6 +10,8 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 use strata_model::{
     diagnostic::Diagnostic,
+    pack::Pack,
+    profile::Layer,
     secret::SecretText,
     value_path::{Segment, ValuePath},
 };
@@ -135,6 +137,16 @@ pub fn check_values(rules: &[SchemaRule], values: &Value) -> Vec<Diagnostic> {
         }
     }
     problems
+}
+
+/// The passwords, by its pack's schema, that a layer's own values hold. Texts that cannot be read hold none that is known.
+#[must_use]
+pub fn layer_passwords(layer: &Layer, pack: &Pack) -> Vec<SecretText> {
+    let Some(rules) = pack.schema.as_deref().and_then(|schema| parse_schema(schema).ok()) else {
+        return Vec::new();
+    };
+    let Ok(values) = strata_values::parse_mapping(&layer.values, "values.yaml") else { return Vec::new() };
+    passwords(&rules, &Value::Object(values))
 }
 
 /// Values that the schema calls passwords.

@@ -26,7 +26,7 @@ pub(crate) enum LocalCommand {
 
 /// Keeps a fleet of Kubernetes clusters on layered, versioned profiles
 #[derive(Debug, Parser)]
-#[command(name = "strata", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(name = "strata", version, after_help = EXIT_CODES)]
 struct Program {
     #[command(flatten)]
     connection: Connection,

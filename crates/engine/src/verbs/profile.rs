@@ -157,7 +157,9 @@ impl Session {
         self.audited(Permission::Author, "updateDraft", subject.clone(), async move {
             let (found, there) = session.version_named(&profile, &version).await?;
             refuse_frozen(&there)?;
-            let content = session.resolve_content(found.profile_type, content).await?;
+            let former = session.rows().draft_get(there.id).await.optional()?.map(|draft| draft.content);
+            let content =
+                session.resolve_content(found.profile_type, content, former.unwrap_or_default()).await?;
             let engine = session.engine.clone();
             engine
                 .store()
@@ -251,7 +253,8 @@ impl Session {
                     "only a published version has revisions; edit a draft with updateDraft",
                 ));
             }
-            let content = session.resolve_content(found.profile_type, content).await?;
+            let former = session.content_of_version(&found, &there.version).await?;
+            let content = session.resolve_content(found.profile_type, content, former).await?;
             let engine = session.engine.clone();
             engine
                 .store()
@@ -450,6 +453,7 @@ impl Session {
         &self,
         kind: ProfileType,
         draft: DraftContent,
+        former: ProfileContent,
     ) -> Result<ProfileContent, EngineError> {
         let mut problems = Vec::new();
         let mut layers = Vec::new();
@@ -477,11 +481,19 @@ impl Session {
                 );
                 continue;
             };
+            let values = layer.values.unwrap_or_default();
+            let values = match self.unmask_values(&layer.name, values, &former).await? {
+                Ok(values) => values,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
             layers.push(Layer {
                 name,
                 kind: layer.kind.unwrap_or(record.layer),
                 pack: PackReference { name: record.name, version: record.version, digest: record.digest },
-                values: layer.values.unwrap_or_default(),
+                values,
                 presets: layer.presets,
                 install_priority: layer.install_priority,
                 namespace: layer.namespace,
