@@ -127,7 +127,7 @@ fn each_crate_knows_only_what_it_needs() {
             &["strata-store", "strata-render", "strata-plan", "strata-engine", "sea-orm", "axum"],
         ),
         ("strata-engine", &["strata-api", "strata-cli", "strata-sim", "axum", "async-graphql"]),
-        ("strata-api", &["strata-sim", "strata-cli", "kube-runtime"]),
+        ("strata-api", &["strata-sim", "strata-cli"]),
         // The simulator speaks the Kubernetes API and knows nothing of us.
         (
             "strata-sim",

@@ -194,6 +194,7 @@ fn the_page_of_codes_is_complete() {
 fn codes_in_the_code_are_on_the_page() {
     let page = read("docs/errors.md");
     let mut listed = codes_of(&page, "Failures of changes");
+    listed.extend(codes_of(&page, "Reasons to wait"));
     listed.extend(codes_of(&page, "Problems in texts"));
     let code = Regex::new(r#""([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)""#).unwrap();
     let mut found = BTreeSet::new();
@@ -218,7 +219,9 @@ fn codes_in_the_code_are_on_the_page() {
         .filter(|code| !listed.contains(*code) && !errors.contains(*code) && !findings.contains(*code))
         .collect();
     assert!(missing.is_empty(), "docs/errors.md does not explain {missing:?}");
-    let gone: Vec<_> = listed.difference(&found).filter(|code| !errors.contains(*code)).collect();
+    // Codes of one word look like any other text.
+    let gone = listed.difference(&found).filter(|code| code.contains('_') && !errors.contains(*code));
+    let gone: Vec<_> = gone.collect();
     assert!(gone.is_empty(), "docs/errors.md explains what no code says: {gone:?}");
 }
 
