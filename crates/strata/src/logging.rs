@@ -8,7 +8,7 @@ use crate::arguments::LogFormat;
 const VARIABLE: &str = "STRATA_LOG";
 
 /// What never logs more than this, whatever the variable says.
-const QUIET: [&str; 2] = ["tungstenite=debug", "tokio_tungstenite=debug"];
+const QUIET: [&str; 2] = ["tungstenite=warn", "tokio_tungstenite=warn"];
 
 /// Starts writing log lines. Nothing happens when somebody else has started before.
 pub(crate) fn start(format: LogFormat, default: &str) {

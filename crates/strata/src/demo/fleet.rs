@@ -10,10 +10,13 @@ use kube::{
     runtime::wait::{await_condition, conditions::is_deleted},
 };
 
+use serde_json::json;
+use strata_cli::operations;
+
 use super::{
     simulated::Simulated,
     story::Story,
-    terminal::{Step, Terminal},
+    terminal::{Step, Terminal, text},
 };
 
 /// How long the clusters may take to show what was done.
@@ -281,17 +284,22 @@ impl Story {
     pub(super) async fn clean_up(&mut self) -> Step {
         let cluster = self.fleet.first().to_owned();
         self.terminal.step("Leaving no trace: detached objects are orphans, and orphans can be deleted");
-        self.alice(&[
-            "apply",
-            &cluster,
-            "--detach",
-            self.fleet.profile(),
-            "--reason",
-            "the demo is over",
-            "--watch",
-        ])
-        .await?;
-        self.alice(&["orphans", "delete", &cluster, "--reason", "the demo is over", "--watch"]).await?;
+        let detach = ["apply", &cluster, "--detach", self.fleet.profile(), "--reason", "the demo is over"];
+        self.alice(&detach).await?;
+        self.approve_and_watch(&cluster).await?;
+        self.alice(&["orphans", "delete", &cluster, "--reason", "the demo is over"]).await?;
+        self.approve_and_watch(&cluster).await?;
         self.alice(&["cluster", "deregister", &cluster, "--reason", "the demo is over"]).await
+    }
+
+    /// Has the newest change of a cluster approved where it asks for that, and follows it to its end.
+    async fn approve_and_watch(&self, cluster: &str) -> Step {
+        let (change, digest) = self.newest_change(cluster).await?;
+        let data = self.terminal.ask(&self.alice, operations::CHANGE_SHOW, json!({ "id": change })).await?;
+        if text(&data, "/change/state") == "AWAITING_APPROVAL" {
+            let approve = ["approve", &change, "--plan", &digest, "--reason", "it is only a demo"];
+            self.terminal.succeed(&self.bob, &approve).await?;
+        }
+        self.alice(&["change", "watch", &change]).await
     }
 }
