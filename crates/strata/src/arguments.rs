@@ -113,9 +113,6 @@ pub(crate) struct DemoArguments {
     /// Play the add-on part on this real cluster instead, in a namespace of its own that is removed at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// With --kubeconfig: play the repave part on this real management cluster (it must serve Cluster API)
-    #[arg(long, value_name = "FILE", requires = "kubeconfig")]
-    pub(crate) management_kubeconfig: Option<PathBuf>,
     /// The address to serve on
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
