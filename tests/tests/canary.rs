@@ -705,7 +705,8 @@ fn tokens(server: &Server, created: &Person) -> Result<Vec<Canary>> {
     let first = std::fs::read_to_string(server.token_file())?;
     let mut canaries = Vec::new();
     for (whose, token) in [("the administrator", first.trim()), ("somebody", created.token.trim())] {
-        let secret = token.rsplit_once('_').context("not the form of a token")?.1;
+        // `strata_<prefix>_<secret>`; the secret may hold `_` itself.
+        let secret = token.splitn(3, '_').nth(2).context("not the form of a token")?;
         canaries.push(Canary::given(&format!("the whole token of {whose}"), token.to_owned()));
         canaries.push(Canary::given(&format!("the secret in the token of {whose}"), secret.to_owned()));
     }
