@@ -345,7 +345,7 @@ impl Story {
     /// The next item of a subscription, which is taken up again behind the last one when the server was killed.
     async fn next(&mut self, follower: &mut Follower) -> Result<Option<Value>> {
         loop {
-            match follower.next(&self.server).await {
+            match follower.next(&self.server, self.restarts).await {
                 Ok(item) => return Ok(item),
                 Err(error) => self.again(error).await?,
             }
@@ -452,7 +452,8 @@ struct Follower {
     id: String,
     after: Value,
     seq: i64,
-    running: Option<Subscription>,
+    /// To which start of the server it was made.
+    running: Option<(u32, Subscription)>,
 }
 
 impl Follower {
@@ -460,15 +461,17 @@ impl Follower {
         Self { operation, field, id: id.to_owned(), after: Value::Null, seq: 0, running: None }
     }
 
-    async fn next(&mut self, server: &Server) -> Result<Option<Value>> {
+    async fn next(&mut self, server: &Server, restarts: u32) -> Result<Option<Value>> {
+        // Somebody else may have found the server dead and started it again.
+        self.running.take_if(|(start, _)| *start != restarts);
         if self.running.is_none() {
             let token = std::fs::read_to_string(server.token_file())?;
             let variables = json!({"id": self.id, "after": self.after});
-            self.running = Some(
-                Subscription::start(&server.url(), &token, self.operation, self.field, variables).await?,
-            );
+            let started =
+                Subscription::start(&server.url(), &token, self.operation, self.field, variables).await?;
+            self.running = Some((restarts, started));
         }
-        let Some(running) = &mut self.running else { bail!("no subscription") };
+        let Some((_, running)) = &mut self.running else { bail!("no subscription") };
         let item = match running.next().await {
             Ok(item) => item,
             Err(error) => {

@@ -24,7 +24,7 @@ use strata_model::{
 use strata_render::{ClusterIdentity, LayerSeed, RenderInput, load_pack, render, resolve_layers};
 use uuid::Uuid;
 
-use crate::{arguments::RenderArguments, exit::Failed};
+use crate::{arguments::RenderArguments, exit::Failed, program::write_out};
 
 /// Renders and prints.
 ///
@@ -118,15 +118,15 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
         eprintln!("warning: {warning}");
     }
     let bodies: Vec<&serde_json::Value> = rendered.objects.iter().map(|object| &object.body).collect();
-    match format {
-        Format::Json => println!("{:#}", serde_json::Value::from_iter(bodies.into_iter().cloned())),
+    let text = match format {
+        Format::Json => format!("{:#}\n", serde_json::Value::from_iter(bodies.into_iter().cloned())),
         Format::Table | Format::Yaml => {
-            for body in bodies {
-                let text = strata_values::emit(body);
-                println!("---\n{}", text.trim_end());
-            }
+            let documents =
+                bodies.into_iter().map(|body| format!("---\n{}\n", strata_values::emit(body).trim_end()));
+            documents.collect()
         }
-    }
+    };
+    write_out(&text);
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! From the command line to a command, and from its outcome to an exit code.
 
-use std::process::ExitCode;
+use std::{
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
 
 use crate::{
     arguments::{self, Invocation, LocalCommand},
@@ -33,6 +36,16 @@ pub fn main() -> ExitCode {
     runtime.block_on(Box::pin(run(invocation)))
 }
 
+/// Writes a result to standard output. A reader that left early, as `head` does, is no error.
+pub(crate) fn write_out(text: &str) {
+    let written = std::io::stdout().write_all(text.as_bytes());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        eprintln!("error: cannot write: {error}");
+    }
+}
+
 async fn run(invocation: Invocation) -> ExitCode {
     let local = match invocation {
         Invocation::Client(connection, command) => {
@@ -45,7 +58,7 @@ async fn run(invocation: Invocation) -> ExitCode {
         LocalCommand::Migrate(arguments) => migrate::run(&arguments).await,
         LocalCommand::Demo(arguments) => Box::pin(demo::run(arguments)).await,
         LocalCommand::Schema => {
-            print!("{}", strata_api::sdl());
+            write_out(&strata_api::sdl());
             Ok(())
         }
         LocalCommand::Render(arguments, format) => pack_render::run(&arguments, format),
