@@ -8,8 +8,10 @@
 //! once more, and only if all of them may be taken is force sent, bound to that resource version. If anything else
 //! moved in between, the server refuses and it begins anew.
 //!
-//! *Caveats.* Whether an existing object is ours is checked only when [`ApplyOptions::check`] is given; callers give it
-//! for what their inventory does not know.
+//! Nor is somebody else's object changed by mistake. What our inventory does not know is looked at first; what it
+//! knows is bound to its UID, which costs nothing, and is looked at only if the server says that it is another object.
+//!
+//! *Caveats.* Both need [`ApplyOptions::check`]; without it whatever has the name is changed.
 
 use std::{fmt, time::Duration};
 
@@ -47,8 +49,11 @@ pub struct ApplyOptions {
     pub on_conflict: ConflictPolicy,
     /// Whether the server only says what it would do.
     pub dry_run: bool,
-    /// Refuse with [`ClusterError::NotOurs`] if the object exists without these marks. Costs one small request.
+    /// Refuse with [`ClusterError::NotOurs`] if the object exists without these marks. Costs one small request, unless
+    /// the UID is given.
     pub check: Option<Marks>,
+    /// The UID that the object had when it was last applied, for [`Self::check`].
+    pub uid: Option<String>,
     /// The resource version that the object had, if known: then it is known whether the apply changed it.
     pub before: Option<String>,
     /// How long to wait for a kind that is not served yet (its CRD was just applied).
@@ -62,6 +67,7 @@ impl Default for ApplyOptions {
             on_conflict: ConflictPolicy::default(),
             dry_run: false,
             check: None,
+            uid: None,
             before: None,
             patience: Duration::from_secs(10),
         }
@@ -127,6 +133,8 @@ struct Sending<'a> {
     deadline: Deadline,
     body: Value,
     yielded: Vec<String>,
+    /// The UID that the apply is bound to.
+    uid: Option<String>,
     /// The resource version that a takeover is bound to.
     guard: Option<String>,
     force: bool,
@@ -161,19 +169,12 @@ impl ClusterClient {
         let call = Call::on(verb, &key);
         let mut before = options.before.clone();
         let mut is_new = false;
-        if let Some(marks) = &options.check {
+        if let (Some(marks), None) = (&options.check, &options.uid) {
             let reference = ObjectReference::new(key.clone(), api_version);
             let existing = self.read(&reference, METADATA, deadline).await?.as_ref().map(Metadata::of);
-            match ownership(existing.as_ref(), marks) {
-                Ownership::Absent => is_new = true,
-                Ownership::Ours => before = existing.map(|metadata| metadata.resource_version),
-                Ownership::OtherCluster { cluster } => {
-                    return Err(ClusterError::NotOurs {
-                        call,
-                        managers: vec![format!("strata for cluster {cluster}")],
-                    });
-                }
-                Ownership::NotOurs { managers } => return Err(ClusterError::NotOurs { call, managers }),
+            match ours(existing, marks, &call)? {
+                None => is_new = true,
+                Some(metadata) => before = Some(metadata.resource_version),
             }
         }
         let mut body = body.clone();
@@ -191,6 +192,7 @@ impl ClusterClient {
             deadline,
             body,
             yielded: Vec::new(),
+            uid: options.uid.clone().filter(|_| options.check.is_some()),
             guard: None,
             force: false,
         };
@@ -269,6 +271,16 @@ impl ClusterClient {
                     sending.force = false;
                     last = Some(error);
                 }
+                // It is not the object that was applied before, or it moved at this instant.
+                Err(Refusal { error, .. })
+                    if sending.uid.is_some() && waits < MAX_WAITS && is_other_object(&error) =>
+                {
+                    if !self.rebind(sending).await? {
+                        waits += 1;
+                        tokio::time::sleep(backoff(waits).min(sending.deadline.remaining())).await;
+                    }
+                    last = Some(error);
+                }
                 // Created by another at this instant, or a path that one of several servers does not serve yet.
                 Err(refusal)
                     if waits < MAX_WAITS
@@ -293,6 +305,23 @@ impl ClusterClient {
         }))
     }
 
+    /// Looks at what has the name now, and binds the apply to that if it is ours. Says whether it is another object.
+    async fn rebind(&self, sending: &mut Sending<'_>) -> Result<bool, ClusterError> {
+        let reference = ObjectReference::new(sending.key.clone(), sending.api_version.clone());
+        let live = self.read(&reference, METADATA, sending.deadline).await?.as_ref().map(Metadata::of);
+        let former = sending.uid.take();
+        if live.as_ref().map(|live| &live.uid) == former.as_ref() {
+            sending.uid = former;
+            return Ok(false);
+        }
+        if let Some(marks) = &sending.options.check {
+            sending.uid = ours(live, marks, &sending.call)?.map(|live| live.uid);
+        }
+        sending.guard = None;
+        sending.force = false;
+        Ok(true)
+    }
+
     async fn send(&self, sending: &Sending<'_>) -> Result<Answer, Refusal> {
         let (group, version) = split_api_version(&sending.api_version);
         let patience = sending.options.patience;
@@ -308,17 +337,21 @@ impl ClusterClient {
             parameters.push(("dryRun", "All"));
         }
         let path = with_query(&info.object(sending.key.namespace.as_deref(), &sending.key.name), &parameters);
-        let guarded;
-        let body = match &sending.guard {
-            None => &sending.body,
-            Some(resource_version) => {
-                let mut body = sending.body.clone();
-                if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-                    metadata.insert("resourceVersion".to_owned(), resource_version.clone().into());
+        let bound;
+        let body = if sending.uid.is_none() && sending.guard.is_none() {
+            &sending.body
+        } else {
+            let mut body = sending.body.clone();
+            if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+                let bonds = [("uid", &sending.uid), ("resourceVersion", &sending.guard)];
+                for (field, value) in
+                    bonds.into_iter().filter_map(|(field, value)| Some((field, value.as_ref()?)))
+                {
+                    metadata.insert(field.to_owned(), value.clone().into());
                 }
-                guarded = body;
-                &guarded
             }
+            bound = body;
+            &bound
         };
         let call = sending.call.clone();
         self.transport.ask(&Ask::send(call, Method::PATCH, path, APPLY_PATCH, body, sending.deadline)).await
@@ -380,4 +413,24 @@ impl ClusterClient {
         sending.guard = fresh.as_ref().map(|object| Metadata::of(object).resource_version);
         Ok(())
     }
+}
+
+/// How a server refuses an apply that is bound to the UID of another object: a conflict where there is no object, and
+/// otherwise the refusal to change the UID. A conflict may also mean that the object moved at this instant.
+fn is_other_object(error: &ClusterError) -> bool {
+    match error {
+        ClusterError::Stale { .. } => true,
+        ClusterError::ImmutableField { fields, .. } => fields.iter().any(|field| field == "metadata.uid"),
+        _ => false,
+    }
+}
+
+/// What exists, if it is ours; none if nothing does.
+fn ours(existing: Option<Metadata>, marks: &Marks, call: &Call) -> Result<Option<Metadata>, ClusterError> {
+    let managers = match ownership(existing.as_ref(), marks) {
+        Ownership::Absent | Ownership::Ours => return Ok(existing),
+        Ownership::OtherCluster { cluster } => vec![format!("strata for cluster {cluster}")],
+        Ownership::NotOurs { managers } => managers,
+    };
+    Err(ClusterError::NotOurs { call: call.clone(), managers })
 }

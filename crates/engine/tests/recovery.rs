@@ -24,7 +24,7 @@ kind: Deployment
 metadata:
   name: {{ . }}
 spec:
-  replicas: 1
+  replicas: {{ $.Values.replicas | default 1 }}
   selector: {matchLabels: {app: {{ . }}}}
   template:
     metadata: {labels: {app: {{ . }}}}
@@ -36,7 +36,11 @@ spec:
 const ALL: Page = Page { first: 100, after: None };
 
 async fn publish(bench: &Bench, profile: &str, version: &str, names: &str) {
-    let values = format!("pack:\n  namespace: {profile}\nnames: {names}\n");
+    publish_with(bench, profile, version, names, "").await;
+}
+
+async fn publish_with(bench: &Bench, profile: &str, version: &str, names: &str, more: &str) {
+    let values = format!("pack:\n  namespace: {profile}\nnames: {names}\n{more}");
     let layers = vec![layer(profile, "many", "1.0.0", &values, ImmutablePolicy::Block)];
     bench.publish_content(profile, version, layers, vec![]).await;
 }
@@ -192,5 +196,109 @@ async fn a_rollout_proves_also_what_was_there_before_it() {
     assert!(rollout.targets.iter().all(|target| target.state == TargetState::Succeeded), "{rollout:#?}");
     let untouched = rollout.targets.iter().filter(|target| target.change.is_none()).count();
     assert_eq!(untouched, 1, "{rollout:#?}");
+    bench.stop().await;
+}
+
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/many/deployments";
+
+/// Somebody deletes a Deployment of ours and makes one of the same name.
+async fn make_anew(bench: &Bench, sim: &SimCluster, name: &str) {
+    bench.send(sim, Method::DELETE, &format!("{DEPLOYMENTS}/{name}"), None).await;
+    let theirs = serde_json::json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+        "spec": {
+            "replicas": 3, "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "theirs", "image": "x"}]}},
+        },
+    });
+    bench.send(sim, Method::POST, DEPLOYMENTS, Some(theirs)).await;
+}
+
+fn failure_of(change: &strata_model::change::Change) -> Option<&str> {
+    change.failure.as_ref().map(|failure| failure.code.as_str())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_made_anew_is_not_taken_over() {
+    let (bench, sim) = started().await;
+    publish_with(&bench, "many", "1.2.0", "[a, b, c]", "replicas: 2\n").await;
+    assert_eq!(bench.apply("one", &[]).await.state, ChangeState::Succeeded);
+    make_anew(&bench, &sim, "b").await;
+    bench.send(&sim, Method::DELETE, &format!("{DEPLOYMENTS}/c"), None).await;
+    let change = bench.apply("one", &[("many", "1.2.0")]).await;
+    assert_eq!(failure_of(&change), Some("NOT_OURS"), "{change:#?}");
+    let theirs = sim.object("apps/v1", "Deployment", "many", "b").unwrap();
+    assert_eq!(theirs["spec"]["replicas"], 3, "untouched");
+    assert_eq!(theirs["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len), Some(1));
+
+    // What is only gone is put back.
+    bench.send(&sim, Method::DELETE, &format!("{DEPLOYMENTS}/b"), None).await;
+    bench.session.retry_change(change.id).await.unwrap();
+    let change = bench.ended(change.id).await;
+    assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
+    for name in ["a", "b", "c"] {
+        assert_eq!(sim.object("apps/v1", "Deployment", "many", name).unwrap()["spec"]["replicas"], 2);
+    }
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_made_anew_is_not_scaled() {
+    let (bench, sim) = started().await;
+    assert_eq!(bench.apply("one", &[]).await.state, ChangeState::Succeeded);
+    assert_eq!(bench.apply("one", &[("many", "1.1.0")]).await.state, ChangeState::Succeeded);
+    make_anew(&bench, &sim, "b").await;
+    let options = when_ready();
+    let change =
+        bench.session.clean_up("one".into(), vec![], OrphanDecision::ScaleToZero, options).await.unwrap();
+    let change = bench.ended(change.id).await;
+    assert_eq!(failure_of(&change), Some("NOT_OURS"), "{change:#?}");
+    let theirs = sim.object("apps/v1", "Deployment", "many", "b").unwrap();
+    assert_eq!(theirs["spec"]["replicas"], 3, "untouched");
+    bench.stop().await;
+}
+
+const JOB: &str = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: work\nspec:\n  template:\n    metadata:\n      \
+    annotations:\n        text: {{ .Values.text | quote }}\n    spec:\n      restartPolicy: Never\n      containers:\n      \
+    - {name: main, image: \"busybox:1.36\"}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_replaced_is_replaced_by_the_next_change() {
+    let bench = Bench::start().await;
+    bench.publish(pack("job", "1.0.0", "pack:\n  namespace: work\ntext: none\n", JOB)).await;
+    for (version, text) in [("1.0.0", "first"), ("1.1.0", "second")] {
+        let values = format!("pack:\n  namespace: work\ntext: {text}\n");
+        let layers = vec![layer("job", "job", "1.0.0", &values, ImmutablePolicy::Replace)];
+        bench.publish_content("job", version, layers, vec![]).await;
+    }
+    let sim = bench.cluster("one").await;
+    bench.register("one", &sim).await;
+    bench.attach("one", "job", "1.0.0").await;
+    assert_eq!(bench.apply("one", &[]).await.state, ChangeState::Succeeded);
+    let uid = || sim.object("batch/v1", "Job", "work", "work").unwrap()["metadata"]["uid"].clone();
+    let first = uid();
+
+    let which = Which { method: Some(Method::DELETE), name: Some("work".into()), ..Which::default() };
+    sim.faults().refuse(403, which, None);
+    let session = &bench.session;
+    let approved = async || {
+        let wish = bench.wish("one", &[("job", "1.1.0")]);
+        let change = bench.session.request_upgrade(wish, when_ready()).await.unwrap();
+        let replaces = bench.session.plan(change.plan).await.unwrap().unwrap().plan.actions;
+        assert!(
+            replaces.iter().any(|action| action.action == strata_model::plan::Action::Replace),
+            "{replaces:#?}"
+        );
+        session.approve(change.id, change.plan_digest.clone(), "agreed".into(), None).await.unwrap();
+        bench.ended(change.id).await
+    };
+    let change = approved().await;
+    assert_eq!(change.state, ChangeState::Failed, "{change:#?}");
+    assert_eq!(uid(), first);
+    sim.faults().clear();
+    // Not retried but asked for anew: what was not confirmed counts as not done.
+    let change = approved().await;
+    assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
+    assert_ne!(uid(), first);
     bench.stop().await;
 }

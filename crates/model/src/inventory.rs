@@ -1,4 +1,7 @@
 //! The inventory: what Strata last sent to a cluster, and which change sent it.
+//!
+//! *Idea.* An entry is written before its object is sent. Until the cluster has answered, nobody knows whether it holds
+//! what was sent or what it held before; so the entry keeps both, and whoever plans on it must assume either.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,8 +32,12 @@ pub struct InventoryEntry {
     pub orphan_policy: OrphanPolicy,
     /// Keyed digest of `body`.
     pub digest: Digest,
-    /// What was sent.
+    /// What was sent, or is about to be.
     pub body: Value,
+    /// What the cluster may hold instead of `body` as long as no sending of `body` was confirmed: first what was
+    /// confirmed last, then what later sendings may have left. In the clear: it is stored sealed, as `body` is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Value>,
     /// The UID that the API server gave it.
     pub uid: Option<String>,
     /// Whether it existed before Strata and was adopted by decision.
@@ -39,4 +46,25 @@ pub struct InventoryEntry {
     pub change: ChangeId,
     /// When.
     pub applied_at: Timestamp,
+}
+
+impl InventoryEntry {
+    /// All that the cluster may hold of the object, the oldest first: `body` alone once its sending was confirmed.
+    pub fn possible_bodies(&self) -> impl Iterator<Item = &Value> {
+        self.earlier.iter().chain([&self.body])
+    }
+
+    /// What the cluster certainly held at some time: the body that was confirmed last, else the first one sent.
+    #[must_use]
+    pub fn known_body(&self) -> &Value {
+        self.earlier.first().unwrap_or(&self.body)
+    }
+
+    /// This entry as the intent to send its body to where `former` was sent before.
+    #[must_use]
+    pub fn in_doubt_after(mut self, former: Option<&Self>) -> Self {
+        let bodies = former.into_iter().flat_map(Self::possible_bodies);
+        self.earlier = bodies.filter(|body| **body != self.body).cloned().collect();
+        self
+    }
 }

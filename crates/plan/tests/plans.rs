@@ -15,6 +15,7 @@ use strata_model::{
     diagnostic::Diagnostic,
     fact::FactKey,
     finding::{Finding, FindingCode, Severity},
+    inventory::InventoryEntry,
     overrides::{ConflictResolution, LayerOverride, OverrideSource, Patch, PatchOperation, ResolutionChoice},
     pack::{ConstraintKind, PackConstraint},
     plan::{Action, Plan, RepaveScope, StepKind},
@@ -188,6 +189,40 @@ fn planning_again_right_after_an_apply_gives_an_empty_plan() {
     assert_eq!(again.repave.scope, RepaveScope::None);
     assert!(requirements(&again).is_empty());
     assert_eq!(report(&again).lines().nth(1), Some("Nothing changes: 13 objects are as they should be."));
+}
+
+/// A change was about to send `render`, and nobody knows what arrived.
+fn in_doubt(world: &mut World, render: &Render) {
+    let inventory = std::mem::take(&mut world.inventory);
+    world.inventory = inventory
+        .into_iter()
+        .map(|former| {
+            let Some(object) = render.object(former.destination, &former.key) else { return former };
+            let digest = key().bytes("intent", b"sent or not");
+            InventoryEntry { digest, body: object.body.clone(), ..former.clone() }
+                .in_doubt_after(Some(&former))
+        })
+        .collect();
+}
+
+#[test]
+fn what_may_not_have_arrived_is_approved_again() {
+    let (mut world, first, before, wanted, render) = story();
+    let clear = world.plan(&wanted, &render);
+    in_doubt(&mut world, &render);
+    let forward = world.plan(&wanted, &render);
+    assert_eq!(forward.repave, clear.repave);
+    assert_eq!(requirements(&forward).first().map(|r| r.kind), Some(RequirementKind::Repave));
+    // It may have arrived as well: the way back replaces nodes then.
+    let back = world.plan(&first, &before);
+    assert_eq!(requirements(&back).first().map(|r| r.kind), Some(RequirementKind::Repave));
+    let of = |plan: &Plan, kind: &str| {
+        plan.actions.iter().find(|action| action.key.kind == kind).map(|action| action.action)
+    };
+    assert_eq!(of(&back, "KubeadmControlPlane"), Some(Action::Change), "it is sent again");
+    // Once a sending is confirmed there is no doubt left.
+    world.apply(&wanted, &render, &forward);
+    assert!(world.plan(&wanted, &render).is_empty());
 }
 
 #[test]

@@ -154,7 +154,9 @@ impl ApiError {
     }
 
     pub(crate) fn invalid(group: &str, kind: &str, name: &str, causes: Vec<Cause>) -> Self {
-        let each: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
+        let mut each: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
+        // The same words are said once; the causes stay.
+        each.dedup();
         let summary = match each.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),

@@ -11,6 +11,8 @@ use strata_model::{
     object::{Destination, ObjectKey},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     document::{from_text, name_of, to_text},
     entity::inventory::{Column, Entity, Model},
@@ -20,6 +22,14 @@ use crate::{
     seal::Place,
     transaction::Tx,
 };
+
+/// What is sealed of an entry.
+#[derive(Serialize, Deserialize)]
+struct Bodies {
+    body: Value,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Value>,
+}
 
 /// How many rows one statement writes: 11 values each, far below what either database binds.
 const BATCH: usize = 500;
@@ -53,7 +63,8 @@ impl Scoped<'_> {
     fn entry(&self, cluster: ClusterId, row: &Model) -> Result<InventoryEntry, StoreError> {
         let mut entry: InventoryEntry = from_text("inventory", cluster, &row.document)?;
         let id = row_id(cluster, &row.destination, &entry.key);
-        entry.body = self.core.sealer.open_document(place(&id), &row.body)?;
+        Bodies { body: entry.body, earlier: entry.earlier } =
+            self.core.sealer.open_document(place(&id), &row.body)?;
         Ok(entry)
     }
 
@@ -142,7 +153,8 @@ impl Tx {
         let rows = latest.into_values().map(|entry| {
             let destination = name_of("inventory", &entry.destination)?;
             let id = row_id(cluster, &destination, &entry.key);
-            let open = InventoryEntry { body: Value::Null, ..entry.clone() };
+            let open = InventoryEntry { body: Value::Null, earlier: Vec::new(), ..entry.clone() };
+            let bodies = Bodies { body: entry.body.clone(), earlier: entry.earlier.clone() };
             Ok(Model {
                 cluster: cluster.uuid(),
                 destination,
@@ -153,7 +165,7 @@ impl Tx {
                 project: project.uuid(),
                 layer: entry.layer.to_string(),
                 digest: entry.digest.to_string(),
-                body: self.core.sealer.seal_document(place(&id), &entry.body)?,
+                body: self.core.sealer.seal_document(place(&id), &bodies)?,
                 document: to_text("inventory", &open)?,
             }
             .into_active_model())

@@ -291,6 +291,58 @@ async fn what_does_not_exist_is_ours_to_create() {
     assert_eq!(client.apply(&deployment(), &options).await.unwrap().effect, Effect::Created);
 }
 
+/// What a server says to an apply that is bound to the UID of an object that is not there any more.
+fn other_object(seen: &Seen, live: Option<&Value>) -> Option<Reply> {
+    let wanted = seen.body.pointer("/metadata/uid")?;
+    let Some(live) = live else {
+        let message = "uid mismatch: no existing object was found";
+        return Some(Reply::Json(409, status(409, "Conflict", message, json!({"name": "web"}))));
+    };
+    (live.pointer("/metadata/uid") != Some(wanted)).then(|| {
+        let message = r#"Invalid value: "u0": field is immutable"#;
+        let cause = json!({"reason": "FieldValueInvalid", "message": message, "field": "metadata.uid"});
+        let details = json!({"name": "web", "group": "apps", "kind": "Deployment", "causes": [cause]});
+        let message = format!(r#"Deployment.apps "web" is invalid: metadata.uid: {message}"#);
+        Reply::Json(422, status(422, "Invalid", &message, details))
+    })
+}
+
+fn bound() -> ApplyOptions {
+    ApplyOptions { check: Some(ours()), uid: Some("u0".to_owned()), ..ApplyOptions::default() }
+}
+
+#[tokio::test]
+async fn what_is_known_is_bound_to_its_uid_without_a_look() {
+    let (client, log) = client(|seen| is_patch(seen).then(|| Reply::Json(200, live(&seen.body, "9", 2))));
+    client.apply(&deployment(), &bound()).await.unwrap();
+    assert_eq!(log.lines(), [format!("PATCH {WEB}")]);
+    assert_eq!(log.seen()[0].body.pointer("/metadata/uid"), Some(&json!("u0")));
+}
+
+#[tokio::test]
+async fn another_object_of_the_name_is_changed_only_if_it_is_ours() {
+    let mut marked = deployment();
+    ours().put_on(&mut marked, None);
+    for (there, changed) in [(Some(deployment()), false), (Some(marked), true), (None, true)] {
+        let there = there.map(|object| live(&object, "8", 1));
+        let (client, log) = client(move |seen| match (seen.method.as_str(), seen.path.as_str()) {
+            ("PATCH", WEB) => Some(
+                other_object(seen, there.as_ref())
+                    .unwrap_or_else(|| Reply::Json(200, live(&seen.body, "9", 2))),
+            ),
+            ("GET", WEB) => there.clone().map(|object| Reply::Json(200, object)),
+            _ => None,
+        });
+        match client.apply(&deployment(), &bound()).await {
+            Ok(_) => assert!(changed),
+            Err(ClusterError::NotOurs { .. }) => assert!(!changed),
+            Err(error) => panic!("{error}"),
+        }
+        let patches = log.lines().iter().filter(|line| line.starts_with("PATCH")).count();
+        assert_eq!(patches, if changed { 2 } else { 1 });
+    }
+}
+
 #[test]
 fn marks_are_put_beside_other_labels_and_twice_is_as_once() {
     let mut object = deployment();

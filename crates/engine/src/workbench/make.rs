@@ -4,6 +4,7 @@ use strata_model::{
     composition::Composition,
     error::RefusalCode,
     fact::{FactKey, Facts},
+    inventory::InventoryEntry,
     plan::Plan,
     render::{LayerValues, Render},
     secret::SecretText,
@@ -13,7 +14,7 @@ use strata_plan::{
     compose::{self, Surroundings},
 };
 use strata_render::RenderInput;
-use strata_values::Redactor;
+use strata_values::{Redactor, secret_object};
 
 use super::{Intent, gather::Gathered, nothing_applied};
 use crate::error::EngineError;
@@ -81,6 +82,9 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineEr
     };
     let mut secrets = contents_secrets(gathered);
     secrets.extend(current.iter().flat_map(|render| render.secrets.iter().cloned()));
+    // A change that failed may have sent secrets that neither render knows.
+    let sent = gathered.inventory.iter().flat_map(InventoryEntry::possible_bodies);
+    secrets.extend(sent.flat_map(secret_object::secret_values));
     let redactor = Redactor::new(&gathered.key, secrets.iter().cloned());
     let composed = composed(gathered, intent, &redactor)?;
     // A render that failed cannot tell of its own secrets; but what the cluster runs with is known.

@@ -1,7 +1,8 @@
 //! Object by object: created, changed, replaced, left behind, brought back.
 //!
 //! Objects are compared with the inventory, by keyed digest of the body: what was last sent decides, not the living
-//! cluster and not the applied composition, so that a failed change is taken into account.
+//! cluster and not the applied composition, so that a failed change is taken into account. Where nobody knows whether
+//! the last sending arrived, the object is sent again, and what any of its possible bodies would cost counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,8 +93,18 @@ impl ObjectDiff<'_> {
         }
         let layer = first_layer(object);
         let mut planned = action(input, Action::Change, object);
-        planned.changes = field_changes(&before.body, &object.body, input.redactor);
-        let fixed = immutable::violations(&before.body, &object.body);
+        planned.changes = field_changes(before.known_body(), &object.body, input.redactor);
+        if !before.earlier.is_empty() {
+            planned.note = Some("whether its last sending arrived is not known; it is sent again".to_owned());
+        }
+        let mut fixed: Vec<String> = Vec::new();
+        for body in before.possible_bodies() {
+            for path in immutable::violations(body, &object.body) {
+                if !fixed.contains(&path) {
+                    fixed.push(path);
+                }
+            }
+        }
         if !fixed.is_empty() {
             let paths: Vec<String> = fixed.iter().map(|path| input.redactor.mask_text(path)).collect();
             let paths = paths.join(", ");
@@ -127,7 +138,7 @@ impl ObjectDiff<'_> {
         let scaled = orphan.state == OrphanState::ScaledToZero;
         let mut planned = action(input, if scaled { Action::Restore } else { Action::Change }, object);
         if let Some(before) = before {
-            planned.changes = field_changes(&before.body, &object.body, input.redactor);
+            planned.changes = field_changes(before.known_body(), &object.body, input.redactor);
         }
         planned.note = Some(if scaled {
             "it was scaled to zero; its former state comes back before it is sent".to_owned()

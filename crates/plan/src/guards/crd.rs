@@ -23,7 +23,8 @@ pub(super) fn findings(pairs: &[Pair<'_>]) -> Vec<Finding> {
         let is_definition = pair.after.key.group == "apiextensions.k8s.io"
             && pair.after.key.kind == "CustomResourceDefinition";
         let Some(before) = pair.before.filter(|_| is_definition) else { continue };
-        let breaks = compare(&before.body, &pair.after.body);
+        let breaks: Vec<Break> =
+            before.possible_bodies().flat_map(|body| compare(body, &pair.after.body)).collect();
         let layer = first_layer(pair.after);
         for found in breaks.into_iter().take(MOST_TOLD) {
             let name = &pair.after.key.name;

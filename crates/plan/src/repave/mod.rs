@@ -2,6 +2,9 @@
 //!
 //! For Cluster API the answer lies in which fields change: those that it answers with a rollout, as against those that it
 //! carries over to machines in place. For edge hosts it lies in which values of infrastructure layers change.
+//!
+//! Where a sending was never confirmed, an object may be in one of several states: nodes are replaced if any of them
+//! says so.
 
 mod cluster_api;
 mod edge;
@@ -27,15 +30,23 @@ pub(crate) fn impact(input: &PlanInput<'_>, pairs: &[Pair<'_>]) -> Repave {
             .iter()
             .filter(|pair| pair.after.destination == Destination::Management)
             .filter_map(|pair| Some((pair.before?, pair.after)))
+            .flat_map(|(before, after)| before.possible_bodies().map(move |body| (body, after)))
             .flat_map(|(before, after)| {
-                cluster_api::reasons(&before.body, after, pools.of(after).as_deref(), input.redactor)
+                cluster_api::reasons(before, after, pools.of(after).as_deref(), input.redactor)
             })
             .collect()
     };
     summary(reasons)
 }
 
-fn summary(reasons: Vec<RepaveReason>) -> Repave {
+fn summary(found: Vec<RepaveReason>) -> Repave {
+    // Two bodies that an object may have can give the same reason.
+    let mut reasons: Vec<RepaveReason> = Vec::with_capacity(found.len());
+    for reason in found {
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
     let pools: BTreeSet<String> = reasons.iter().filter_map(|reason| reason.pool.clone()).collect();
     let control_plane = reasons.iter().any(|reason| reason.pool.is_none());
     // On edge hosts and for topologies one reason stands for all nodes.

@@ -330,6 +330,7 @@ impl World {
                 orphan_policy: sent.orphan_policy,
                 digest: digest::object(&key(), &sent.body),
                 body: sent.body.clone(),
+                earlier: vec![],
                 uid: None,
                 adopted: false,
                 change: change_id(1),

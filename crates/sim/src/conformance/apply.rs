@@ -374,3 +374,42 @@ pub(super) async fn apply_defaults_back(t: Target) -> Outcome {
     let out = t.apply(&path, "one", &parked(0)).await?.expect_code(200)?;
     same("back to the default", &out["spec"]["revisionHistoryLimit"], &json!(10))
 }
+
+pub(super) async fn bound_to_a_uid(t: Target) -> Outcome {
+    let path = t.core("configmaps/a");
+    let made = t.apply(&path, "one", &map(json!({"k": "v"}))).await?.expect_code(201)?;
+    let mut config = map(json!({"k": "w"}));
+    config["metadata"]["uid"] = made["metadata"]["uid"].clone();
+    let out = t.apply(&path, "one", &config).await?.expect_code(200)?;
+    same("the UID is nobody's field", &fields(&out, "one", "Apply", ""), &json!({"f:data": {"f:k": {}}}))
+}
+
+pub(super) async fn bound_to_another_uid(t: Target) -> Outcome {
+    let path = t.core("configmaps/a");
+    t.apply(&path, "one", &map(json!({"k": "v"}))).await?.expect_code(201)?;
+    let wrong = "00000000-0000-4000-8000-000000000000";
+    let mut config = map(json!({"k": "w"}));
+    config["metadata"]["uid"] = json!(wrong);
+    let answer = t.apply(&path, "one", &config).await?;
+    let message =
+        format!("ConfigMap \"a\" is invalid: metadata.uid: Invalid value: \"{wrong}\": field is immutable");
+    answer.expect_status(422, "Invalid", &message)?;
+    // Two validations find it.
+    let cause = format!("Invalid value: \"{wrong}\": field is immutable");
+    let cause = ("FieldValueInvalid", cause.as_str(), "metadata.uid");
+    answer.expect_causes(&[cause, cause])
+}
+
+pub(super) async fn bound_to_a_uid_that_is_gone(t: Target) -> Outcome {
+    let wrong = "00000000-0000-4000-8000-000000000000";
+    let mut config = map(json!({"k": "w"}));
+    config["metadata"]["uid"] = json!(wrong);
+    let answer = t.apply(&t.core("configmaps/a"), "one", &config).await?;
+    answer.expect_status(
+        409,
+        "Conflict",
+        &format!(
+            "Operation cannot be fulfilled on configmaps \"a\": uid mismatch: the provided object specified uid {wrong}, and no existing object was found"
+        ),
+    )
+}

@@ -98,6 +98,7 @@ table! {
         ApiServer force_needs_apply, ApiServer managed_fields_refused, ApiServer stale_apply, ApiServer status_is_separate,
         ApiServer yaml_body, ApiServer apply_dry_run, ApiServer scale_owner, ApiServer labels_of_two, ApiServer custom_resource_apply,
         ApiServer wrong_version_applied, ApiServer env_duplicate_refused, ApiServer apply_defaults_back,
+        ApiServer bound_to_a_uid, ApiServer bound_to_another_uid, ApiServer bound_to_a_uid_that_is_gone,
     }
     kinds {
         ApiServer deployment_defaults, ApiServer service_defaults, ApiServer secret_string_data, ApiServer job_defaults,

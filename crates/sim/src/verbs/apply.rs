@@ -8,7 +8,7 @@ use super::{
     write::{check_type, scope_version},
 };
 use crate::{
-    api_error::{ApiError, Cause},
+    api_error::{ApiError, Cause, FieldErrors},
     declared,
     managed::{self, Writer},
     resource::skeleton,
@@ -59,9 +59,16 @@ pub(super) fn apply(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiErr
     let writer = Writer { name: manager, api_version: &api_version, subresource: scope.subresource };
     let has_status = resource.has_status(scope.version);
     let force = scope.call.query.flag("force");
+    let uid = text(&config, "/metadata/uid");
     let Some(live) = state.get(resource, scope.namespace, scope.name) else {
         if !scope.subresource.is_empty() {
             return Err(scope.not_found());
+        }
+        if !uid.is_empty() {
+            let why = format!(
+                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            );
+            return Err(ApiError::conflict(resource, scope.name, &why));
         }
         let empty = if resource.traits.builtin { skeleton(resource) } else { json!({}) };
         let (object, managers) =
@@ -69,6 +76,14 @@ pub(super) fn apply(state: &mut State, scope: Scope<'_>) -> Result<Reply, ApiErr
         let stored = insert(state, Edit::of(scope, manager), object, Ownership::Applied(managers))?;
         return Ok(Reply::value(201, &scope.shown(&stored)));
     };
+    if !uid.is_empty() && uid != text(&live, "/metadata/uid") {
+        let mut errors = FieldErrors::default();
+        // Two validations of a real server find it.
+        for _ in 0..2 {
+            errors.invalid("metadata.uid", &json!(uid), "field is immutable");
+        }
+        errors.into_result(resource, scope.name)?;
+    }
     let live_shown = scope_version(scope, &live);
     let mut managers = managed::decode(&live);
     if managers.is_empty() {

@@ -45,6 +45,7 @@ pub(crate) fn entry(store: &Store, name: &str, body: serde_json::Value) -> Inven
         orphan_policy: OrphanPolicy::Keep,
         digest: store.digest_key().document("object", &body),
         body,
+        earlier: vec![],
         uid: None,
         adopted: false,
         change: strata_model::id::ChangeId::new(store.ids().next()),

@@ -52,12 +52,18 @@ impl Run {
     ) -> Result<(), Stop> {
         let change = self.change.id;
         let client = self.client(action.destination).await.map_err(|error| failed(number, error))?;
-        self.check_ours(number, action, client, reference).await?;
-        let former = client.former_state(reference).await.map_err(|error| failed(number, error.into()))?;
+        let ours = self.check_ours(number, action, client, reference).await?;
+        let former = match &ours {
+            Some(_) => client.former_state(reference).await.map_err(|error| failed(number, error.into()))?,
+            None => None,
+        };
         let Some(former) = former else {
             // It went by itself: there is nothing to scale, and nothing to restore.
             return self.record_orphan(orphan, vec![OrphanEvent::Deleted { change }]).await;
         };
+        if Some(&former.uid) != ours.as_ref() {
+            return Err(not_ours(number, action));
+        }
         let record = match &orphan.restore {
             Some(record) if record.uid == former.uid => record.clone(),
             _ => {
@@ -94,8 +100,8 @@ impl Run {
         Ok(())
     }
 
-    /// The UID of the object meant; none when it is gone. An object that no sending of ours was ever confirmed for is
-    /// somebody else's unless it carries our marks.
+    /// The UID of the object meant; none when it is gone. What is not the object that we applied, because it was deleted
+    /// and made anew or because no sending of ours was ever confirmed, is somebody else's unless it carries our marks.
     async fn check_ours(
         &self,
         number: u32,
@@ -105,21 +111,14 @@ impl Run {
     ) -> Result<Option<String>, Stop> {
         let entry =
             self.session.rows().inventory_get(self.cluster.id, action.destination, &action.key).await?;
-        if let Some(uid) = entry.and_then(|entry| entry.uid) {
-            return Ok(Some(uid));
-        }
+        let applied = entry.and_then(|entry| entry.uid);
         let live = client.metadata(reference).await.map_err(|error| failed(number, error.into()))?;
-        match ownership(live.as_ref(), &self.marks()) {
-            Ownership::Absent => Ok(None),
-            Ownership::Ours => Ok(live.map(|live| live.uid)),
-            Ownership::OtherCluster { .. } | Ownership::NotOurs { .. } => Err(about(
-                number,
-                "NOT_OURS",
-                format!("{} was not applied by Strata for this cluster", action.key),
-                "keep it by decision: it is somebody else's",
-                &action.key,
-            )),
+        let ownership = ownership(live.as_ref(), &self.marks());
+        let Some(live) = live else { return Ok(None) };
+        if Some(&live.uid) == applied.as_ref() || ownership == Ownership::Ours {
+            return Ok(Some(live.uid));
         }
+        Err(not_ours(number, action))
     }
 
     /// Gives a stopped orphan its recorded state back.
@@ -160,4 +159,14 @@ impl Run {
             .await?;
         Ok(())
     }
+}
+
+fn not_ours(number: u32, action: &PlannedAction) -> Stop {
+    about(
+        number,
+        "NOT_OURS",
+        format!("{} was not applied by Strata for this cluster", action.key),
+        "keep it by decision: it is somebody else's",
+        &action.key,
+    )
 }

@@ -101,8 +101,9 @@ impl Run {
         actions.cloned().collect()
     }
 
-    /// Makes the intent durable: the step has begun, and what it is about to send is in the inventory. An intent has a
-    /// digest that no plan renders, so that a later plan sends the object again. Answers what was known before.
+    /// Makes the intent durable: the step has begun, and what it is about to send is in the inventory, beside what the
+    /// cluster may hold until it arrives. An intent has a digest that no plan renders, so that a later plan sends the
+    /// object again. Answers what was known before.
     async fn record_intents(&mut self, number: u32, actions: &[PlannedAction]) -> Result<Known, Stop> {
         let known = self.session.rows().inventory_list(self.cluster.id).await?;
         let mut intents = Vec::new();
@@ -118,7 +119,7 @@ impl Run {
                 self.session.engine.store().digest_key().bytes("intent", action.body.as_str().as_bytes());
             let uid = former.and_then(|entry| entry.uid.clone());
             let entry = self.entry(action, object, uid, former.is_some_and(|entry| entry.adopted));
-            intents.push(InventoryEntry { digest, ..entry });
+            intents.push(InventoryEntry { digest, ..entry }.in_doubt_after(former));
         }
         let known = known.into_iter().map(|entry| ((entry.destination, entry.key.clone()), entry)).collect();
         let (project, cluster) = (self.session.project, self.cluster.id);
@@ -163,6 +164,7 @@ impl Run {
             orphan_policy: object.orphan_policy,
             digest: action.body.clone(),
             body: object.body.clone(),
+            earlier: Vec::new(),
             uid,
             adopted,
             change: self.change.id,
@@ -216,7 +218,9 @@ impl Run {
         }
         let options = ApplyOptions {
             on_conflict: object.on_conflict,
-            check: Some(self.marks()).filter(|_| must_check(action, uid)),
+            check: Some(self.marks()).filter(|_| !is_shared(action)),
+            // What is replaced is another object afterwards.
+            uid: uid.filter(|_| action.action != Action::Replace).map(str::to_owned),
             ..ApplyOptions::default()
         };
         let applied = match uid {
@@ -237,13 +241,10 @@ fn place(action: &PlannedAction) -> (Destination, ObjectKey) {
     (action.destination, action.key.clone())
 }
 
-/// Whether an object that exists must be checked for being ours: when no sending of it was ever confirmed, and when it
-/// is replaced, for then another may have taken its name meanwhile.
-///
-/// A Namespace that is there already is shared, not taken over: marks are added and nothing else is touched.
-fn must_check(action: &PlannedAction, uid: Option<&str>) -> bool {
-    let unconfirmed = uid.is_none() || action.action == Action::Replace;
-    unconfirmed && !(action.key.group.is_empty() && action.key.kind == "Namespace")
+/// Whether an object that exists may be sent though it is not ours: a Namespace that is there already is shared, not
+/// taken over. Marks are added and nothing else is touched.
+fn is_shared(action: &PlannedAction) -> bool {
+    action.key.group.is_empty() && action.key.kind == "Namespace"
 }
 
 /// Whether the object at which a step stopped was refused before anything of it was sent.
