@@ -51,6 +51,8 @@ pub struct Metadata {
     pub generation: Option<i64>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
     /// Names of its field managers, sorted, each once.
     pub managers: Vec<String>,
     /// Whether it is being deleted.
@@ -72,14 +74,16 @@ impl Metadata {
             .collect();
         managers.sort();
         managers.dedup();
-        let labels = metadata.get("labels").and_then(Value::as_object).into_iter().flatten();
+        let texts = |field: &str| {
+            let entries = metadata.get(field).and_then(Value::as_object).into_iter().flatten();
+            entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+        };
         Self {
             uid: text("uid"),
             resource_version: text("resourceVersion"),
             generation: metadata.get("generation").and_then(Value::as_i64),
-            labels: labels
-                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-                .collect(),
+            labels: texts("labels"),
+            annotations: texts("annotations"),
             managers,
             is_deleting: metadata.get("deletionTimestamp").is_some_and(|at| !at.is_null()),
         }

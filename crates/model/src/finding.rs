@@ -89,6 +89,8 @@ codes! {
     NoExecutor = "NO_EXECUTOR",
     /// The infrastructure of an imported cluster is only described.
     InfrastructureOnImported = "INFRASTRUCTURE_ON_IMPORTED",
+    /// A hook deletes what an earlier run of it left.
+    HookDeletes = "HOOK_DELETES",
     /// A note of the render.
     RenderWarning = "RENDER_WARNING",
 }

@@ -13,6 +13,8 @@ pub mod marks {
     pub const CLUSTER: &str = "strata.dev/cluster";
     /// The layer that renders the object.
     pub const LAYER: &str = "strata.dev/layer";
+    /// On a hook, as an annotation: which attempt of which change started it, so that it is not started twice.
+    pub const RUN: &str = "strata.dev/run";
 }
 
 /// Which object, whatever API version it is read in.

@@ -90,6 +90,8 @@ pub enum Action {
     Delete,
     /// It is taken off the list of orphans and left alone.
     Keep,
+    /// It is a hook: created, waited for, and deleted as its policy says.
+    RunHook,
 }
 
 /// One object and what happens to it.
@@ -143,8 +145,23 @@ pub enum StepKind {
         /// The pool.
         pool: String,
     },
+    /// Namespaces and definitions of one install priority, where hooks run before the other objects.
+    Foundations {
+        /// The priority.
+        priority: i32,
+    },
+    /// Hooks that run before the objects of one install priority.
+    HooksBefore {
+        /// The priority.
+        priority: i32,
+    },
     /// Objects of one install priority.
     AddOns {
+        /// The priority.
+        priority: i32,
+    },
+    /// Hooks that run after the objects of one install priority.
+    HooksAfter {
         /// The priority.
         priority: i32,
     },
@@ -153,17 +170,32 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// Whether it runs hooks.
+    #[must_use]
+    pub const fn runs_hooks(&self) -> bool {
+        matches!(self, Self::HooksBefore { .. } | Self::HooksAfter { .. })
+    }
+
     /// The step's name for people: `control plane`, `pool "blue"`, `add-ons, priority 10`.
     #[must_use]
     pub fn title(&self) -> String {
         match self {
             Self::ControlPlane => "control plane".to_owned(),
             Self::WorkerPool { pool } => format!("pool \"{pool}\""),
-            // What infrastructure layers put into the cluster itself goes before all add-ons.
-            Self::AddOns { priority: i32::MIN } => "infrastructure in the cluster".to_owned(),
-            Self::AddOns { priority } => format!("add-ons, priority {priority}"),
+            Self::Foundations { priority } => format!("namespaces and definitions, {}", stage(*priority)),
+            Self::HooksBefore { priority } => format!("hooks before {}", stage(*priority)),
+            Self::AddOns { priority } => stage(*priority),
+            Self::HooksAfter { priority } => format!("hooks after {}", stage(*priority)),
             Self::Orphans => "orphans".to_owned(),
         }
+    }
+}
+
+fn stage(priority: i32) -> String {
+    match priority {
+        // What infrastructure layers put into the cluster itself goes before all add-ons.
+        i32::MIN => "infrastructure in the cluster".to_owned(),
+        priority => format!("add-ons, priority {priority}"),
     }
 }
 

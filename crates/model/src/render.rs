@@ -103,6 +103,9 @@ pub enum Origin {
 pub struct Render {
     /// In the order in which they are applied.
     pub objects: Vec<RenderedObject>,
+    /// What runs before and after the objects of a layer; by layer, then in the order in which they run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<RenderedHook>,
     /// By layer, in layer order.
     pub layers: Vec<LayerValues>,
     /// What was asked of the cluster.
@@ -116,6 +119,47 @@ pub struct Render {
     /// All secrets that occur in it, for masking. Not serialised: whoever opens a stored render collects them anew.
     #[serde(skip)]
     pub secrets: Vec<SecretText>,
+}
+
+/// A moment in the life of a release at which a hook runs, as Helm names them. Those of other moments (tests, deletions,
+/// rollbacks) are not rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookEvent {
+    /// Before the first objects of a layer that is new on the cluster.
+    PreInstall,
+    /// After them.
+    PostInstall,
+    /// Before the objects of a layer that was there and changes.
+    PreUpgrade,
+    /// After them.
+    PostUpgrade,
+}
+
+/// When a hook's object is deleted, as Helm names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookDeletePolicy {
+    /// What an earlier run left, before it runs anew.
+    BeforeHookCreation,
+    /// After it has succeeded.
+    HookSucceeded,
+    /// After it has failed.
+    HookFailed,
+}
+
+/// An object that is run at a moment of an apply rather than kept: it is not in the inventory and never an orphan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenderedHook {
+    /// What is sent.
+    pub object: RenderedObject,
+    /// When it runs.
+    pub events: Vec<HookEvent>,
+    /// Lower goes first, among hooks of one layer and moment.
+    pub weight: i64,
+    /// When it is deleted.
+    pub delete: Vec<HookDeletePolicy>,
 }
 
 /// One object that two layers render.
@@ -132,5 +176,11 @@ impl Render {
     #[must_use]
     pub fn object(&self, destination: Destination, key: &ObjectKey) -> Option<&RenderedObject> {
         self.objects.iter().find(|object| object.destination == destination && object.key == *key)
+    }
+
+    /// The hook with this key at this destination.
+    #[must_use]
+    pub fn hook(&self, destination: Destination, key: &ObjectKey) -> Option<&RenderedHook> {
+        self.hooks.iter().find(|hook| hook.object.destination == destination && hook.object.key == *key)
     }
 }

@@ -119,10 +119,13 @@ fn check_steps(plan: &Plan, violations: &mut Vec<Violation>) {
         }
     }
     let place = |kind: &StepKind| match kind {
-        StepKind::ControlPlane => (0, 0),
-        StepKind::WorkerPool { .. } => (1, 0),
-        StepKind::AddOns { priority } => (2, i64::from(*priority)),
-        StepKind::Orphans => (3, 0),
+        StepKind::ControlPlane => (0, 0, 0),
+        StepKind::WorkerPool { .. } => (1, 0, 0),
+        StepKind::Foundations { priority } => (2, i64::from(*priority), 0),
+        StepKind::HooksBefore { priority } => (2, i64::from(*priority), 1),
+        StepKind::AddOns { priority } => (2, i64::from(*priority), 2),
+        StepKind::HooksAfter { priority } => (2, i64::from(*priority), 3),
+        StepKind::Orphans => (3, 0, 0),
     };
     for (index, step) in plan.steps.iter().enumerate() {
         if step.actions.is_empty() {
@@ -142,7 +145,16 @@ fn check_objects(plan: &Plan, render: &Render, key: &DigestKey, violations: &mut
     }
     let mut seen = BTreeMap::new();
     let mut told = usize::try_from(plan.unchanged).unwrap_or(usize::MAX);
-    for action in &plan.actions {
+    for action in plan.actions.iter().filter(|action| action.action == Action::RunHook) {
+        match render.hook(action.destination, &action.key) {
+            None => violations.push(Violation::NotRendered(action.key.clone())),
+            Some(hook) if digest::object(key, &hook.object.body) != action.body => {
+                violations.push(Violation::OtherBody(action.key.clone()));
+            }
+            Some(_) => {}
+        }
+    }
+    for action in plan.actions.iter().filter(|action| action.action != Action::RunHook) {
         let place = (action.destination, &action.key);
         if seen.insert(place, ()).is_some() {
             violations.push(Violation::TwoActions(action.key.clone()));

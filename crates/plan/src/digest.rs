@@ -50,8 +50,26 @@ pub fn render(key: &DigestKey, render: &Render) -> Digest {
             })
         })
         .collect();
+    let hooks: Vec<Value> = render
+        .hooks
+        .iter()
+        .map(|hook| {
+            json!({
+                "key": hook.object.key,
+                "apiVersion": hook.object.api_version,
+                "layers": hook.object.layers,
+                "destination": hook.object.destination,
+                "installPriority": hook.object.install_priority,
+                "events": hook.events,
+                "weight": hook.weight,
+                "delete": hook.delete,
+                "body": object(key, &hook.object.body),
+            })
+        })
+        .collect();
     let document = json!({
         "objects": objects,
+        "hooks": hooks,
         "kubernetesVersion": render.kubernetes_version.as_ref().map(ToString::to_string),
     });
     key.document("render", &document)
@@ -151,5 +169,6 @@ pub fn moved(before: &Plan, after: &Plan) -> Vec<String> {
 }
 
 fn actions(plan: &Plan) -> BTreeMap<(Destination, &ObjectKey), &PlannedAction> {
+    // A hook may run twice, as the same object both times.
     plan.actions.iter().map(|action| ((action.destination, &action.key), action)).collect()
 }

@@ -20,6 +20,7 @@ mod diff;
 pub mod digest;
 mod finding;
 mod guards;
+mod hooks;
 pub mod immutable;
 pub mod order;
 mod plan;

@@ -12,7 +12,7 @@ use strata_model::{
     inventory::InventoryEntry,
     orphan::{Orphan, OrphanState},
     plan::{PLAN_SCHEME, Plan, Repave},
-    render::{LayerValues, Render},
+    render::{LayerValues, Render, RenderedHook},
     version::KubernetesVersion,
 };
 use strata_values::Redactor;
@@ -22,7 +22,7 @@ use crate::{
     diff::{self, ObjectDiff},
     digest,
     finding::{About as _, finding},
-    guards, preview, repave, steps,
+    guards, hooks, preview, repave, steps,
 };
 
 /// What a cluster runs.
@@ -34,6 +34,8 @@ pub struct Applied<'a> {
     pub values: &'a [LayerValues],
     /// Its layers with their packs.
     pub layers: &'a [ResolvedLayer<'a>],
+    /// The hooks of its render.
+    pub hooks: &'a [RenderedHook],
     /// The Kubernetes version of its render.
     pub kubernetes_version: Option<&'a KubernetesVersion>,
 }
@@ -68,12 +70,15 @@ pub struct PlanInput<'a> {
 /// What going from the applied composition to the wanted one does. Never fails: what is wrong is a finding.
 #[must_use]
 pub fn plan(input: &PlanInput<'_>) -> Plan {
-    let ObjectDiff { mut actions, unchanged, findings: object_findings, pairs } = diff::objects(input);
+    let ObjectDiff { actions, unchanged, findings: object_findings, pairs } = diff::objects(input);
     let repave = repave::impact(input, &pairs);
-    let steps = steps::arrange(&mut actions, input.render, &repave);
+    let hooks = hooks::runs(input, &actions);
+    let hook_findings = hooks::findings(input, &hooks);
+    let (actions, steps) = steps::arrange(actions, hooks, input.render, &repave);
     let mut findings = input.composed.findings.clone();
     findings.extend(guards::findings(input, &pairs));
     findings.extend(object_findings);
+    findings.extend(hook_findings);
     findings.extend(input.render.warnings.iter().map(|warning| {
         finding(
             FindingCode::RenderWarning,

@@ -81,6 +81,7 @@ fn summary(plan: &Plan) -> String {
         (Action::Delete, "to delete"),
         (Action::Keep, "to keep"),
         (Action::Orphan, "left behind"),
+        (Action::RunHook, "hooks to run"),
     ] {
         let number = number(action);
         if number > 0 {
@@ -168,6 +169,7 @@ fn action(out: &mut String, action: &PlannedAction) -> fmt::Result {
         Action::Restore => '^',
         Action::Delete => '-',
         Action::Keep => '=',
+        Action::RunHook => '>',
     };
     let destination =
         if action.destination == Destination::Management { " on the management cluster" } else { "" };

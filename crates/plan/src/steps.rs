@@ -2,8 +2,9 @@
 //!
 //! Infrastructure first: the control plane, then each pool; then what infrastructure layers put into the cluster itself
 //! (a CNI's or CSI's manifests), as add-ons of priority `i32::MIN`; then add-ons by priority, lowest first; then orphans.
+//! Where hooks run before the add-ons of a priority, its namespaces and definitions go before them, as a step of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use strata_model::{
@@ -12,7 +13,10 @@ use strata_model::{
     render::{Render, RenderedObject},
 };
 
-use crate::order::{infrastructure_rank, rank};
+use crate::{
+    hooks::{HookRun, Moment},
+    order::{infrastructure_rank, rank},
+};
 
 /// The label that names the pool of a Cluster API object.
 pub(crate) const POOL_LABEL: &str = "strata.dev/pool";
@@ -24,12 +28,29 @@ pub(crate) const INFRASTRUCTURE_PRIORITY: i32 = i32::MIN;
 enum Slot {
     ControlPlane,
     Pool(usize, String),
-    AddOns(i32),
+    AddOns(i32, Phase),
     Orphans,
 }
 
-/// Sorts the actions into the order in which they happen, and cuts them into steps.
-pub(crate) fn arrange(actions: &mut [PlannedAction], render: &Render, repave: &Repave) -> Vec<PlannedStep> {
+/// The parts of a priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Foundations,
+    HooksBefore,
+    Objects,
+    HooksAfter,
+}
+
+/// Kinds of a lower rank are what hooks may stand on: namespaces and definitions.
+const FOUNDATIONS_BELOW: u16 = 200;
+
+/// Puts actions and hooks into the order in which they happen, and cuts them into steps.
+pub(crate) fn arrange(
+    actions: Vec<PlannedAction>,
+    hooks: Vec<HookRun<'_>>,
+    render: &Render,
+    repave: &Repave,
+) -> (Vec<PlannedAction>, Vec<PlannedStep>) {
     let pools = pools(render);
     let rendered: BTreeMap<(Destination, &ObjectKey), (usize, &RenderedObject)> = render
         .objects
@@ -38,43 +59,69 @@ pub(crate) fn arrange(actions: &mut [PlannedAction], render: &Render, repave: &R
         .rev()
         .map(|(index, object)| ((object.destination, &object.key), (index, object)))
         .collect();
+    let hooked: BTreeSet<i32> = hooks
+        .iter()
+        .filter(|run| run.moment == Moment::Before)
+        .map(|run| priority(&run.hook.object))
+        .collect();
     let place = |action: &PlannedAction| -> (Slot, u16, usize) {
-        let found = rendered.get(&(action.destination, &action.key));
-        match found {
-            Some((index, object)) if action.action != Action::Orphan => {
-                let slot = slot(object, &pools);
-                let rank = match slot {
-                    Slot::ControlPlane | Slot::Pool(..) => infrastructure_rank(&object.key),
-                    _ => rank(&object.key),
-                };
-                (slot, rank, *index)
-            }
+        match rendered.get(&(action.destination, &action.key)) {
+            Some((index, object)) if action.action != Action::Orphan => match slot(object, &pools) {
+                Slot::AddOns(priority, _)
+                    if hooked.contains(&priority) && rank(&object.key) < FOUNDATIONS_BELOW =>
+                {
+                    (Slot::AddOns(priority, Phase::Foundations), rank(&object.key), *index)
+                }
+                slot @ (Slot::ControlPlane | Slot::Pool(..)) => {
+                    (slot, infrastructure_rank(&object.key), *index)
+                }
+                slot => (slot, rank(&object.key), *index),
+            },
             _ => (Slot::Orphans, rank(&action.key), usize::MAX),
         }
     };
+    let mut placed: Vec<((Slot, u16, usize), PlannedAction)> =
+        actions.into_iter().map(|action| (place(&action), action)).collect();
+    placed.extend(hooks.into_iter().enumerate().map(|(index, run)| {
+        let phase = match run.moment {
+            Moment::Before => Phase::HooksBefore,
+            Moment::After => Phase::HooksAfter,
+        };
+        // Their own order counts: by layer, weight and kind.
+        ((Slot::AddOns(priority(&run.hook.object), phase), 0, index), run.action)
+    }));
     // Within a rank the order of the render counts: it is layer order.
-    actions.sort_by_cached_key(|action| (place(action), action.key.clone()));
+    placed.sort_by(|(a, one), (b, other)| (a, &one.key).cmp(&(b, &other.key)));
+    let mut actions = Vec::with_capacity(placed.len());
     let mut steps: Vec<PlannedStep> = Vec::new();
-    for (index, action) in (0_u32..).zip(actions.iter()) {
-        let kind = match place(action).0 {
+    for (index, ((slot, ..), action)) in (0_u32..).zip(placed) {
+        let kind = match slot {
             Slot::ControlPlane => StepKind::ControlPlane,
             Slot::Pool(_, pool) => StepKind::WorkerPool { pool },
-            Slot::AddOns(priority) => StepKind::AddOns { priority },
+            Slot::AddOns(priority, Phase::Foundations) => StepKind::Foundations { priority },
+            Slot::AddOns(priority, Phase::HooksBefore) => StepKind::HooksBefore { priority },
+            Slot::AddOns(priority, Phase::Objects) => StepKind::AddOns { priority },
+            Slot::AddOns(priority, Phase::HooksAfter) => StepKind::HooksAfter { priority },
             Slot::Orphans => StepKind::Orphans,
         };
         match steps.last_mut() {
             Some(step) if step.kind == kind => step.actions.push(index),
             _ => steps.push(PlannedStep { repaves: repaves(&kind, repave), kind, actions: vec![index] }),
         }
+        actions.push(action);
     }
-    steps
+    (actions, steps)
 }
 
 fn repaves(kind: &StepKind, repave: &Repave) -> bool {
     match kind {
         StepKind::ControlPlane => matches!(repave.scope, RepaveScope::ControlPlane | RepaveScope::Full),
         StepKind::WorkerPool { pool } => repave.pools.contains(pool),
-        StepKind::AddOns { .. } | StepKind::Orphans => false,
+        StepKind::Foundations { .. }
+        | StepKind::HooksBefore { .. }
+        | StepKind::AddOns { .. }
+        | StepKind::HooksAfter { .. }
+        | StepKind::Orphans => false,
     }
 }
 
@@ -87,9 +134,13 @@ fn slot(object: &RenderedObject, pools: &Pools) -> Slot {
             }
             None => Slot::ControlPlane,
         },
-        (Destination::Workload, true) => Slot::AddOns(INFRASTRUCTURE_PRIORITY),
-        (Destination::Workload, false) => Slot::AddOns(object.install_priority),
+        (Destination::Workload, _) => Slot::AddOns(priority(object), Phase::Objects),
     }
+}
+
+/// The priority that an object of the cluster itself goes with.
+fn priority(object: &RenderedObject) -> i32 {
+    if object.layer_kind.is_infrastructure() { INFRASTRUCTURE_PRIORITY } else { object.install_priority }
 }
 
 /// Which pool a Cluster API object belongs to.

@@ -439,6 +439,7 @@ fn what_does_not_render_is_planned_as_blocked() {
             composition,
             values: &applied.layers,
             layers: &[],
+            hooks: &[],
             kubernetes_version: None,
         }),
         composed: &wanted,

@@ -153,6 +153,7 @@ fn finish(
     secrets.retain(|secret| !secret.expose().is_empty());
     Ok(Render {
         objects,
+        hooks: Vec::new(),
         layers,
         facts_read: capabilities.facts_read(),
         kubernetes_version,

@@ -235,7 +235,7 @@ pub struct Failure {
 pub struct Step {
     /// For people.
     pub title: String,
-    /// `CONTROL_PLANE`, `WORKER_POOL`, `ADD_ONS` or `ORPHANS`.
+    /// `CONTROL_PLANE`, `WORKER_POOL`, `FOUNDATIONS`, `HOOKS_BEFORE`, `ADD_ONS`, `HOOKS_AFTER` or `ORPHANS`.
     pub kind: String,
     /// Where it stands.
     pub state: StepState,
@@ -261,7 +261,10 @@ impl From<&change::Step> for Step {
             kind: match step.kind {
                 StepKind::ControlPlane => "CONTROL_PLANE",
                 StepKind::WorkerPool { .. } => "WORKER_POOL",
+                StepKind::Foundations { .. } => "FOUNDATIONS",
+                StepKind::HooksBefore { .. } => "HOOKS_BEFORE",
                 StepKind::AddOns { .. } => "ADD_ONS",
+                StepKind::HooksAfter { .. } => "HOOKS_AFTER",
                 StepKind::Orphans => "ORPHANS",
             }
             .to_owned(),

@@ -234,6 +234,8 @@ mirrors! {
         Delete,
         /// It is taken off the list of orphans and left alone.
         Keep,
+        /// It is a hook: created, waited for, and deleted as its policy says.
+        RunHook,
     }
     /// Where an object is applied.
     Destination of model::object::Destination {

@@ -159,6 +159,7 @@ const fn done(action: Action) -> &'static str {
         Action::Restore => "restored",
         Action::Delete => "deleted",
         Action::Keep => "kept",
+        Action::RunHook => "run",
     }
 }
 

@@ -136,6 +136,22 @@ pub fn health_since(live: &Value, min_generation: Option<i64>) -> Health {
     }
 }
 
+/// Judges whether an object has done its work: for hooks, where Helm waits for Jobs and Pods alone.
+#[must_use]
+pub fn completion(live: &Value) -> Health {
+    let text = |pointer| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    match (split_api_version(text("/apiVersion")).0, text("/kind")) {
+        ("batch", "Job") => health(live),
+        ("", "Pod") => match health(live) {
+            Health::Ready if text("/status/phase") != "Succeeded" => {
+                Health::progressing("it has not ended yet")
+            }
+            verdict => verdict,
+        },
+        _ => Health::Ready,
+    }
+}
+
 /// Whether objects of this kind are ready as soon as they exist: there is nothing to wait for.
 #[must_use]
 pub fn is_ready_by_existing(group: &str, kind: &str) -> bool {

@@ -22,7 +22,7 @@ use crate::{
     client::ClusterClient,
     deadline::Deadline,
     error::{Call, ClusterError},
-    health::{Health, health_since},
+    health::{Health, completion, health_since},
     objects::{Metadata, ObjectReference},
 };
 use board::Board;
@@ -32,6 +32,8 @@ use board::Board;
 pub enum Wanted {
     /// That it is ready.
     Ready,
+    /// That it has done its work: a Job is complete, a Pod has ended well. What does no work has done it by existing.
+    Completed,
     /// That it is gone.
     Gone,
 }
@@ -56,6 +58,12 @@ impl Expectation {
         Self { reference, wanted: Wanted::Ready, min_generation, uid: None }
     }
 
+    /// That an object does its work to the end.
+    #[must_use]
+    pub const fn completed(reference: ObjectReference) -> Self {
+        Self { reference, wanted: Wanted::Completed, min_generation: None, uid: None }
+    }
+
     /// That an object goes.
     #[must_use]
     pub fn gone(reference: ObjectReference, uid: Option<&str>) -> Self {
@@ -77,7 +85,8 @@ impl Expectation {
                     format!("it is still there, held by {}", names.join(", "))
                 })
             }
-            (Wanted::Ready, None) => Health::Progressing("it does not exist".to_owned()),
+            (Wanted::Ready | Wanted::Completed, None) => Health::Progressing("it does not exist".to_owned()),
+            (Wanted::Completed, Some(live)) => completion(live),
             (Wanted::Ready, Some(live)) => health_since(live, self.min_generation),
         }
     }

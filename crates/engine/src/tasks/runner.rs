@@ -10,6 +10,7 @@
 //! *Caveats.* A cluster that does not answer before the change has started keeps it waiting, not failing.
 
 mod finish;
+mod hooks;
 mod orphans;
 mod send;
 mod settle;
@@ -123,8 +124,12 @@ impl Run {
                 continue;
             }
             self.check_stop()?;
-            let sent = self.send_step(number).await?;
-            self.settle_step(number, sent).await?;
+            if self.plan.steps.get(index).is_some_and(|step| step.kind.runs_hooks()) {
+                self.run_hooks(number).await?;
+            } else {
+                let sent = self.send_step(number).await?;
+                self.settle_step(number, sent).await?;
+            }
         }
         self.verify().await?;
         self.succeed().await

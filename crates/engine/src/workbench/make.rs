@@ -106,6 +106,7 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineEr
             composition,
             values: current_values,
             layers: &applied_layers,
+            hooks: current.as_ref().map_or(&[], |render| &render.hooks),
             kubernetes_version: current.as_ref().and_then(|render| render.kubernetes_version.as_ref()),
         }),
         composed: &composed,

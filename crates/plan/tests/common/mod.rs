@@ -268,6 +268,7 @@ impl World {
             composition,
             values: &render.layers,
             layers: before,
+            hooks: &render.hooks,
             kubernetes_version: render.kubernetes_version.as_ref(),
         });
         plan(&PlanInput {
@@ -287,7 +288,8 @@ impl World {
 
     /// What a successful change leaves: inventory, orphans, applied composition.
     pub fn apply(&mut self, wanted: &Composed, render: &Render, plan: &Plan) {
-        for action in &plan.actions {
+        // Hooks leave nothing in the inventory.
+        for action in plan.actions.iter().filter(|action| action.action != Action::RunHook) {
             let same = |destination: Destination, key: &ObjectKey| {
                 destination == action.destination && *key == action.key
             };

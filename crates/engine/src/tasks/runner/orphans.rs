@@ -39,7 +39,9 @@ impl Run {
             }
             (Action::Delete, _) => self.delete_orphan(number, action, reference, sent).await,
             (Action::Keep, _) => self.record_orphan(&orphan, vec![OrphanEvent::Kept { change }]).await,
-            (Action::Create | Action::Change | Action::Replace | Action::Orphan, _) => Ok(()),
+            (Action::Create | Action::Change | Action::Replace | Action::Orphan | Action::RunHook, _) => {
+                Ok(())
+            }
         }
     }
 

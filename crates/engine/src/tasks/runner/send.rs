@@ -94,7 +94,7 @@ impl Run {
         .await
     }
 
-    fn actions_of(&self, number: u32) -> Vec<PlannedAction> {
+    pub(super) fn actions_of(&self, number: u32) -> Vec<PlannedAction> {
         let step = usize::try_from(number).ok().and_then(|index| self.plan.steps.get(index));
         let indices = step.map(|step| step.actions.as_slice()).unwrap_or_default();
         let actions = indices.iter().filter_map(|index| self.plan.actions.get(usize::try_from(*index).ok()?));
@@ -182,8 +182,8 @@ impl Run {
     ) -> Result<Option<InventoryEntry>, Stop> {
         let rendered = self.render.object(action.destination, &action.key).is_some();
         match action.action {
-            // Nothing is sent: it is put on the list of orphans when the change succeeds.
-            Action::Orphan => Ok(None),
+            // Nothing is sent: it is put on the list of orphans when the change succeeds. Hooks have steps of their own.
+            Action::Orphan | Action::RunHook => Ok(None),
             Action::Create | Action::Change | Action::Replace => {
                 self.send_object(number, action, known, sent).await.map(Some)
             }

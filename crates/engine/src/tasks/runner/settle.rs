@@ -59,7 +59,7 @@ impl Run {
         Ok(())
     }
 
-    async fn wait(
+    pub(super) async fn wait(
         &mut self,
         step: Option<u32>,
         client: &ClusterClient,
