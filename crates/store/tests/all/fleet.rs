@@ -415,6 +415,7 @@ on_both_databases! {
             state: RolloutState::Draft,
             reason: String::new(),
             stage: 0,
+            halted_from: None,
             approved_stages: Vec::new(),
             targets,
             created_at: now,
