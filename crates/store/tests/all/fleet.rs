@@ -267,6 +267,7 @@ on_both_databases! {
         assert_eq!(scope.change_holding(cluster.id).await.unwrap().unwrap().value.id, first.id);
         assert_eq!(store.due_changes(None, 10).await.unwrap(), [(project, first.id)]);
         assert_eq!(store.due_changes(Some(first.id), 10).await.unwrap(), []);
+        assert_eq!(store.cancelling_changes(10).await.unwrap(), [], "nobody asked to stop it");
         second.state = ChangeState::Scheduled;
         let held = append(&store, &second, 1, ChangeEvent::Scheduled).await;
         assert!(matches!(held, Err(StoreError::InUse { noun: "cluster", .. })), "{held:?}");
