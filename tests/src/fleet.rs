@@ -139,6 +139,11 @@ impl Fleet {
         Ok(Self { clusters, management, imported, workloads, versions, stop, _tasks: tasks })
     }
 
+    /// Ends the stand-in for Cluster API's controllers: what changes on the management cluster from now on stays as it is.
+    pub fn stop_controllers(&self) {
+        self.stop.cancel();
+    }
+
     /// The kubeconfig of the management cluster.
     #[must_use]
     pub fn management(&self) -> &str {

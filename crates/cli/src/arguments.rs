@@ -536,6 +536,17 @@ pub enum RolloutCommand {
         /// Names of clusters; all failed ones when left out.
         clusters: Vec<String>,
     },
+    /// Leave clusters out that failed, are blocked or have not begun; a halted rollout can be resumed then
+    Skip {
+        /// The rollout.
+        id: String,
+        /// Names of clusters.
+        #[arg(required = true)]
+        clusters: Vec<String>,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// Which rollout, and why.

@@ -82,6 +82,7 @@ operations! {
     ROLLOUT_RETRY_TARGETS = "rollout_retry_targets";
     ROLLOUT_ROLL_BACK = "rollout_roll_back";
     ROLLOUT_SHOW = "rollout_show";
+    ROLLOUT_SKIP_TARGETS = "rollout_skip_targets";
     ROLLOUT_START = "rollout_start";
     TOKEN_CREATE = "token_create";
     TOKEN_LIST = "token_list";

@@ -1,15 +1,22 @@
-//! Judging the health of a cluster from the objects that Strata applied to it, read now.
+//! Judging the health of a cluster from the objects that Strata applied for it, read now: on the cluster itself, and its
+//! Cluster API objects on the management cluster.
+//!
+//! *Caveats.* A cluster is judged as a whole or not at all: while one of the two does not answer there is no verdict. That
+//! the management cluster is silent says nothing about the connectivity of the cluster, and is recorded for itself.
 
 use std::time::Duration;
 
-use strata_cluster::{Expectation, Marks, ObjectReference, WatchError, WatchOptions};
+use strata_cluster::{
+    ClusterClient, ClusterError, Expectation, Marks, ObjectReference, WatchError, WatchOptions,
+};
 use strata_model::{
     cluster::{Cluster, ClusterEvent, Health},
+    inventory::InventoryEntry,
     object::Destination,
     orphan::OrphanState,
 };
 
-use crate::{error::EngineError, session::Session};
+use crate::{error::EngineError, reach::ReachError, session::Session};
 
 /// How long objects may take to be found healthy: they were before.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -18,34 +25,42 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LISTED: [OrphanState; 3] = [OrphanState::Left, OrphanState::ScaledToZero, OrphanState::Kept];
 
 impl Session {
-    /// Whether all that Strata applied is healthy now; none when the cluster does not answer. The verdict is recorded.
+    /// Whether all that Strata applied is healthy now; none when not all of it can be seen. The verdict is recorded.
     pub(crate) async fn judge_health(&self, cluster: &Cluster) -> Result<Option<bool>, EngineError> {
-        let Ok(client) = self.reach(cluster).await else { return Ok(None) };
         let orphaned = self.rows().orphans_of_cluster(cluster.id, &LISTED).await?;
-        let expectations: Vec<Expectation> = self
-            .rows()
-            .inventory_list(cluster.id)
-            .await?
-            .into_iter()
-            .filter(|entry| entry.destination == Destination::Workload && entry.uid.is_some())
-            .filter(|entry| {
-                !orphaned.iter().any(|o| o.destination == entry.destination && o.key == entry.key)
-            })
-            .map(|entry| Expectation::ready(ObjectReference::new(entry.key, entry.api_version), None))
-            .collect();
-        let marks = Marks { installation: self.engine.store().installation().id, cluster: cluster.id };
-        let options = WatchOptions {
-            deadline: PATIENCE,
-            label_selector: Some(marks.selector()),
-            ..WatchOptions::default()
-        };
-        let (health, reason) = match client.watch_until(expectations, &options, &|_, _| {}).await {
-            Ok(()) => (Health::Healthy, "all that Strata applied is ready".to_owned()),
-            Err(error @ WatchError::Unhealthy(_)) => (Health::Degraded, error.to_string()),
-            Err(WatchError::Cluster(error)) => {
+        let mut applied = self.rows().inventory_list(cluster.id).await?;
+        applied.retain(|entry| {
+            let orphan = orphaned.iter().any(|o| o.destination == entry.destination && o.key == entry.key);
+            entry.uid.is_some() && !orphan
+        });
+        let (on_management, on_workload): (Vec<_>, Vec<_>) =
+            applied.into_iter().partition(|entry| entry.destination == Destination::Management);
+        let Ok(client) = self.reach(cluster).await else { return Ok(None) };
+        let mut troubles = Vec::new();
+        match self.look_at(&client, cluster, on_workload).await {
+            Ok(trouble) => troubles.extend(trouble),
+            Err(error) => {
                 self.record_lost(cluster, error.to_string()).await?;
                 return Ok(None);
             }
+        }
+        if !on_management.is_empty() {
+            let client = match self.reach_management(cluster).await {
+                Ok(client) => client,
+                Err(ReachError::Engine(error)) => return Err(error),
+                // Its own poll finds out, and says so.
+                Err(_) => return Ok(None),
+            };
+            match self.look_at(&client, cluster, on_management).await {
+                Ok(trouble) => troubles.extend(trouble),
+                Err(_) => return Ok(None),
+            }
+        }
+        let healthy = troubles.is_empty();
+        let (health, reason) = if healthy {
+            (Health::Healthy, "all that Strata applied is ready".to_owned())
+        } else {
+            (Health::Degraded, troubles.join("; "))
         };
         if cluster.health.value != health {
             let (session, id) = (self.clone(), cluster.id);
@@ -60,6 +75,30 @@ impl Session {
                 })
                 .await?;
         }
-        Ok(Some(health == Health::Healthy))
+        Ok(Some(healthy))
+    }
+
+    /// What is wrong with these objects, in words; none when all are ready.
+    async fn look_at(
+        &self,
+        client: &ClusterClient,
+        cluster: &Cluster,
+        entries: Vec<InventoryEntry>,
+    ) -> Result<Option<String>, ClusterError> {
+        let expectations: Vec<Expectation> = entries
+            .into_iter()
+            .map(|entry| Expectation::ready(ObjectReference::new(entry.key, entry.api_version), None))
+            .collect();
+        let marks = Marks { installation: self.engine.store().installation().id, cluster: cluster.id };
+        let options = WatchOptions {
+            deadline: PATIENCE,
+            label_selector: Some(marks.selector()),
+            ..WatchOptions::default()
+        };
+        match client.watch_until(expectations, &options, &|_, _| {}).await {
+            Ok(()) => Ok(None),
+            Err(error @ WatchError::Unhealthy(_)) => Ok(Some(error.to_string())),
+            Err(WatchError::Cluster(error)) => Err(error),
+        }
     }
 }

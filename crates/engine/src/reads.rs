@@ -916,7 +916,7 @@ fn waits_of_rollout(rollout: &Rollout) -> Vec<WaitReason> {
                 "HALTED",
                 rollout.reason.clone(),
                 since,
-                "mend the failed clusters and retry them, then resume it",
+                "retry or skip the clusters that failed or are blocked, then resume it",
             )]
         }
         _ => Vec::new(),

@@ -7,7 +7,7 @@ mod bench;
 use bench::{Bench, layer, pack};
 use strata_engine::{OrphanFilter, Page};
 use strata_model::{
-    change::{ChangeKind, ChangeState},
+    change::{Change, ChangeKind, ChangeState},
     orphan::{Orphan, OrphanState},
     profile::{ImmutablePolicy, OrphanPolicy},
 };
@@ -73,6 +73,36 @@ async fn policies_are_carried_out_on_the_ordinary_path() {
     assert_eq!(replicas("deleted"), None);
     let kept = bench.orphan_when("kept", |_| true).await;
     assert_eq!(kept.state, OrphanState::Left);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_up_that_became_stale_is_asked_for_anew() {
+    let bench = Bench::start().await;
+    bench.publish(pack("many", "1.0.0", "pack:\n  namespace: many\nnames: [a, b]\n", MANIFEST)).await;
+    for (version, names) in [("1.0.0", "[a, b]"), ("1.1.0", "[a]"), ("1.2.0", "[a, c]")] {
+        let values = format!("pack:\n  namespace: many\nnames: {names}\n");
+        let mut layer = layer("many", "many", "1.0.0", &values, ImmutablePolicy::Block);
+        layer.orphan_policy = OrphanPolicy::Delete;
+        bench.publish_content("many", version, vec![layer], vec![]).await;
+    }
+    let sim = bench.cluster("one").await;
+    bench.register("one", &sim).await;
+    bench.attach("one", "many", "1.0.0").await;
+    assert_eq!(bench.apply("one", &[]).await.state, ChangeState::Succeeded);
+    assert_eq!(bench.apply("one", &[("many", "1.1.0")]).await.state, ChangeState::Succeeded);
+    let waits =
+        |change: &Change| change.kind == ChangeKind::CleanUp && change.state == ChangeState::AwaitingApproval;
+    let first = bench.change_when(waits).await;
+
+    // Whatever succeeds on the cluster voids what was planned beside it.
+    assert_eq!(bench.apply("one", &[("many", "1.2.0")]).await.state, ChangeState::Succeeded);
+    let second = bench.change_when(|change| change.id != first.id && waits(change)).await;
+    let first = bench.until(first.id, |change| change.ended_at.is_some()).await;
+    assert_eq!(first.state, ChangeState::Superseded, "{first:#?}");
+    bench.session.approve(second.id, second.plan_digest.clone(), "not needed".into(), None).await.unwrap();
+    let deleted = bench.orphan_when("many", |orphan| orphan.state == OrphanState::Deleted).await;
+    assert_eq!(deleted.key.name, "b");
     bench.stop().await;
 }
 

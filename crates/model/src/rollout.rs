@@ -210,6 +210,9 @@ pub struct Rollout {
     pub failure_budget: u32,
     /// Where it stands.
     pub state: RolloutState,
+    /// What it was doing when it halted, and does again when it is resumed; only while it is halted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted_from: Option<RolloutState>,
     /// Why, for people.
     pub reason: String,
     /// Index of the stage under way.

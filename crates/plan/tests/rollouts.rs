@@ -18,7 +18,7 @@ use strata_model::{
 };
 use strata_plan::{
     decide, reduce,
-    rollout::{self, ChangeEvidence, Limits, RolloutDecision, TargetEvidence},
+    rollout::{self, ChangeEvidence, HealthEvidence, Limits, RolloutDecision, TargetEvidence},
 };
 use uuid::Uuid;
 
@@ -57,7 +57,8 @@ enum Nature {
 #[derive(Debug, Clone)]
 struct Member {
     nature: Nature,
-    online: bool,
+    /// Since when it does not answer.
+    silent_since: Option<i64>,
     present: bool,
     change: Option<ChangeEvidence>,
     /// When the change under way ends, if the cluster is online.
@@ -73,7 +74,7 @@ impl Member {
     fn new(nature: Nature) -> Self {
         Self {
             nature,
-            online: true,
+            silent_since: None,
             present: true,
             change: None,
             due: 0,
@@ -82,6 +83,14 @@ impl Member {
             told: 0,
             started: 0,
         }
+    }
+
+    fn is_online(&self) -> bool {
+        self.silent_since.is_none()
+    }
+
+    fn go(&mut self, online: bool, now: i64) {
+        self.silent_since = if online { None } else { self.silent_since.or(Some(now)) };
     }
 }
 
@@ -155,7 +164,7 @@ impl Fleet {
             RolloutEvent::TargetMoved { cluster, to: TargetState::Succeeded, .. } => {
                 let member = &self.members[cluster];
                 assert_eq!(member.applied, Some(target_digest()));
-                assert!(member.healthy && member.online);
+                assert!(member.healthy && member.is_online());
                 let applied = member.change.as_ref().and_then(|change| change.ended_at);
                 assert!(applied.is_none_or(|applied| at(member.told) > applied));
                 let target = before.targets.iter().find(|target| target.cluster == *cluster).unwrap();
@@ -174,11 +183,11 @@ impl Fleet {
             .map(|(cluster, member)| {
                 let evidence = TargetEvidence {
                     present: member.present,
-                    online: member.online,
+                    silent_since: member.silent_since.map(at),
                     change: member.change.clone(),
                     applied_content: member.applied.clone(),
-                    healthy: Some(member.healthy),
-                    at: at(member.told),
+                    // What it told while it still answered stays known, and grows old.
+                    health: Some(HealthEvidence { healthy: member.healthy, at: at(member.told) }),
                 };
                 (*cluster, evidence)
             })
@@ -190,7 +199,7 @@ impl Fleet {
         let decisions = rollout::next(
             &self.rollout,
             &self.evidence(),
-            Limits { catch_up_seconds: 30, silence_seconds: 8 },
+            Limits { catch_up_seconds: 30, silence_seconds: 8, start_seconds: 4 },
             self.time(),
         );
         for decision in decisions {
@@ -201,25 +210,18 @@ impl Fleet {
                 RolloutDecision::CancelChange(cluster) => {
                     let now = self.time();
                     let member = self.members.get_mut(&cluster).unwrap();
+                    let online = member.is_online();
                     if let Some(change) = member.change.as_mut() {
-                        assert!(
-                            !member.online || !change.state.is_running(),
-                            "only what is silent is stopped"
-                        );
+                        assert!(!online || !change.state.is_running(), "only what is silent is stopped");
                         change.state = ChangeState::Cancelled;
                         change.ended_at = Some(now);
                     }
                 }
                 RolloutDecision::RollBack(cluster) => {
                     assert_eq!(self.rollout.state, RolloutState::RollingBack);
-                    let due = self.now + 3;
                     let member = self.members.get_mut(&cluster).unwrap();
-                    assert!(member.online && member.present);
-                    member.change = Some(ChangeEvidence {
-                        started: true,
-                        ..change(ChangeKind::Rollback, ChangeState::Applying)
-                    });
-                    member.due = due;
+                    assert!(member.is_online() && member.present);
+                    member.change = Some(change(ChangeKind::Rollback, ChangeState::Scheduled));
                     self.move_target(cluster, TargetState::RollingBack);
                 }
             }
@@ -244,23 +246,18 @@ impl Fleet {
             .filter(|target| target.stage == stage && target.state == TargetState::InFlight)
             .count();
         let running = self.members.values().filter(|member| {
-            member.present
-                && member.change.as_ref().is_some_and(|change| change.state == ChangeState::Applying)
+            member.present && member.change.as_ref().is_some_and(|change| change.state.holds_cluster())
         });
         let all: usize = self.rollout.stages.iter().map(|stage| stage.max_concurrency as usize).sum();
         assert!(running.count() < all, "no change runs unseen");
         assert!(in_flight < limit, "{in_flight} in flight, {limit} allowed");
         let failed = self.rollout.targets.iter().filter(|target| target.state == TargetState::Failed).count();
         assert!(failed <= self.rollout.failure_budget as usize, "nothing starts beyond the budget");
-        let due = self.now + 3;
         let member = self.members.get_mut(&cluster).unwrap();
-        assert!(member.online && member.present);
+        assert!(member.is_online() && member.present);
         match &mut member.change {
             Some(change) if change.state == ChangeState::AwaitingApproval && !change.needs_approval => {
-                change.state = ChangeState::Applying;
-                change.started = true;
-                member.due = due;
-                member.started += 1;
+                change.state = ChangeState::Scheduled;
                 self.move_target(cluster, TargetState::InFlight);
             }
             _ => self.make_change(cluster, true),
@@ -281,10 +278,7 @@ impl Fleet {
                 member.due = now + 5;
             }
             _ if apply => {
-                made.state = ChangeState::Applying;
-                made.started = true;
-                member.due = now + 3;
-                member.started += 1;
+                made.state = ChangeState::Scheduled;
             }
             _ => {}
         }
@@ -309,7 +303,7 @@ impl Fleet {
     /// All faults stop, and somebody decides where somebody must: does it end?
     fn settle(&mut self) {
         for member in self.members.values_mut() {
-            member.online = true;
+            member.silent_since = None;
             member.healthy = true;
             member.nature = Nature::Good;
         }
@@ -344,11 +338,18 @@ impl Fleet {
 
 impl Member {
     fn live(&mut self, now: i64) {
-        if !self.online {
+        if !self.is_online() {
             return;
         }
         self.told = now;
         let Some(change) = &mut self.change else { return };
+        // The runner begins what is scheduled when the cluster answers, and waits as long as it does not.
+        if change.state == ChangeState::Scheduled {
+            change.state = ChangeState::Applying;
+            change.started = true;
+            self.due = now + 3;
+            self.started += 1;
+        }
         if now < self.due {
             return;
         }
@@ -444,7 +445,8 @@ fn a_cluster_that_falls_silent_holds_up_nobody() {
         let mut fleet =
             Fleet::new(vec![stage("all", 1, 0, false)], &[(Nature::Good, 0), (Nature::Good, 0)], 0);
         fleet.turn();
-        fleet.members.get_mut(&cluster_id(0)).unwrap().online = false;
+        let first = cluster_id(0);
+        fleet.members.get_mut(&first).unwrap().go(false, 1);
         for _ in 0..6 {
             fleet.turn();
         }
@@ -455,13 +457,44 @@ fn a_cluster_that_falls_silent_holds_up_nobody() {
         }
         assert_eq!((fleet.states()[&TargetState::Deferred], fleet.states()[&TargetState::Succeeded]), (1, 1));
         assert_eq!(fleet.rollout.state, RolloutState::Running, "it may catch up");
-        fleet.members.get_mut(&cluster_id(0)).unwrap().online = returns;
+        fleet.members.get_mut(&first).unwrap().go(returns, 19);
         for _ in 0..40 {
             fleet.turn();
         }
         assert_eq!(fleet.rollout.state, RolloutState::Succeeded);
         assert_eq!(!fleet.states().contains_key(&TargetState::Deferred), returns);
     }
+}
+
+#[test]
+fn a_cluster_that_is_gone_before_its_change_begins_gives_its_place_up_soon() {
+    let natures = [(Nature::Good, 0), (Nature::Good, 0)];
+    let mut fleet = Fleet::new(vec![stage("all", 1, 0, false)], &natures, 0);
+    let first = cluster_id(0);
+    let found =
+        |fleet: &Fleet| fleet.rollout.targets.iter().find(|target| target.cluster == first).unwrap().state;
+    // It answered when it was chosen, and not any more when its change would begin.
+    fleet.start(first);
+    fleet.members.get_mut(&first).unwrap().go(false, 0);
+    fleet.record(decide::pause_rollout(&fleet.rollout).unwrap());
+    for _ in 0..4 {
+        fleet.turn();
+    }
+    assert_eq!((found(&fleet), fleet.rollout.state), (TargetState::InFlight, RolloutState::Pausing));
+    fleet.turn();
+    fleet.turn();
+    assert_eq!((found(&fleet), fleet.rollout.state), (TargetState::Deferred, RolloutState::Paused));
+    fleet.record(decide::resume_rollout(&fleet.rollout).unwrap());
+    for _ in 0..10 {
+        fleet.turn();
+    }
+    assert_eq!(fleet.states()[&TargetState::Succeeded], 1, "the other one has had its turn");
+    fleet.members.get_mut(&first).unwrap().go(true, fleet.now);
+    for _ in 0..10 {
+        fleet.turn();
+    }
+    assert_eq!(fleet.rollout.state, RolloutState::Succeeded);
+    assert_eq!(fleet.states()[&TargetState::Succeeded], 2);
 }
 
 #[test]
@@ -474,6 +507,36 @@ fn a_stage_that_shows_nothing_halts() {
     }
     assert_eq!(fleet.rollout.state, RolloutState::Halted);
     assert_eq!(fleet.rollout.reason, "no cluster of stage \"canary\" proved the target; retry or skip them");
+}
+
+#[test]
+fn a_halted_rollback_goes_on_going_back() {
+    let natures = [(Nature::Good, 0), (Nature::Good, 0), (Nature::Good, 0)];
+    let mut fleet = Fleet::new(vec![stage("all", 1, 0, false)], &natures, 1);
+    for _ in 0..30 {
+        if fleet.states().get(&TargetState::Succeeded) == Some(&2) {
+            break;
+        }
+        fleet.turn();
+    }
+    // The second can neither be taken back nor, later, does anybody mind.
+    fleet.members.get_mut(&cluster_id(1)).unwrap().nature = Nature::Fails;
+    fleet.record(decide::roll_back_rollout(&fleet.rollout).unwrap());
+    for _ in 0..30 {
+        fleet.turn();
+    }
+    assert_eq!(fleet.rollout.state, RolloutState::Halted, "{:#?}", fleet.rollout.targets);
+    assert_eq!(fleet.rollout.halted_from, Some(RolloutState::RollingBack));
+    fleet.members.get_mut(&cluster_id(1)).unwrap().nature = Nature::Good;
+    fleet.record(decide::retry_targets(&fleet.rollout, &[cluster_id(1)]).unwrap());
+    fleet.record(decide::resume_rollout(&fleet.rollout).unwrap());
+    assert_eq!(fleet.rollout.state, RolloutState::RollingBack, "it does not go forward again");
+    assert_eq!(fleet.rollout.halted_from, None);
+    for _ in 0..30 {
+        fleet.turn();
+    }
+    assert_eq!(fleet.rollout.state, RolloutState::RolledBack);
+    assert!(fleet.members.values().all(|member| member.applied != Some(target_digest())));
 }
 
 #[test]
@@ -554,7 +617,8 @@ fn strike(fleet: &mut Fleet, fault: &Fault) {
         Fault::Nothing => Ok(vec![]),
         Fault::Offline(index) | Fault::Online(index) => {
             let cluster = nth(fleet, *index);
-            fleet.members.get_mut(&cluster).unwrap().online = matches!(fault, Fault::Online(_));
+            let now = fleet.now;
+            fleet.members.get_mut(&cluster).unwrap().go(matches!(fault, Fault::Online(_)), now);
             Ok(vec![])
         }
         Fault::Sick(index) | Fault::Well(index) => {

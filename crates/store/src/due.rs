@@ -40,6 +40,25 @@ impl Store {
         Ok(pairs.into_iter().map(|(project, id)| (ProjectId::new(project), ChangeId::new(id))).collect())
     }
 
+    /// Changes that somebody asked to stop and that have not stopped yet, the oldest first; at most `limit`.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn cancelling_changes(&self, limit: u64) -> Result<Vec<ChangeId>, StoreError> {
+        use change::Column;
+        let ids: Vec<Uuid> = change::Entity::find()
+            .filter(Column::HoldsCluster.eq(true))
+            .filter(Column::State.eq(ChangeState::Cancelling.as_str()))
+            .select_only()
+            .column(Column::Id)
+            .order_by_asc(Column::Id)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.readers)
+            .await?;
+        Ok(ids.into_iter().map(ChangeId::new).collect())
+    }
+
     /// Changes that have not started and hold an approval that has run out, the earliest first; at most `limit`.
     ///
     /// # Errors

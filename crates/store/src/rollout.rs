@@ -321,6 +321,7 @@ fn rollout_head(rollout: &Rollout) -> Rollout {
         stages: rollout.stages.clone(),
         failure_budget: rollout.failure_budget,
         state: rollout.state,
+        halted_from: rollout.halted_from,
         reason: rollout.reason.clone(),
         stage: rollout.stage,
         approved_stages: rollout.approved_stages.clone(),

@@ -1,7 +1,7 @@
 //! Rollouts.
 
 use async_graphql::{Context, ID, InputObject, Object};
-use strata_engine::{CreateRollout, EngineError};
+use strata_engine::{CreateRollout, EngineError, Session};
 use strata_model::{
     error::Refusal,
     id::ClusterId,
@@ -31,6 +31,8 @@ payloads! {
     ApproveStagePayload { rollout: Rollout };
     /// What `retryTargets` did.
     RetryTargetsPayload { rollout: Rollout };
+    /// What `skipTargets` did.
+    SkipTargetsPayload { rollout: Rollout };
 }
 
 /// What to roll out, to whom, how.
@@ -114,6 +116,19 @@ pub struct RetryTargetsInput {
     clusters: Option<Vec<String>>,
 }
 
+/// Which clusters to leave out, and why.
+#[derive(Debug, InputObject)]
+pub struct SkipTargetsInput {
+    /// The project; may be left out.
+    project: Option<String>,
+    /// The rollout.
+    rollout_id: ID,
+    /// Names of clusters, at least one.
+    clusters: Vec<String>,
+    /// Why; everybody can read it later.
+    reason: String,
+}
+
 macro_rules! act {
     ($ctx:ident, $input:ident, $verb:ident) => {{
         let outcome = async {
@@ -129,13 +144,27 @@ macro_rules! act {
 async fn retry(ctx: &Context<'_>, input: RetryTargetsInput) -> Result<Rollout, EngineError> {
     let (session, rollout) =
         rollout_of(ctx, input.project.as_deref(), &input.rollout_id, "rolloutId").await?;
-    let mut clusters: Vec<ClusterId> = Vec::new();
-    for name in input.clusters.unwrap_or_default() {
+    let clusters = named(&session, input.clusters.unwrap_or_default()).await?;
+    let rollout = session.retry_targets(rollout.id, clusters).await?;
+    Ok(Rollout::new(session, rollout))
+}
+
+async fn skip(ctx: &Context<'_>, input: SkipTargetsInput) -> Result<Rollout, EngineError> {
+    let (session, rollout) =
+        rollout_of(ctx, input.project.as_deref(), &input.rollout_id, "rolloutId").await?;
+    let clusters = named(&session, input.clusters).await?;
+    let rollout = session.skip_targets(rollout.id, clusters, input.reason).await?;
+    Ok(Rollout::new(session, rollout))
+}
+
+/// The clusters of these names.
+async fn named(session: &Session, names: Vec<String>) -> Result<Vec<ClusterId>, EngineError> {
+    let mut clusters = Vec::with_capacity(names.len());
+    for name in names {
         let found = session.cluster(&name).await?;
         clusters.push(found.ok_or_else(|| Refusal::not_found("cluster", &name).at("clusters"))?.id);
     }
-    let rollout = session.retry_targets(rollout.id, clusters).await?;
-    Ok(Rollout::new(session, rollout))
+    Ok(clusters)
 }
 
 /// Mutations of rollouts.
@@ -231,5 +260,14 @@ impl RolloutMutation {
         input: RetryTargetsInput,
     ) -> async_graphql::Result<RetryTargetsPayload> {
         RetryTargetsPayload::of(retry(ctx, input).await)
+    }
+
+    /// Leaves clusters out that failed, are blocked or have not begun: they count no more.
+    async fn skip_targets(
+        &self,
+        ctx: &Context<'_>,
+        input: SkipTargetsInput,
+    ) -> async_graphql::Result<SkipTargetsPayload> {
+        SkipTargetsPayload::of(skip(ctx, input).await)
     }
 }

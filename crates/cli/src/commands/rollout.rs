@@ -86,6 +86,12 @@ pub(super) async fn run(client: &Client, output: &Output, command: RolloutComman
             show(output, payload.get("rollout").unwrap_or(&Value::Null));
             Ok(Code::Ok)
         }
+        RolloutCommand::Skip { id, clusters, reason } => {
+            let input = json!({ "rolloutId": id, "clusters": clusters, "reason": reason });
+            let payload = client.mutate(operations::ROLLOUT_SKIP_TARGETS, "skipTargets", input).await?;
+            show(output, payload.get("rollout").unwrap_or(&Value::Null));
+            Ok(Code::Ok)
+        }
     }
 }
 

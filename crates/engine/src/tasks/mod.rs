@@ -7,6 +7,7 @@
 //! *Guarantees.* A task that fails is logged and tried again later; it never ends the server. All stop when the
 //! engine stops; what they were at goes on at the next start.
 
+mod backoff;
 mod changes;
 mod policies;
 mod polls;

@@ -1,20 +1,25 @@
 //! Carries out orphan policies: what a layer wants done with objects that it no longer renders.
 //!
 //! `KEEP` asks for nothing. For `SCALE_TO_ZERO` and `DELETE` a clean-up change is requested once for what an upgrade
-//! left behind; it walks the same path as one that a person requests, so a deletion still waits for its approval.
+//! left behind; it walks the same path as one that a person requests, so a deletion still waits for its approval. One that
+//! became stale before it began is asked for anew, about what is left behind by then, and takes the place of the former:
+//! approvals are bound to plans, so none is lost that would still have counted.
+//!
+//! *Caveats.* What a person cancelled or rejected, and what failed, is decided: the policy does not ask again.
 
 use std::collections::BTreeMap;
 
 use strata_model::{
     change::{Change, ChangeKind, ChangeState},
-    id::{ClusterId, OrphanId, ProjectId},
+    id::{ChangeId, ClusterId, OrphanId, ProjectId},
     orphan::Orphan,
     profile::OrphanPolicy,
 };
+use strata_plan::decide;
 use strata_store::Optional as _;
 
 use super::{INTERVAL, changes::error_chain, rest};
-use crate::{Engine, error::EngineError, verbs::OrphanDecision, wish::RequestOptions};
+use crate::{Engine, error::EngineError, session::Session, verbs::OrphanDecision, wish::RequestOptions};
 
 /// How many orphans are looked at in one go.
 const BATCH: u64 = 500;
@@ -78,13 +83,18 @@ async fn decide(
                 && change.created_at >= since
                 && change.requested_by.principal.is_none()
         };
-        let asked =
-            changes.iter().find(|change| asked(&change.value) && change.value.reason == reason(policy));
-        match asked {
-            // One at a time: the success of one clean-up would make the other stale.
-            Some(change) if change.value.ended_at.is_none() => break,
-            Some(_) => continue,
+        let asked: Vec<&Change> = changes
+            .iter()
+            .map(|change| &change.value)
+            .filter(|change| asked(change) && change.reason == reason(policy))
+            .collect();
+        match asked.iter().max_by_key(|change| (change.created_at, change.id)) {
             None => {}
+            // What it was planned on has moved, and nobody else would plan it anew.
+            Some(change) if change.state == ChangeState::Stale => {}
+            // One at a time: the success of one clean-up would make the other stale.
+            Some(change) if change.ended_at.is_none() => break,
+            Some(_) => continue,
         }
         let options = RequestOptions {
             reason: reason(policy).to_owned(),
@@ -92,14 +102,30 @@ async fn decide(
             ..RequestOptions::default()
         };
         let chosen = chosen.iter().map(|orphan| orphan.id).collect();
-        let asked = session.clean_up(stored.name.to_string(), chosen, decision, options).await?;
-        if asked.state.holds_cluster() {
-            break;
+        let anew = session.clean_up(stored.name.to_string(), chosen, decision, options).await?;
+        for stale in asked.into_iter().filter(|change| change.state == ChangeState::Stale) {
+            supersede(&session, stale.id, anew.id).await?;
         }
         break;
     }
     engine.store().lease_release(&lease).await.optional()?;
     Ok(())
+}
+
+/// Ends a stale clean-up whose place another one has taken.
+async fn supersede(session: &Session, stale: ChangeId, by: ChangeId) -> Result<(), EngineError> {
+    let writer = session.clone();
+    session
+        .engine
+        .store()
+        .try_write::<_, EngineError, _>(move |tx| {
+            Box::pin(async move {
+                let choose = |change: &Change, _| Ok(decide::supersede(change, by).into_iter().collect());
+                writer.ledger(tx).change_decided(stale, choose).await?;
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// The reason of a clean-up that a policy asks for; also what it is recognised by.

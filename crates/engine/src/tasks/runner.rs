@@ -7,7 +7,8 @@
 //! *Guarantees.* Before a step sends anything, what it is about to send is in the inventory. Every record is made in a
 //! transaction that checks the lease. A failure ends the change with a stable code and a way out.
 //!
-//! *Caveats.* A cluster that does not answer before the change has started keeps it waiting, not failing.
+//! *Caveats.* A cluster that does not answer before the change has started keeps it waiting, not failing: the runner
+//! gives it back at once, and whoever calls it decides when it is tried again.
 
 mod finish;
 mod hooks;
@@ -16,7 +17,7 @@ mod send;
 mod settle;
 mod start;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use strata_cluster::{ClusterClient, Marks};
@@ -36,8 +37,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, error::EngineError, ledger::Ledger, reach::ReachError, session::Session};
 
-/// How long to wait before a cluster that did not answer is asked again.
-const RETRY_PAUSE: Duration = Duration::from_secs(5);
+/// How far a change was carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// To its end, or to where somebody else has to move it.
+    On,
+    /// Nowhere: its cluster does not answer, and nothing was sent.
+    Nowhere,
+}
 
 /// Why carrying out stopped before its end.
 #[derive(Debug)]
@@ -46,6 +53,8 @@ enum Stop {
     Failed { step: Option<u32>, failure: Failure },
     /// Somebody asked to stop.
     Cancelled,
+    /// The cluster does not answer and nothing was sent: the change stays as it is and is taken up again.
+    Silent,
     /// Something inside: the change stays as it is and is taken up again.
     Error(EngineError),
 }
@@ -85,11 +94,11 @@ pub(super) async fn carry_out(
     id: ChangeId,
     lease: Lease,
     stop: CancellationToken,
-) -> Result<(), EngineError> {
+) -> Result<Carried, EngineError> {
     let session = engine.system_session(project, Some(format!("change/{id}")));
     let change = session.rows().change_get(id).await?.value;
     if !change.state.holds_cluster() {
-        return Ok(());
+        return Ok(Carried::On);
     }
     let stored = session.rows().plan_get(change.plan).await?;
     let render = Arc::new(session.rows().plan_render(&stored).await?);
@@ -106,8 +115,10 @@ pub(super) async fn carry_out(
         management: OnceCell::new(),
         redactor: OnceCell::new(),
     };
-    let ended = run.carry_to_end().await;
-    run.record_end(ended).await
+    match run.carry_to_end().await {
+        Err(Stop::Silent) => Ok(Carried::Nowhere),
+        ended => run.record_end(ended).await.map(|()| Carried::On),
+    }
 }
 
 impl Run {
@@ -141,7 +152,7 @@ impl Run {
 
     async fn record_end(&mut self, ended: Result<(), Stop>) -> Result<(), EngineError> {
         match ended {
-            Ok(()) => Ok(()),
+            Ok(()) | Err(Stop::Silent) => Ok(()),
             Err(Stop::Error(error)) => self.record_overtaken(error).await,
             Err(Stop::Cancelled) => self.record(vec![ChangeEvent::Cancelled]).await,
             Err(Stop::Failed { step, failure }) => {

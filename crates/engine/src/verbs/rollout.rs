@@ -2,6 +2,7 @@
 
 use strata_model::{
     access::Permission,
+    change::ChangeState,
     error::{Refusal, RefusalCode},
     id::{ClusterId, ProjectId, RolloutId},
     rollout::{Rollout, RolloutEvent, RolloutState, RolloutTarget, Stage, TargetState},
@@ -54,6 +55,10 @@ impl Turn {
         ))
     }
 }
+
+/// The states of a change that has sent nothing yet.
+const NOT_BEGUN: [ChangeState; 4] =
+    [ChangeState::Planned, ChangeState::AwaitingApproval, ChangeState::Stale, ChangeState::Scheduled];
 
 impl Session {
     /// Makes a rollout over all clusters to which the profile is attached and which a stage selects.
@@ -225,5 +230,63 @@ impl Session {
             decide::retry_targets(rollout, &chosen)
         })
         .await
+    }
+
+    /// Leaves clusters out: they count no more, and hold nothing up. Their changes that have not begun are cancelled with
+    /// it, so that nobody applies later what the rollout does not watch any more.
+    ///
+    /// # Errors
+    /// As [`Session::start_rollout`], and `INVALID_INPUT` when none is named: there is no all for what is left out.
+    pub async fn skip_targets(
+        &self,
+        id: RolloutId,
+        clusters: Vec<ClusterId>,
+        reason: String,
+    ) -> Result<Rollout, EngineError> {
+        let session = self.clone();
+        self.audited(Permission::Operate, "skipTargets", format!("rollout/{id}"), async move {
+            if clusters.is_empty() {
+                return Err(Refusal::new(
+                    RefusalCode::InvalidInput,
+                    "no cluster is named",
+                    "name each cluster that shall be left out; `strata rollout show` lists those that failed or are blocked",
+                )
+                .at("clusters")
+                .into());
+            }
+            let engine = session.engine.clone();
+            engine
+                .store()
+                .try_write(move |tx| Box::pin(async move { session.skip_in(tx, id, &clusters, reason).await }))
+                .await
+        })
+        .await
+    }
+
+    async fn skip_in(
+        &self,
+        tx: &Tx,
+        id: RolloutId,
+        clusters: &[ClusterId],
+        reason: String,
+    ) -> Result<Rollout, EngineError> {
+        let ledger = self.ledger(tx);
+        let rollout =
+            ledger.rollout_decided(id, |rollout| decide::skip_targets(rollout, clusters, &reason)).await?;
+        let skipped = rollout.targets.iter().filter(|target| clusters.contains(&target.cluster));
+        for change in skipped.filter_map(|target| target.change) {
+            let why = format!("the rollout `{}` leaves this cluster out: {reason}", rollout.name);
+            ledger
+                .change_decided(change, |change, _| {
+                    if NOT_BEGUN.contains(&change.state) {
+                        decide::cancel(change, &why)
+                    } else {
+                        Ok(Vec::new())
+                    }
+                })
+                .await?;
+        }
+        self.note(tx, "skipTargets", format!("rollout/{id}"), Some(reason)).await?;
+        Ok(rollout)
     }
 }

@@ -96,13 +96,17 @@ pub fn pause(rollout: &Rollout) -> Result<Vec<RolloutEvent>, Refusal> {
     }
 }
 
-/// Lets a paused or halted rollout go on.
+/// Lets a paused or halted rollout go on with what it was doing: forward, or back.
 ///
 /// # Errors
-/// `ILLEGAL_STATE`; also when what halted it is still so.
+/// `ILLEGAL_STATE`; also when what halted it is still so. A rollback is let go on in any case: whether a cluster that
+/// failed still has to go back is told by its change, and the scheduler halts it again if so.
 pub fn resume(rollout: &Rollout) -> Result<Vec<RolloutEvent>, Refusal> {
     let over = gate::failures(rollout) > usize::try_from(rollout.failure_budget).unwrap_or(usize::MAX);
     match rollout.state {
+        RolloutState::Halted if rollout.halted_from == Some(RolloutState::RollingBack) => {
+            Ok(vec![RolloutEvent::Resumed])
+        }
         RolloutState::Halted if over || gate::shown_nothing(rollout).is_some() => Err(illegal(
             "the rollout",
             "HALTED, and what halted it is still so",

@@ -56,6 +56,7 @@ pub fn rollout(
                 stages: stages.clone(),
                 failure_budget: *failure_budget,
                 state: RolloutState::Draft,
+                halted_from: None,
                 reason: String::new(),
                 stage: 0,
                 approved_stages: Vec::new(),
@@ -70,6 +71,7 @@ pub fn rollout(
             let mut after = next(before, event, at)?;
             if after.state != former {
                 after.state_since = at;
+                after.halted_from = (after.state == RolloutState::Halted).then_some(former);
             }
             Ok(after)
         }
@@ -148,7 +150,9 @@ fn next(mut rollout: Rollout, event: &RolloutEvent, at: Timestamp) -> Result<Rol
         }
         RolloutEvent::Resumed => {
             allowed(matches!(rollout.state, S::Pausing | S::Paused | S::Halted))?;
-            go(&mut rollout, S::Running, "");
+            // What was being taken back never goes forward again by being resumed.
+            let back = rollout.halted_from == Some(S::RollingBack);
+            go(&mut rollout, if back { S::RollingBack } else { S::Running }, "");
         }
         RolloutEvent::Halted { reason } => {
             allowed(matches!(rollout.state, S::Running | S::RollingBack))?;

@@ -27,6 +27,9 @@ pub fn assign<'a>(
 
 /// The events that let clusters join which match a stage and are not part of the rollout yet. Who was once part of it
 /// stays where it is, whatever its labels say now.
+///
+/// Nobody joins by itself: a rollout goes to the clusters that were there when it was made, which is what people saw and
+/// approved. This says who would join when somebody asks for it.
 #[must_use]
 pub fn join<'a>(
     rollout: &Rollout,

@@ -59,19 +59,37 @@ impl ChangeEvidence {
 }
 
 /// What is known of a cluster of a rollout.
+///
+/// What Strata itself recorded (registration, change, composition) is as of the moment of asking. What only the cluster
+/// can tell carries the time at which it told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetEvidence {
     /// Whether the cluster is still registered.
     pub present: bool,
-    /// Whether the last attempt to reach it succeeded.
-    pub online: bool,
+    /// Since when attempts to reach it fail; none when the last one succeeded.
+    pub silent_since: Option<Timestamp>,
     /// The change recorded for the target, if there is one.
     pub change: Option<ChangeEvidence>,
     /// The content digest of the revision of the rollout's profile that the cluster's applied composition holds.
     pub applied_content: Option<Digest>,
-    /// Whether it was healthy at `at`; none when its health is not known.
-    pub healthy: Option<bool>,
-    /// When the cluster itself last told this.
+    /// What the cluster told of its health last, as far as it is of use; none when it is not known.
+    pub health: Option<HealthEvidence>,
+}
+
+impl TargetEvidence {
+    /// Whether the cluster is there and the last attempt to reach it succeeded.
+    #[must_use]
+    pub const fn is_online(&self) -> bool {
+        self.present && self.silent_since.is_none()
+    }
+}
+
+/// The health of a cluster at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealthEvidence {
+    /// Whether all was well.
+    pub healthy: bool,
+    /// When the cluster told this.
     pub at: Timestamp,
 }
 

@@ -47,7 +47,7 @@ impl Scheduler<'_> {
         if known.is_some_and(|known| !known.present) {
             return (target.state != T::Removed).then(|| (T::Removed, "the cluster is gone".to_owned()));
         }
-        let online = known.is_some_and(|known| known.online);
+        let online = known.is_some_and(TargetEvidence::is_online);
         let change = known.and_then(|known| known.change.as_ref()).filter(|_| target.change.is_some());
         let (to, reason) = match target.state {
             T::Succeeded | T::Skipped | T::Removed | T::RolledBack => return None,
@@ -132,24 +132,19 @@ impl Scheduler<'_> {
         let Some(known) = known else {
             return Some((TargetState::Deferred, "the cluster went offline before it was proved".to_owned()));
         };
-        // Old evidence proves nothing: it must be newer than the apply, and come from after the soak time.
-        let applied_at = known.change.as_ref().and_then(|change| change.ended_at).unwrap_or(target.since);
-        let soak = self.stage(target.stage).map_or(0, |stage| i64::from(stage.soak_seconds));
-        if known.at <= applied_at {
-            return None;
-        }
         if known.applied_content.as_ref() != Some(&self.rollout.target.content_digest) {
             return Some((TargetState::Failed, "it does not run the target any more".to_owned()));
         }
-        match known.healthy {
-            Some(false) if known.at >= target.since => {
-                Some((TargetState::Failed, "it is not healthy after its change".to_owned()))
-            }
-            Some(true) if known.at >= later(applied_at.max(soak_start(target, applied_at)), soak) => {
-                Some((TargetState::Succeeded, String::new()))
-            }
-            _ => None,
+        // Old evidence proves nothing: it must be newer than the apply, and come from after the soak time.
+        let applied_at = known.change.as_ref().and_then(|change| change.ended_at).unwrap_or(target.since);
+        let soak = self.stage(target.stage).map_or(0, |stage| i64::from(stage.soak_seconds));
+        let health = known.health.filter(|health| health.at > applied_at)?;
+        if !health.healthy {
+            let of_now = health.at >= target.since;
+            return of_now.then(|| (TargetState::Failed, "it is not healthy after its change".to_owned()));
         }
+        let soaked = health.at >= later(applied_at.max(soak_start(target, applied_at)), soak);
+        soaked.then(|| (TargetState::Succeeded, String::new()))
     }
 }
 

@@ -11,8 +11,9 @@
 //!
 //! *Caveats.* What counts: a cluster that is DEFERRED, BLOCKED, SKIPPED, REMOVED or, within the budget, FAILED does not
 //! hold a stage back. But a stage in which clusters were tried and none is proved halts the rollout: such a stage has
-//! shown nothing, and somebody must look (retry, or skip them). A cluster that falls silent in the middle of its change
-//! keeps its place for a while ([`Limits`]); then the change is cancelled, and it catches up when it answers again.
+//! shown nothing, and somebody must look (retry, or skip them). A cluster that falls silent before or in the middle of its
+//! change keeps its place for a while ([`Limits`]); then the change is cancelled, and it catches up with a new one when it
+//! answers again. An approval of the cancelled one is void then, for it is bound to that plan.
 
 mod assign;
 mod evidence;
@@ -21,6 +22,6 @@ mod judge;
 mod schedule;
 
 pub use assign::{assign, join};
-pub use evidence::{ChangeEvidence, TargetEvidence, moved_by_change};
+pub use evidence::{ChangeEvidence, HealthEvidence, TargetEvidence, moved_by_change};
 pub use gate::{holds_back, in_flight};
 pub use schedule::{Limits, RolloutDecision, next};

@@ -22,12 +22,15 @@ pub struct Limits {
     /// How long a cluster may be silent during its change before the change is cancelled and its place goes to another,
     /// in seconds. A repave may well silence a cluster for minutes.
     pub silence_seconds: u32,
+    /// The same for a change that has sent nothing yet, in seconds: no repave is a reason for that silence, and only the
+    /// plan has to be made anew.
+    pub start_seconds: u32,
 }
 
 impl Default for Limits {
-    /// One hour to catch up, a quarter of an hour of silence.
+    /// One hour to catch up, a quarter of an hour of silence, a minute before the beginning.
     fn default() -> Self {
-        Self { catch_up_seconds: 3600, silence_seconds: 900 }
+        Self { catch_up_seconds: 3600, silence_seconds: 900, start_seconds: 60 }
     }
 }
 
@@ -211,8 +214,9 @@ impl Scheduler<'_> {
                 let change = known.and_then(|known| known.change.as_ref());
                 let there = known.and_then(|known| known.applied_content.as_ref())
                     == Some(&self.rollout.target.content_digest);
+                // A rollback that fell through may have left a forward change half-way, whether it began or not.
                 let half_way = change.is_some_and(|change| {
-                    change.kind != ChangeKind::Rollback && change.started && change.fell_through()
+                    change.fell_through() && (change.started || change.kind == ChangeKind::Rollback)
                 });
                 let tried = target.state == TargetState::Failed && self.rollback_of(target).is_some();
                 target.change.is_some() && (there || half_way) && !tried
@@ -256,25 +260,30 @@ impl Scheduler<'_> {
         self.decisions.extend(waiting.into_iter().map(RolloutDecision::CancelChange));
     }
 
-    /// A cluster that stays silent in the middle of its change must give its place to another one.
+    /// A cluster that stays silent before or in the middle of its change must give its place to another one.
     fn cancel_what_is_silent(&mut self) {
-        let patience = i64::from(self.limits.silence_seconds);
         let silent: Vec<ClusterId> = self
             .rollout
             .targets
             .iter()
-            .filter(|target| gate::is_in_flight(target.state) && !self.is_online(target))
-            .filter(|target| {
-                let told = self.evidence.get(&target.cluster).map(|known| known.at);
-                self.now >= later(told.map_or(target.since, |told| told.max(target.since)), patience)
-            })
+            .filter(|target| gate::is_in_flight(target.state))
+            .filter(|target| self.is_silent_for_too_long(target))
             .map(|target| target.cluster)
             .collect();
         self.decisions.extend(silent.into_iter().map(RolloutDecision::CancelChange));
     }
 
+    fn is_silent_for_too_long(&self, target: &Target) -> bool {
+        let known = self.evidence.get(&target.cluster);
+        // Without any evidence it counts as silent since it took its place.
+        let Some(since) = known.map_or(Some(target.since), |known| known.silent_since) else { return false };
+        let begun = known.and_then(|known| known.change.as_ref()).is_none_or(|change| change.started);
+        let patience = if begun { self.limits.silence_seconds } else { self.limits.start_seconds };
+        self.now >= later(since.max(target.since), i64::from(patience))
+    }
+
     pub(super) fn is_online(&self, target: &Target) -> bool {
-        self.evidence.get(&target.cluster).is_some_and(|known| known.present && known.online)
+        self.evidence.get(&target.cluster).is_some_and(TargetEvidence::is_online)
     }
 
     fn nothing_in_flight(&self) -> bool {

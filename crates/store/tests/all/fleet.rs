@@ -268,6 +268,7 @@ on_both_databases! {
         assert_eq!(scope.change_holding(cluster.id).await.unwrap().unwrap().value.id, first.id);
         assert_eq!(store.due_changes(None, 10).await.unwrap(), [(project, first.id)]);
         assert_eq!(store.due_changes(Some(first.id), 10).await.unwrap(), []);
+        assert_eq!(store.cancelling_changes(10).await.unwrap(), [], "nobody asked to stop it");
         second.state = ChangeState::Scheduled;
         let held = append(&store, &second, 1, ChangeEvent::Scheduled).await;
         assert!(matches!(held, Err(StoreError::InUse { noun: "cluster", .. })), "{held:?}");
@@ -416,6 +417,7 @@ on_both_databases! {
             state: RolloutState::Draft,
             reason: String::new(),
             stage: 0,
+            halted_from: None,
             approved_stages: Vec::new(),
             targets,
             created_at: now,

@@ -7,7 +7,7 @@ use strata_model::{
 };
 use strata_plan::decide;
 
-use super::{RETRY_PAUSE, Run, Stop};
+use super::{Run, Stop};
 use crate::{error::EngineError, reach::ReachError, workbench::Assembled};
 
 impl Run {
@@ -81,7 +81,7 @@ impl Run {
     }
 
     /// Reads the facts anew from the cluster itself. A cluster that does not exist yet has none to read; one that does
-    /// not answer keeps the change waiting.
+    /// not answer keeps the change waiting, without a place among those under way.
     async fn refresh_facts(&mut self) -> Result<bool, Stop> {
         let reached = match self.session.reach(&self.cluster).await {
             Ok(client) => match self.session.read_facts(&self.cluster, &client).await {
@@ -111,12 +111,7 @@ impl Run {
             Err(ReachError::Engine(error)) => Err(Stop::Error(error)),
             Err(error) => {
                 self.session.record_lost(&self.cluster, error.to_string()).await?;
-                // The slot is given back after a pause, so that others get their turn.
-                tokio::select! {
-                    () = tokio::time::sleep(RETRY_PAUSE) => {}
-                    () = self.stop.cancelled() => return Err(Stop::Cancelled),
-                }
-                Ok(false)
+                Err(Stop::Silent)
             }
         }
     }
