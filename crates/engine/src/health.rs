@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use strata_cluster::{Expectation, Marks, ObjectReference, WatchError, WatchOptions};
+use strata_cluster::{ClusterClient, Expectation, Marks, ObjectReference, WatchError, WatchOptions};
 use strata_model::{
     cluster::{Cluster, ClusterEvent, Health},
     object::Destination,
@@ -18,9 +18,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LISTED: [OrphanState; 3] = [OrphanState::Left, OrphanState::ScaledToZero, OrphanState::Kept];
 
 impl Session {
-    /// Whether all that Strata applied is healthy now; none when the cluster does not answer. The verdict is recorded.
+    /// Whether all that Strata applied is healthy now; none when the cluster does not answer, or when a change took hold
+    /// of it meanwhile. The verdict is recorded.
     pub(crate) async fn judge_health(&self, cluster: &Cluster) -> Result<Option<bool>, EngineError> {
         let Ok(client) = self.reach(cluster).await else { return Ok(None) };
+        self.judge_health_with(cluster, &client).await
+    }
+
+    /// The same with a client that is there already.
+    pub(crate) async fn judge_health_with(
+        &self,
+        cluster: &Cluster,
+        client: &ClusterClient,
+    ) -> Result<Option<bool>, EngineError> {
         let orphaned = self.rows().orphans_of_cluster(cluster.id, &LISTED).await?;
         let expectations: Vec<Expectation> = self
             .rows()
@@ -41,25 +51,34 @@ impl Session {
         };
         let (health, reason) = match client.watch_until(expectations, &options, &|_, _| {}).await {
             Ok(()) => (Health::Healthy, "all that Strata applied is ready".to_owned()),
-            Err(error @ WatchError::Unhealthy(_)) => (Health::Degraded, error.to_string()),
+            Err(error @ WatchError::Unhealthy(_)) => {
+                (Health::Degraded, self.words_of(cluster, &error.to_string()).await)
+            }
             Err(WatchError::Cluster(error)) => {
-                self.record_lost(cluster, error.to_string()).await?;
+                self.record_lost(cluster, &error.to_string()).await?;
                 return Ok(None);
             }
         };
-        if cluster.health.value != health {
-            let (session, id) = (self.clone(), cluster.id);
-            self.engine
-                .store()
-                .try_write::<_, EngineError, _>(move |tx| {
-                    Box::pin(async move {
-                        let judged = ClusterEvent::HealthJudged { health, reason };
-                        session.ledger(tx).cluster(id, &[judged]).await?;
-                        Ok(())
-                    })
-                })
-                .await?;
+        if cluster.health.value == health {
+            return Ok(Some(health == Health::Healthy));
         }
-        Ok(Some(health == Health::Healthy))
+        let (session, before) = (self.clone(), cluster.clone());
+        let counts = self
+            .engine
+            .store()
+            .try_write::<_, EngineError, _>(move |tx| {
+                Box::pin(async move {
+                    // What was read while a change was sending says nothing about what it led to.
+                    let now = tx.project(session.project).cluster_get(before.id).await?;
+                    if now.change != before.change || now.applied != before.applied {
+                        return Ok(false);
+                    }
+                    let judged = ClusterEvent::HealthJudged { health, reason };
+                    session.ledger(tx).cluster(before.id, &[judged]).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        Ok(counts.then_some(health == Health::Healthy))
     }
 }

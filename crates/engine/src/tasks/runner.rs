@@ -33,7 +33,9 @@ use strata_values::Redactor;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, error::EngineError, ledger::Ledger, reach::ReachError, session::Session};
+use crate::{
+    Engine, error::EngineError, ledger::Ledger, reach::ReachError, session::Session, words::WITHHELD,
+};
 
 /// How long to wait before a cluster that did not answer is asked again.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -167,11 +169,7 @@ impl Run {
     /// A text that comes from the cluster, without the secrets that were sent there.
     async fn masked(&self, text: &str) -> String {
         let made = self.redactor.get_or_init(|| async {
-            let wanted = self.session.rows().composition_get(self.change.to).await.map_err(EngineError::from);
-            let made = match wanted {
-                Ok(wanted) => self.session.redactor_for(self.cluster.id, &wanted.composition).await,
-                Err(error) => Err(error),
-            };
+            let made = self.session.words_redactor(&self.cluster, &[self.change.to]).await;
             if let Err(error) = &made {
                 tracing::warn!(change = %self.change.id, %error, "what the cluster says is withheld: its secrets are not known");
             }
@@ -179,7 +177,7 @@ impl Run {
         });
         match made.await {
             Some(redactor) => redactor.mask_text(text),
-            None => "the cluster's words are withheld, for they may hold secrets".to_owned(),
+            None => WITHHELD.to_owned(),
         }
     }
 

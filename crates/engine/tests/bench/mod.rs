@@ -109,26 +109,32 @@ pub fn variable(name: &str, default: Option<&str>) -> VariableDefinition {
 pub struct Bench {
     pub session: Session,
     pub clock: Arc<TestClock>,
-    engine: Engine,
+    pub engine: Engine,
     simulator: Simulator,
     _folder: tempfile::TempDir,
 }
 
 impl Bench {
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With other options than the usual ones.
+    pub async fn start_with(adjust: impl FnOnce(&mut EngineOptions)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = SealKeys::new(MasterKey::new([7; 32]));
         let clock = Arc::new(TestClock::default());
         let mut settings = StoreSettings::new(DatabaseUrl::Sqlite(folder.path().join("strata.db")), keys);
         settings.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let store = Store::open(settings).await.unwrap();
-        let options = EngineOptions {
+        let mut options = EngineOptions {
             connect: ConnectOptions {
                 policy: KubeconfigPolicy { allow_loopback: true, ..KubeconfigPolicy::default() },
                 ..ConnectOptions::default()
             },
             ..EngineOptions::default()
         };
+        adjust(&mut options);
         let engine = Engine::new(store, Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(SystemIds), options);
         engine.start();
         let first = engine.first_start().await.unwrap().unwrap();
