@@ -233,8 +233,12 @@ impl Bench {
     pub async fn touch_a_status(&self, sim: &SimCluster) {
         let path = "/apis/batch/v1/namespaces/work/jobs/work";
         let mut job = self.send(sim, http::Method::GET, path, None).await;
-        job["metadata"]["annotations"]["somebody"] = serde_json::json!("was here");
-        self.send(sim, http::Method::PUT, path, Some(job.clone())).await;
+        let noticed =
+            serde_json::json!({"type": "Noticed", "status": "True", "reason": "Somebody", "message": ""});
+        job["status"]["conditions"].as_array_mut().unwrap().push(noticed.clone());
+        let after = self.send(sim, http::Method::PUT, &format!("{path}/status"), Some(job.clone())).await;
+        assert!(after["status"]["conditions"].as_array().unwrap().iter().any(|it| it["type"] == "Noticed"));
+        assert_ne!(after["metadata"]["resourceVersion"], job["metadata"]["resourceVersion"]);
     }
 
     pub async fn send(
