@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use strata_cluster::{ClusterClient, Expectation, Marks, ObjectReference, WatchError, WatchOptions};
+use strata_cluster::{
+    Absence, ClusterClient, Expectation, Marks, ObjectReference, WatchError, WatchOptions, goes_when_done,
+};
 use strata_model::{
     cluster::{Cluster, ClusterEvent, Health},
     object::Destination,
@@ -41,7 +43,12 @@ impl Session {
             .filter(|entry| {
                 !orphaned.iter().any(|o| o.destination == entry.destination && o.key == entry.key)
             })
-            .map(|entry| Expectation::ready(ObjectReference::new(entry.key, entry.api_version), None))
+            .map(|entry| {
+                // What it applied was seen to be ready then.
+                let absence = if goes_when_done(&entry.body) { Absence::Done } else { Absence::Missing };
+                let reference = ObjectReference::new(entry.key, entry.api_version);
+                Expectation::ready(reference, None).with_absence(absence)
+            })
             .collect();
         let marks = Marks { installation: self.engine.store().installation().id, cluster: cluster.id };
         let options = WatchOptions {

@@ -18,7 +18,7 @@ mod start;
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use strata_cluster::{ClusterClient, Marks};
+use strata_cluster::{ClusterClient, ClusterError, Marks};
 use strata_model::{
     access::Actor,
     change::{Change, ChangeEvent, ChangeState, Failure, StepState},
@@ -210,18 +210,24 @@ impl Run {
         Ok(())
     }
 
-    /// The client for objects of a destination; the cluster's identity is checked when it is made.
+    /// The client for objects of a destination; the cluster's identity is checked when it is made. It ends long waits when
+    /// somebody asks to stop.
     async fn client(&self, destination: Destination) -> Result<&ClusterClient, ReachError> {
         match destination {
             Destination::Management => {
-                self.management.get_or_try_init(|| self.session.reach_management(&self.cluster)).await
+                self.management
+                    .get_or_try_init(|| async {
+                        let client = self.session.reach_management(&self.cluster).await?;
+                        Ok(client.until(self.stop.clone()))
+                    })
+                    .await
             }
             Destination::Workload => {
                 self.workload
                     .get_or_try_init(|| async {
                         let client = self.session.reach(&self.cluster).await?;
                         Session::check_identity(&client, &self.cluster).await?;
-                        Ok(client)
+                        Ok(client.until(self.stop.clone()))
                     })
                     .await
             }
@@ -236,6 +242,7 @@ impl Run {
 /// A failure of a change, from a cluster that cannot be reached or refuses.
 fn failed(step: u32, error: ReachError) -> Stop {
     let failure = match error {
+        ReachError::Cluster(ClusterError::Interrupted { .. }) => return Stop::Cancelled,
         ReachError::Cluster(error) => error.to_failure(),
         ReachError::Engine(error) => return Stop::Error(error),
         other @ ReachError::OtherCluster { .. } => Failure {
