@@ -1,8 +1,8 @@
 //! A management cluster, clusters that it provides, and one that somebody else provides: simulated in this process, or real
 //! control planes. In both, the stand-in for Cluster API's controllers works on the management cluster as a client.
 //!
-//! A real control plane keeps the version that it was built at; what a cluster is said to run is what its control-plane
-//! object reports, and that follows the profile in both.
+//! The API servers keep the version that they begin with, in both: a real one keeps that which it was built at. What a
+//! cluster is known to run is what its control-plane object reports, and that follows the profile.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -76,14 +76,8 @@ impl Fleet {
         }
         let kubeconfigs: BTreeMap<_, _> =
             workloads.iter().map(|(name, cluster)| (name.clone(), cluster.kubeconfig())).collect();
-        let set_version = move |name: &str, version: &str| {
-            if let Some(cluster) = workloads.get(name) {
-                cluster.set_kubernetes_version(version);
-            }
-        };
         let (kubeconfig, imported) = (management.kubeconfig(), imported.kubeconfig());
-        Self::start(Clusters::Simulated(simulator), client, kubeconfig, imported, kubeconfigs, set_version)
-            .await
+        Self::start(Clusters::Simulated(simulator), client, kubeconfig, imported, kubeconfigs).await
     }
 
     /// Real control planes, as many as there are names, and two; none, said by name, where their programs are missing.
@@ -106,8 +100,7 @@ impl Fleet {
         let client = management.client().await?;
         let (kubeconfig, other) = (management.kubeconfig().to_owned(), imported.kubeconfig().to_owned());
         planes.extend([management, imported]);
-        let fleet = Self::start(Clusters::Real { planes }, client, kubeconfig, other, kubeconfigs, |_, _| {});
-        Ok(Some(fleet.await?))
+        Ok(Some(Self::start(Clusters::Real { planes }, client, kubeconfig, other, kubeconfigs).await?))
     }
 
     async fn start(
@@ -116,7 +109,6 @@ impl Fleet {
         management: String,
         imported: String,
         workloads: BTreeMap<String, String>,
-        set_version: impl Fn(&str, &str) + Send + Sync + 'static,
     ) -> Result<Self> {
         let told = client.apiserver_version().await?.git_version;
         let mut numbers = told.trim_start_matches('v').split('.').skip(1).map(str::parse::<u32>);
@@ -126,10 +118,8 @@ impl Fleet {
         let namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await?;
         let kubeconfigs = Arc::new(workloads.clone());
-        let mut options = cluster_api::Options::new(
-            move |_, name| kubeconfigs.get(name).cloned(),
-            move |_, name, version| set_version(name, version),
-        );
+        let mut options =
+            cluster_api::Options::new(move |_, name| kubeconfigs.get(name).cloned(), |_, _, _| {});
         options.machine_time = Duration::from_millis(50);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(cluster_api::run(client, options, stop.clone()));
@@ -183,13 +173,6 @@ impl Fleet {
     #[must_use]
     pub fn versions(&self) -> [&str; 2] {
         [&self.versions.0, &self.versions.1]
-    }
-
-    /// Whether the API servers of the clusters say the version that their profiles ask for. Real ones keep that which they
-    /// were built at.
-    #[must_use]
-    pub const fn versions_follow(&self) -> bool {
-        matches!(self.clusters, Clusters::Simulated(_))
     }
 
     /// A simulated cluster, to look into and to make faults in: `management`, `branch-1`, or one that is provided.

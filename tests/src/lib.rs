@@ -18,9 +18,6 @@ pub mod bench;
 pub mod canary;
 pub mod control_plane;
 pub mod fleet;
-pub mod left_out;
-pub mod postgres;
-pub mod processes;
 pub mod scenario;
 pub mod server;
 pub mod subscription;
@@ -29,6 +26,6 @@ pub mod trap;
 
 pub use control_plane::ControlPlane;
 pub use fleet::Fleet;
-pub use postgres::Postgres;
 pub use server::{Database, Server};
+pub use strata_fixtures::{Postgres, left_out, postgres, processes};
 pub use subscription::Subscription;

@@ -26,13 +26,6 @@ async fn each_test_has_a_database_of_its_own() -> Result<()> {
 }
 
 #[tokio::test]
-async fn commits_are_synchronous() -> Result<()> {
-    let Some(server) = Postgres::shared_or_leave_out().await else { return Ok(()) };
-    assert_eq!(ask(&server.url(), "SHOW synchronous_commit").await?, "on");
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_dropped_server_leaves_nothing() -> Result<()> {
     if Postgres::shared_or_leave_out().await.is_none() {
         return Ok(());

@@ -576,9 +576,6 @@ impl Stage {
 
     /// Waits until a cluster is known to run a version: it is asked now and then, not all the time.
     async fn until_version(&self, name: &str, version: &str) -> Result<()> {
-        if !self.fleet.versions_follow() {
-            return Ok(());
-        }
         let known = strata_tests::processes::until(PATIENCE, async || {
             let cluster = self.alice.cluster(name).await.ok()?;
             let told = cluster["kubernetesVersion"].as_str()?.trim_start_matches('v');

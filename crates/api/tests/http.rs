@@ -6,8 +6,10 @@ mod harness;
 use axum::body::Body;
 use harness::{Harness, code, operation};
 use http::{Request, StatusCode};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use strata_api::{HttpOptions, SchemaOptions};
+use strata_model::ports::Clock as _;
 
 fn json_request(token: Option<&str>, body: &str) -> Request<Body> {
     let mut request = Request::post("/graphql").header("content-type", "application/json");
@@ -35,6 +37,41 @@ async fn who_is_not_known_is_not_let_in() {
     }
     let (_, answer) = harness.post(body).await;
     assert_eq!(answer["data"]["viewer"]["principal"], "admin");
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_says_so() {
+    let harness = Harness::start().await;
+    let expires_at = (harness.clock.now() + SignedDuration::from_secs(3600)).to_string();
+    let input = json!({ "principal": "admin", "name": "for an hour", "expiresAt": expires_at });
+    let made = harness.operation("token_create", json!({ "input": input })).await;
+    let token = made["createToken"]["secret"].as_str().unwrap();
+    let body = json!({ "query": "{ viewer { principal } }" }).to_string();
+    let ask = async || harness.request(json_request(Some(token), &body)).await;
+    assert_eq!(ask().await.0, StatusCode::OK);
+    harness.clock.forward(3601);
+    let (status, headers, answer) = ask().await;
+    let answer = parsed(&answer);
+    assert_eq!((status, code(&answer)), (StatusCode::UNAUTHORIZED, "TOKEN_EXPIRED"), "{answer}");
+    assert!(headers.contains_key("www-authenticate"));
+    let help = answer["errors"][0]["extensions"]["help"].as_str();
+    assert!(help.is_some_and(|help| help.contains("strata token create")), "{answer}");
+}
+
+#[tokio::test]
+async fn a_version_that_is_none_is_refused_with_its_reason() {
+    let harness = Harness::start().await;
+    let profile = json!({ "input": { "name": "web", "type": "FULL" } });
+    harness.operation("profile_create", profile).await;
+    for version in ["v1.0.0", "1.0", "1.0.0.develop", "latest"] {
+        let input = json!({ "input": { "profile": "web", "version": version } });
+        let made = harness.operation("profile_version_create", input).await;
+        let error = &made["createProfileVersion"]["errors"][0];
+        assert_eq!(error["code"], "INVALID_VERSION", "{version}: {made}");
+        assert_eq!(error["path"], json!(["version"]), "{version}: {made}");
+        assert!(error["message"].as_str().is_some_and(|message| message.contains(version)), "{made}");
+        assert!(error["help"].as_str().is_some_and(|help| !help.is_empty()), "{made}");
+    }
 }
 
 #[tokio::test]

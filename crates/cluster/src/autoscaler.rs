@@ -14,6 +14,9 @@ use crate::{
 const AUTOSCALERS: [(&str, &str); 2] =
     [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
 
+/// The field manager of the controllers that come with Kubernetes, the autoscaler's among them.
+const AUTOSCALING_MANAGER: &str = "kube-controller-manager";
+
 impl ClusterClient {
     /// The autoscalers whose target is this workload.
     ///
@@ -62,7 +65,11 @@ impl ClusterClient {
         Ok(found)
     }
 
-    /// Whether a conflict is about replicas that an autoscaler, or somebody through the scale subresource, holds.
+    /// Whether a conflict is about replicas that an autoscaler holds.
+    ///
+    /// The HorizontalPodAutoscaler's controller writes them as `kube-controller-manager`; others, under names of their
+    /// own, are known by the object that says what they scale. That somebody used the scale subresource proves nothing:
+    /// so does a person with `kubectl scale`, whose wish is a conflict like any other.
     pub(crate) async fn is_autoscaled(
         &self,
         key: &ObjectKey,
@@ -72,7 +79,7 @@ impl ClusterClient {
         if conflict.field != ".spec.replicas" {
             return false;
         }
-        if conflict.subresource.as_deref() == Some("scale") || conflict.manager == "kube-controller-manager" {
+        if conflict.manager == AUTOSCALING_MANAGER {
             return true;
         }
         match self.autoscalers(key, deadline).await {

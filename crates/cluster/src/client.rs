@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde_json::Value;
 use strata_model::{fact::Facts, object::ObjectKey, version::KubernetesVersion};
 use tokio::{sync::Mutex, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     connection::ConnectOptions,
@@ -22,6 +23,8 @@ const DISCOVERY_FRESH: Duration = Duration::from_millis(500);
 pub struct ClusterClient {
     pub(crate) transport: Transport,
     known: Arc<Mutex<Option<Known>>>,
+    /// Ends its long waits.
+    pub(crate) stop: CancellationToken,
 }
 
 #[derive(Debug, Clone)]
@@ -65,7 +68,18 @@ impl ClusterClient {
     /// A client over a given transport: what [`crate::connect`] ends in, and where a test double comes in.
     #[must_use]
     pub fn new(client: kube::Client, options: ConnectOptions) -> Self {
-        Self { transport: Transport::new(client, options), known: Arc::new(Mutex::new(None)) }
+        Self {
+            transport: Transport::new(client, options),
+            known: Arc::new(Mutex::new(None)),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// The same client, whose waits for the end of objects end at once with [`ClusterError::Interrupted`] when the token
+    /// is cancelled. Requests in flight are finished.
+    #[must_use]
+    pub fn until(self, stop: CancellationToken) -> Self {
+        Self { stop, ..self }
     }
 
     /// How it connects and how long it waits.

@@ -148,25 +148,8 @@ impl ClusterClient {
         namespace: &str,
         name: &str,
     ) -> Result<Option<ClusterApiStatus>, ClusterError> {
-        let key = ObjectKey {
-            group: GROUP.to_owned(),
-            kind: "Cluster".to_owned(),
-            namespace: Some(namespace.to_owned()),
-            name: name.to_owned(),
-        };
-        let Some(cluster) = self.get(&ObjectReference { key, api_version: None }).await? else {
-            return Ok(None);
-        };
-        let control_plane = match control_plane_of(&cluster, namespace) {
-            None => None,
-            Some(reference) => self.get(&reference).await?.map(|object| ControlPlane {
-                key: reference.key,
-                version: version(&object, "/status/version"),
-                wanted_version: version(&object, "/spec/version"),
-                machines: Machines::of(&object),
-                health: health(&object),
-            }),
-        };
+        let Some(cluster) = self.get(&cluster_reference(namespace, name)).await? else { return Ok(None) };
+        let control_plane = self.control_plane(&cluster, namespace).await?;
         let mut pools = BTreeMap::new();
         let options = ListOptions {
             namespace: Some(namespace.to_owned()),
@@ -194,6 +177,40 @@ impl ClusterClient {
             }
         }
         Ok(Some(ClusterApiStatus { health: health(&cluster), control_plane, pools }))
+    }
+
+    /// Reads the version of a cluster: what its control-plane object reports. `None` before it reports any. Asks for two
+    /// objects only, as it is asked for often.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn cluster_api_version(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<KubernetesVersion>, ClusterError> {
+        let cluster = match self.get(&cluster_reference(namespace, name)).await {
+            Ok(Some(cluster)) => cluster,
+            // Without Cluster API there are no such objects.
+            Ok(None) | Err(ClusterError::UnknownKind { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(self.control_plane(&cluster, namespace).await?.and_then(|plane| plane.version))
+    }
+
+    async fn control_plane(
+        &self,
+        cluster: &Value,
+        namespace: &str,
+    ) -> Result<Option<ControlPlane>, ClusterError> {
+        let Some(reference) = control_plane_of(cluster, namespace) else { return Ok(None) };
+        Ok(self.get(&reference).await?.map(|object| ControlPlane {
+            key: reference.key,
+            version: version(&object, "/status/version"),
+            wanted_version: version(&object, "/spec/version"),
+            machines: Machines::of(&object),
+            health: health(&object),
+        }))
     }
 
     /// Reads the kubeconfig that Cluster API made for a cluster; `None` until it has.
@@ -278,6 +295,16 @@ impl ClusterApiStatus {
         let mut all = plane.chain(self.pools.values().map(|pool| &pool.health));
         all.any(|health| matches!(health, Health::Failed(_)))
     }
+}
+
+fn cluster_reference(namespace: &str, name: &str) -> ObjectReference {
+    let key = ObjectKey {
+        group: GROUP.to_owned(),
+        kind: "Cluster".to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    };
+    ObjectReference { key, api_version: None }
 }
 
 fn version(object: &Value, pointer: &str) -> Option<KubernetesVersion> {

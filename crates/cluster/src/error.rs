@@ -271,6 +271,12 @@ pub enum ClusterError {
         /// What was still missing.
         reason: String,
     },
+    /// Whoever asked for it does not want to wait any more.
+    #[error("cannot {call}: it was asked to stop")]
+    Interrupted {
+        /// What was being done.
+        call: Call,
+    },
 }
 
 fn list(fields: &[FieldConflict]) -> String {
@@ -303,6 +309,7 @@ impl ClusterError {
             Self::Unreadable { .. } => "UNREADABLE_ANSWER",
             Self::AnswerTooLarge { .. } => "ANSWER_TOO_LARGE",
             Self::TimedOut { .. } => "TIMED_OUT",
+            Self::Interrupted { .. } => "INTERRUPTED",
         }
     }
 
@@ -346,6 +353,7 @@ impl ClusterError {
             Self::Unreadable { .. } => "check that the address is that of a Kubernetes API server and no proxy's page".into(),
             Self::AnswerTooLarge { .. } => "narrow what is asked for".into(),
             Self::TimedOut { .. } => "see what it waits for in the cluster, then retry".into(),
+            Self::Interrupted { .. } => "request it again if it is still wanted".into(),
         }
     }
 
@@ -371,7 +379,8 @@ impl ClusterError {
             | Self::Rejected { call, .. }
             | Self::Unreadable { call, .. }
             | Self::AnswerTooLarge { call, .. }
-            | Self::TimedOut { call, .. } => Some(call),
+            | Self::TimedOut { call, .. }
+            | Self::Interrupted { call } => Some(call),
         }
     }
 

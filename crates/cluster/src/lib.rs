@@ -40,12 +40,12 @@ pub use connection::{ConnectOptions, Connection, connect};
 pub use delete::{Deletion, Preconditions};
 pub use discovery::{Discovery, KindInfo};
 pub use error::{Call, ClusterError, FieldConflict, UnreachableReason};
-pub use health::{Health, health};
+pub use health::{Health, goes_when_done, health};
 pub use kubeconfig::{Kubeconfig, KubeconfigPolicy};
 pub use objects::{ListOptions, Metadata, ObjectReference};
 pub use ownership::{Marks, Ownership, ownership};
 pub use stopping::{FormerState, PARKED_SELECTOR};
-pub use watch::{Expectation, Unhealthy, WatchError, WatchOptions};
+pub use watch::{Absence, Expectation, Unhealthy, WatchError, WatchOptions};
 
 /// The field manager of applies.
 pub const MANAGER: &str = "strata";

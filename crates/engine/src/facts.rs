@@ -3,8 +3,9 @@
 use crate::{error::EngineError, reach::ReachError, session::Session};
 use strata_cluster::ClusterClient;
 use strata_model::{
-    cluster::{Cluster, ClusterEvent, Connectivity},
+    cluster::{Cluster, ClusterEvent, Connectivity, Infrastructure},
     fact::Facts,
+    version::KubernetesVersion,
 };
 
 impl Session {
@@ -28,7 +29,7 @@ impl Session {
         client: &ClusterClient,
     ) -> Result<Facts, ReachError> {
         let uid = Self::check_identity(client, cluster).await?;
-        let version = client.version().await?;
+        let version = self.version_of(cluster, client).await?;
         let served = client.facts().await?;
         let mut facts = self.known_facts(cluster).await?;
         served.put_into(&mut facts);
@@ -54,9 +55,48 @@ impl Session {
         Ok(facts)
     }
 
-    /// Records that the cluster did not answer, once.
-    pub(crate) async fn record_lost(&self, cluster: &Cluster, reason: String) -> Result<(), EngineError> {
-        if cluster.connectivity.value == Connectivity::Offline && cluster.connectivity.reason == reason {
+    /// The Kubernetes version that a cluster runs. One that Cluster API provides runs what its control-plane object
+    /// reports: in an upgrade that is the version of its oldest machine, whichever machine answers. Until the object
+    /// says anything, and while the management cluster does not answer, it is what was known before, or else what the
+    /// API server says.
+    async fn version_of(
+        &self,
+        cluster: &Cluster,
+        client: &ClusterClient,
+    ) -> Result<KubernetesVersion, ReachError> {
+        if let Infrastructure::ClusterApi { namespace, name, .. } = &cluster.infrastructure {
+            let told = match self.reach_management(cluster).await {
+                Ok(management) => {
+                    management.cluster_api_version(namespace, name).await.map_err(ReachError::from)
+                }
+                Err(error) => Err(error),
+            };
+            match told {
+                Ok(Some(version)) => return Ok(version),
+                Ok(None) => {}
+                Err(ReachError::Engine(error @ EngineError::Internal(_))) => return Err(error.into()),
+                Err(_) => {
+                    tracing::debug!(cluster = %cluster.name, "its management cluster does not tell its version");
+                    if let Some(known) = &cluster.kubernetes_version {
+                        return Ok(known.clone());
+                    }
+                }
+            }
+        }
+        Ok(client.version().await?)
+    }
+
+    /// Records that the cluster did not answer, once. The reason may hold what the cluster said.
+    pub(crate) async fn record_lost(&self, cluster: &Cluster, reason: &str) -> Result<(), EngineError> {
+        let known = |reason: &str| {
+            cluster.connectivity.value == Connectivity::Offline && cluster.connectivity.reason == reason
+        };
+        // Most reasons have nothing to mask: then nothing is rendered for the same one again.
+        if known(reason) {
+            return Ok(());
+        }
+        let reason = self.words_of(cluster, reason).await;
+        if known(&reason) {
             return Ok(());
         }
         let (session, id) = (self.clone(), cluster.id);

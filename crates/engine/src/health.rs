@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use strata_cluster::{
-    ClusterClient, ClusterError, Expectation, Marks, ObjectReference, WatchError, WatchOptions,
+    Absence, ClusterClient, ClusterError, Expectation, Marks, ObjectReference, WatchError, WatchOptions,
+    goes_when_done,
 };
 use strata_model::{
     cluster::{Cluster, ClusterEvent, Health},
@@ -25,8 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LISTED: [OrphanState; 3] = [OrphanState::Left, OrphanState::ScaledToZero, OrphanState::Kept];
 
 impl Session {
-    /// Whether all that Strata applied is healthy now; none when not all of it can be seen. The verdict is recorded.
+    /// Whether all that Strata applied is healthy now; none when not all of it can be seen, or when a change took hold of
+    /// the cluster meanwhile. The verdict is recorded.
     pub(crate) async fn judge_health(&self, cluster: &Cluster) -> Result<Option<bool>, EngineError> {
+        let Ok(client) = self.reach(cluster).await else { return Ok(None) };
+        self.judge_health_with(cluster, &client).await
+    }
+
+    /// The same with a client of the cluster that is there already.
+    pub(crate) async fn judge_health_with(
+        &self,
+        cluster: &Cluster,
+        client: &ClusterClient,
+    ) -> Result<Option<bool>, EngineError> {
         let orphaned = self.rows().orphans_of_cluster(cluster.id, &LISTED).await?;
         let mut applied = self.rows().inventory_list(cluster.id).await?;
         applied.retain(|entry| {
@@ -35,12 +47,11 @@ impl Session {
         });
         let (on_management, on_workload): (Vec<_>, Vec<_>) =
             applied.into_iter().partition(|entry| entry.destination == Destination::Management);
-        let Ok(client) = self.reach(cluster).await else { return Ok(None) };
         let mut troubles = Vec::new();
-        match self.look_at(&client, cluster, on_workload).await {
+        match self.look_at(client, cluster, on_workload).await {
             Ok(trouble) => troubles.extend(trouble),
             Err(error) => {
-                self.record_lost(cluster, error.to_string()).await?;
+                self.record_lost(cluster, &error.to_string()).await?;
                 return Ok(None);
             }
         }
@@ -56,29 +67,35 @@ impl Session {
                 Err(_) => return Ok(None),
             }
         }
-        let healthy = troubles.is_empty();
-        let (health, reason) = if healthy {
+        let (health, reason) = if troubles.is_empty() {
             (Health::Healthy, "all that Strata applied is ready".to_owned())
         } else {
-            (Health::Degraded, troubles.join("; "))
+            (Health::Degraded, self.words_of(cluster, &troubles.join("; ")).await)
         };
-        if cluster.health.value != health {
-            let (session, id) = (self.clone(), cluster.id);
-            self.engine
-                .store()
-                .try_write::<_, EngineError, _>(move |tx| {
-                    Box::pin(async move {
-                        let judged = ClusterEvent::HealthJudged { health, reason };
-                        session.ledger(tx).cluster(id, &[judged]).await?;
-                        Ok(())
-                    })
-                })
-                .await?;
+        if cluster.health.value == health {
+            return Ok(Some(health == Health::Healthy));
         }
-        Ok(Some(healthy))
+        let (session, before) = (self.clone(), cluster.clone());
+        let counts = self
+            .engine
+            .store()
+            .try_write::<_, EngineError, _>(move |tx| {
+                Box::pin(async move {
+                    // What was read while a change was sending says nothing about what it led to.
+                    let now = tx.project(session.project).cluster_get(before.id).await?;
+                    if now.change != before.change || now.applied != before.applied {
+                        return Ok(false);
+                    }
+                    let judged = ClusterEvent::HealthJudged { health, reason };
+                    session.ledger(tx).cluster(before.id, &[judged]).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        Ok(counts.then_some(health == Health::Healthy))
     }
 
-    /// What is wrong with these objects, in words; none when all are ready.
+    /// What is wrong with these objects, in the cluster's words; none when all are ready.
     async fn look_at(
         &self,
         client: &ClusterClient,
@@ -87,7 +104,12 @@ impl Session {
     ) -> Result<Option<String>, ClusterError> {
         let expectations: Vec<Expectation> = entries
             .into_iter()
-            .map(|entry| Expectation::ready(ObjectReference::new(entry.key, entry.api_version), None))
+            .map(|entry| {
+                // What it applied was seen to be ready then.
+                let absence = if goes_when_done(&entry.body) { Absence::Done } else { Absence::Missing };
+                let reference = ObjectReference::new(entry.key, entry.api_version);
+                Expectation::ready(reference, None).with_absence(absence)
+            })
             .collect();
         let marks = Marks { installation: self.engine.store().installation().id, cluster: cluster.id };
         let options = WatchOptions {

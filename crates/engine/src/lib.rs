@@ -25,6 +25,7 @@ mod session;
 mod tasks;
 mod verbs;
 mod wish;
+mod words;
 mod workbench;
 
 use std::{sync::Arc, time::Duration};

@@ -15,10 +15,12 @@ use strata_model::{
     change::{Change, ChangeKind},
     cluster::Cluster,
     composition::Composition,
+    digest::Digest,
     error::{Refusal, RefusalCode},
     id::{ClusterId, CompositionId, OrphanId},
     plan::Plan,
     render::Render,
+    secret::SecretText,
 };
 use strata_plan::{CompositionRequest, Decision};
 use strata_store::Stored;
@@ -81,6 +83,8 @@ pub(crate) struct Assembled {
     pub(crate) render: Render,
     /// What was asked for.
     pub(crate) intent: Intent,
+    /// The keyed digest of the facts that could be read, as they are kept.
+    pub(crate) facts: Option<Digest>,
 }
 
 /// How often `lookup` may ask for more; see DESIGN "Facts".
@@ -151,10 +155,20 @@ impl Session {
         cluster: ClusterId,
         composition: &Composition,
     ) -> Result<strata_values::Redactor, EngineError> {
+        let secrets = self.secrets_of(cluster, composition).await?;
+        Ok(strata_values::Redactor::new(self.engine.store().digest_key(), secrets))
+    }
+
+    /// Every secret of a composition on a cluster.
+    pub(crate) async fn secrets_of(
+        &self,
+        cluster: ClusterId,
+        composition: &Composition,
+    ) -> Result<Vec<SecretText>, EngineError> {
         let cluster = self.rows().cluster_get(cluster).await?;
         let gathered = self.gather_for_view(&cluster, composition).await?;
         let composition = composition.clone();
-        pure(move || make::redactor(&gathered, &composition)).await
+        pure(move || make::secrets(&gathered, &composition)).await
     }
 
     async fn assemble_intent(
@@ -177,6 +191,8 @@ impl Session {
             if unknown.is_empty() || !self.look_up(&cluster.value, &mut gathered.facts, unknown).await {
                 return Ok(assembled(&gathered, made, intent));
             }
+            let key = self.engine.store().digest_key();
+            gathered.facts_digest = Some(strata_store::facts_digest(key, &gathered.facts)?);
         }
         let given = gathered;
         let wanted = intent.clone();
@@ -196,6 +212,7 @@ fn assembled(gathered: &Gathered, made: make::Made, intent: Intent) -> Assembled
         composition: made.composition,
         render: made.render,
         intent,
+        facts: gathered.facts_digest.clone(),
     }
 }
 

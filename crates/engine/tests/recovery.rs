@@ -150,8 +150,17 @@ async fn a_key_answers_with_the_change_that_was_made_for_it() {
     };
     let first = session.request_upgrade(bench.wish("one", &[]), options.clone()).await.unwrap();
     assert_eq!(bench.ended(first.id).await.state, ChangeState::Succeeded);
-    let again = session.request_upgrade(bench.wish("one", &[]), options).await.unwrap();
+    let again = session.request_upgrade(bench.wish("one", &[]), options.clone()).await.unwrap();
     assert_eq!(again.id, first.id);
+    // All that was given with the request is its input.
+    for other in [
+        RequestOptions { expected_plan_digest: None, ..options.clone() },
+        RequestOptions { apply_when_ready: false, ..options.clone() },
+        RequestOptions { reason: "another".into(), ..options.clone() },
+    ] {
+        let refused = session.request_upgrade(bench.wish("one", &[]), other).await.unwrap_err();
+        assert_eq!(refused.code(), "IDEMPOTENCY_KEY_REUSED", "{refused}");
+    }
 
     assert_eq!(bench.apply("one", &[("many", "1.1.0")]).await.state, ChangeState::Succeeded);
     let options = RequestOptions { idempotency_key: Some("down".into()), ..when_ready() };
@@ -161,6 +170,9 @@ async fn a_key_answers_with_the_change_that_was_made_for_it() {
     let first = scale().await;
     assert_eq!(bench.ended(first.id).await.state, ChangeState::Succeeded);
     assert_eq!(scale().await.id, first.id);
+    let other = RequestOptions { apply_when_ready: false, ..options.clone() };
+    let refused = session.clean_up("one".into(), vec![], OrphanDecision::ScaleToZero, other).await;
+    assert_eq!(refused.unwrap_err().code(), "IDEMPOTENCY_KEY_REUSED");
     bench.stop().await;
 }
 
@@ -185,8 +197,17 @@ async fn a_rollout_proves_also_what_was_there_before_it() {
     };
     let target = RevisionWish { profile: "many".into(), version: "1.1.0".into(), revision: None };
     let wish = CreateRollout { name: "spring".into(), target, stages: vec![stage], failure_budget: 0 };
-    let rollout = session.create_rollout(wish).await.unwrap();
-    session.start_rollout(rollout.id, None).await.unwrap();
+    let key = || Some("spring".to_owned());
+    let rollout = session.create_rollout_once(wish.clone(), key()).await.unwrap();
+    assert_eq!(session.create_rollout_once(wish.clone(), key()).await.unwrap().id, rollout.id);
+    let other = CreateRollout { failure_budget: 1, ..wish };
+    let refused = session.create_rollout_once(other, key()).await.unwrap_err();
+    assert_eq!(refused.code(), "IDEMPOTENCY_KEY_REUSED", "{refused}");
+    session.start_rollout_once(rollout.id, None, key()).await.unwrap();
+    let again = session.start_rollout_once(rollout.id, None, key()).await.unwrap();
+    assert_eq!(again.id, rollout.id);
+    let refused = session.start_rollout_once(rollout.id, Some("now".into()), key()).await.unwrap_err();
+    assert_eq!(refused.code(), "IDEMPOTENCY_KEY_REUSED", "{refused}");
     let rollout = bench
         .when(async || {
             let rollout = session.rollout(rollout.id).await.unwrap().unwrap();

@@ -220,3 +220,6 @@ async fn connect(database: &DatabaseUrl, role: Role) -> Result<DatabaseConnectio
     // The message of a failed connection may repeat the URL's host, but not its password.
     Database::connect(options).await.map_err(|error| StoreError::Unavailable { reason: error.to_string() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! Connections to clusters (sealed kubeconfigs) and the facts read of them (sealed: lookups may hold secrets).
 
 use jiff::Timestamp;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, sea_query::OnConflict};
 use strata_model::{
-    digest::Digest,
+    digest::{Digest, DigestKey},
     fact::Facts,
     id::{ClusterId, ProjectId},
     secret::SecretText,
@@ -61,6 +61,21 @@ impl Scoped<'_> {
         row.map(|row| self.facts_of(&row)).transpose()
     }
 
+    /// The keyed digest of what was read of a cluster last ([`facts_digest`]), without opening it.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn facts_digest(&self, cluster: ClusterId) -> Result<Option<Digest>, StoreError> {
+        let digest: Option<String> = cluster_facts::Entity::find_by_id(cluster.uuid())
+            .filter(cluster_facts::Column::Project.eq(self.project.uuid()))
+            .select_only()
+            .column(cluster_facts::Column::Digest)
+            .into_tuple()
+            .one(&self.connection)
+            .await?;
+        digest.map(|digest| parsed("cluster_facts", &digest)).transpose()
+    }
+
     /// What was read of clusters last: those of which anything was, in no order.
     ///
     /// # Errors
@@ -92,6 +107,16 @@ impl Scoped<'_> {
             read_at: instant("cluster_facts", row.read_at)?,
         })
     }
+}
+
+/// The keyed digest that facts are kept with.
+///
+/// # Errors
+/// When they cannot be written as a document.
+pub fn facts_digest(key: &DigestKey, facts: &Facts) -> Result<Digest, StoreError> {
+    let document =
+        serde_json::to_value(facts).map_err(|error| StoreError::corrupt("cluster_facts", "facts", error))?;
+    Ok(key.document("facts", &document))
 }
 
 impl Tx {
@@ -152,9 +177,7 @@ impl Tx {
     ) -> Result<Digest, StoreError> {
         use cluster_facts::Column;
         self.project(project).cluster_get(cluster).await?;
-        let document = serde_json::to_value(facts)
-            .map_err(|error| StoreError::corrupt("cluster_facts", cluster, error))?;
-        let digest = self.core.digest_key.document("facts", &document);
+        let digest = facts_digest(&self.core.digest_key, facts)?;
         let id = cluster.to_string();
         let place = Place { table: "cluster_facts", column: "content", row: &id };
         let row = cluster_facts::Model {

@@ -53,7 +53,7 @@ pub use cluster::ClusterCount;
 pub use cluster_filter::{ClusterFilter, ClusterOrder, ProfileFilter};
 pub use composition::{GenerationSeed, StoredComposition};
 pub use connect::migrate_database;
-pub use connection::FactsRecord;
+pub use connection::{FactsRecord, facts_digest};
 pub use document::Stored;
 pub use error::{DatabaseFailure, Optional, StoreError};
 pub use event::{EVENT_LIMIT, EventFilter, EventWatch, stream_of};

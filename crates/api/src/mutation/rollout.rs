@@ -49,6 +49,8 @@ pub struct CreateRolloutInput {
     /// How many failed clusters are tolerated.
     #[graphql(default)]
     failure_budget: u32,
+    /// The same key never makes a second rollout.
+    idempotency_key: Option<String>,
 }
 
 /// One stage of a rollout.
@@ -79,6 +81,19 @@ impl From<StageInput> for Stage {
             requires_approval: stage.requires_approval,
         }
     }
+}
+
+/// Which rollout to start, and why.
+#[derive(Debug, InputObject)]
+pub struct StartRolloutInput {
+    /// The project; may be left out.
+    project: Option<String>,
+    /// The rollout.
+    rollout_id: ID,
+    /// Why; everybody can read it later.
+    reason: Option<String>,
+    /// Sent again with the same key, it answers with the rollout as it is then.
+    idempotency_key: Option<String>,
 }
 
 /// Which rollout, and why.
@@ -187,7 +202,7 @@ impl RolloutMutation {
                 stages: input.stages.into_iter().map(Stage::from).collect(),
                 failure_budget: input.failure_budget,
             };
-            let rollout = session.create_rollout(wish).await?;
+            let rollout = session.create_rollout_once(wish, input.idempotency_key).await?;
             Ok(Rollout::new(session, rollout))
         };
         CreateRolloutPayload::of(outcome.await)
@@ -197,9 +212,15 @@ impl RolloutMutation {
     async fn start_rollout(
         &self,
         ctx: &Context<'_>,
-        input: RolloutActionInput,
+        input: StartRolloutInput,
     ) -> async_graphql::Result<StartRolloutPayload> {
-        StartRolloutPayload::of(act!(ctx, input, start_rollout))
+        let outcome = async {
+            let (session, rollout) =
+                rollout_of(ctx, input.project.as_deref(), &input.rollout_id, "rolloutId").await?;
+            let rollout = session.start_rollout_once(rollout.id, input.reason, input.idempotency_key).await?;
+            Ok(Rollout::new(session, rollout))
+        };
+        StartRolloutPayload::of(outcome.await)
     }
 
     /// Pauses: nothing new is started, changes under way go on.

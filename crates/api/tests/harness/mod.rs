@@ -6,15 +6,24 @@
     reason = "shared by several test binaries"
 )]
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use axum::{Router, body::Body};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use strata_api::HttpOptions;
 use strata_cluster::{ConnectOptions, KubeconfigPolicy};
 use strata_engine::{Engine, EngineOptions};
+use strata_model::ports::Clock;
 use strata_store::{
     DatabaseUrl, Store, StoreSettings, SystemClock, SystemIds,
     seal::{MasterKey, SealKeys},
@@ -23,7 +32,26 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+/// The system's clock, which a test can put forward.
+#[derive(Debug, Default)]
+pub struct HandClock {
+    seconds_ahead: AtomicI64,
+}
+
+impl HandClock {
+    pub fn forward(&self, seconds: i64) {
+        self.seconds_ahead.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + SignedDuration::from_secs(self.seconds_ahead.load(Ordering::SeqCst))
+    }
+}
+
 pub struct Harness {
+    pub clock: Arc<HandClock>,
     pub engine: Engine,
     pub token: String,
     pub cancel: CancellationToken,
@@ -41,18 +69,20 @@ impl Harness {
     pub async fn with(options: HttpOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = SealKeys::new(MasterKey::new([7; 32]));
-        let settings = StoreSettings::new(DatabaseUrl::Sqlite(folder.path().join("strata.db")), keys);
+        let clock = Arc::new(HandClock::default());
+        let mut settings = StoreSettings::new(DatabaseUrl::Sqlite(folder.path().join("strata.db")), keys);
+        settings.clock = clock.clone();
         let store = Store::open(settings).await.unwrap();
         let connect = ConnectOptions {
             policy: KubeconfigPolicy { allow_loopback: true, ..KubeconfigPolicy::default() },
             ..ConnectOptions::default()
         };
         let engine_options = EngineOptions { connect, ..EngineOptions::default() };
-        let engine = Engine::new(store, Arc::new(SystemClock), Arc::new(SystemIds), engine_options);
+        let engine = Engine::new(store, clock.clone(), Arc::new(SystemIds), engine_options);
         let token = engine.first_start().await.unwrap().unwrap().secret.expose().to_owned();
         let cancel = CancellationToken::new();
         let router = strata_api::router(engine.clone(), options.clone(), cancel.clone());
-        Self { engine, token, cancel, tracker: TaskTracker::new(), router, options, _folder: folder }
+        Self { clock, engine, token, cancel, tracker: TaskTracker::new(), router, options, _folder: folder }
     }
 
     /// Serves on a port of its own until `cancel` is cancelled.

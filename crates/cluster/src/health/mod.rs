@@ -152,6 +152,15 @@ pub fn completion(live: &Value) -> Health {
     }
 }
 
+/// Whether an object goes by itself some time after it has done its work: a Job with a time to live.
+#[must_use]
+pub fn goes_when_done(object: &Value) -> bool {
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    let is_job = text("kind") == Some("Job")
+        && text("apiVersion").is_some_and(|api_version| split_api_version(api_version).0 == "batch");
+    is_job && object.pointer("/spec/ttlSecondsAfterFinished").is_some_and(Value::is_number)
+}
+
 /// Whether objects of this kind are ready as soon as they exist: there is nothing to wait for.
 #[must_use]
 pub fn is_ready_by_existing(group: &str, kind: &str) -> bool {

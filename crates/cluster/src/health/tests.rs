@@ -376,3 +376,13 @@ fn what_is_older_than_the_apply_proves_nothing() {
     assert_eq!(health_since(&live, Some(2)), Health::Ready);
     assert!(health_since(&live, Some(3)).reason().contains("generation 2"));
 }
+
+#[test]
+fn only_jobs_with_a_time_to_live_go_by_themselves() {
+    let job = |spec: Value| json!({"apiVersion": "batch/v1", "kind": "Job", "spec": spec});
+    assert!(goes_when_done(&job(json!({"ttlSecondsAfterFinished": 0}))));
+    assert!(!goes_when_done(&job(json!({}))));
+    assert!(!goes_when_done(
+        &json!({"apiVersion": "x.io/v1", "kind": "Job", "spec": {"ttlSecondsAfterFinished": 5}})
+    ));
+}

@@ -163,6 +163,16 @@ impl Kubeconfig {
         &self.server
     }
 
+    /// What authenticates: the token, the private key as it stands in the file, or the password. For masking it.
+    #[must_use]
+    pub const fn secret(&self) -> &SecretText {
+        match &self.credentials {
+            Credentials::Token(secret)
+            | Credentials::Certificate { key: secret, .. }
+            | Credentials::Password { password: secret, .. } => secret,
+        }
+    }
+
     /// What kube needs to connect.
     pub(crate) fn into_config(self) -> kube::Config {
         let mut config = kube::Config::new(self.server);

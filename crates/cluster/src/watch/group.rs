@@ -111,7 +111,7 @@ impl Group {
 
     fn judge(&mut self, name: &str, live: Option<&Value>, board: &Board, on_progress: &Progress<'_>) {
         let Some(member) = self.members.get(name) else { return };
-        let verdict = member.judge(live);
+        let verdict = member.judge(live, self.ready.contains(name));
         if board.put(&member.reference.key, &verdict) {
             on_progress(&member.reference.key, &verdict);
         }

@@ -38,6 +38,18 @@ pub enum Wanted {
     Gone,
 }
 
+/// What it means that an object which is to be ready is not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Absence {
+    /// It is missing.
+    #[default]
+    Missing,
+    /// It is missing, unless it was seen ready: then it has done its work and went, as a Job with a time to live does.
+    DoneOnceReady,
+    /// It was seen ready before, has done its work, and went.
+    Done,
+}
+
 /// One object that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectation {
@@ -49,28 +61,38 @@ pub struct Expectation {
     pub min_generation: Option<i64>,
     /// The UID of the object meant: for GONE, another one counts as gone.
     pub uid: Option<String>,
+    /// For READY: what its absence means.
+    pub absence: Absence,
 }
 
 impl Expectation {
     /// That an object becomes ready, in this generation or a later one.
     #[must_use]
     pub const fn ready(reference: ObjectReference, min_generation: Option<i64>) -> Self {
-        Self { reference, wanted: Wanted::Ready, min_generation, uid: None }
+        Self { reference, wanted: Wanted::Ready, min_generation, uid: None, absence: Absence::Missing }
     }
 
     /// That an object does its work to the end.
     #[must_use]
     pub const fn completed(reference: ObjectReference) -> Self {
-        Self { reference, wanted: Wanted::Completed, min_generation: None, uid: None }
+        let absence = Absence::DoneOnceReady;
+        Self { reference, wanted: Wanted::Completed, min_generation: None, uid: None, absence }
     }
 
     /// That an object goes.
     #[must_use]
     pub fn gone(reference: ObjectReference, uid: Option<&str>) -> Self {
-        Self { reference, wanted: Wanted::Gone, min_generation: None, uid: uid.map(str::to_owned) }
+        let uid = uid.map(str::to_owned);
+        Self { reference, wanted: Wanted::Gone, min_generation: None, uid, absence: Absence::Missing }
     }
 
-    fn judge(&self, live: Option<&Value>) -> Health {
+    /// The same, with what the object's absence means.
+    #[must_use]
+    pub fn with_absence(self, absence: Absence) -> Self {
+        Self { absence, ..self }
+    }
+
+    fn judge(&self, live: Option<&Value>, was_ready: bool) -> Health {
         match (self.wanted, live) {
             (Wanted::Gone, None) => Health::Ready,
             (Wanted::Gone, Some(live)) => {
@@ -84,6 +106,11 @@ impl Expectation {
                 } else {
                     format!("it is still there, held by {}", names.join(", "))
                 })
+            }
+            (Wanted::Ready | Wanted::Completed, None)
+                if self.absence == Absence::Done || (self.absence == Absence::DoneOnceReady && was_ready) =>
+            {
+                Health::Ready
             }
             (Wanted::Ready | Wanted::Completed, None) => Health::Progressing("it does not exist".to_owned()),
             (Wanted::Completed, Some(live)) => completion(live),
@@ -218,7 +245,8 @@ impl ClusterClient {
     /// Waits until an object is gone; with a UID, until that one is.
     ///
     /// # Errors
-    /// [`ClusterError::TimedOut`] when it is still there at the deadline; as every request.
+    /// [`ClusterError::TimedOut`] when it is still there at the deadline; [`ClusterError::Interrupted`] when the client is
+    /// to stop ([`ClusterClient::until`]); as every request.
     pub async fn wait_gone(
         &self,
         reference: &ObjectReference,
@@ -227,8 +255,12 @@ impl ClusterClient {
     ) -> Result<(), ClusterError> {
         let options = WatchOptions { deadline, ..WatchOptions::default() };
         let expectation = Expectation::gone(reference.clone(), uid);
-        self.watch_until(vec![expectation], &options, &|_, _| {})
-            .await
-            .map_err(|error| error.into_cluster_error(Call::on("wait for the end of", &reference.key)))
+        let call = || Call::on("wait for the end of", &reference.key);
+        tokio::select! {
+            gone = self.watch_until(vec![expectation], &options, &|_, _| {}) => {
+                gone.map_err(|error| error.into_cluster_error(call()))
+            }
+            () = self.stop.cancelled() => Err(ClusterError::Interrupted { call: call() }),
+        }
     }
 }

@@ -76,6 +76,9 @@ async fn both_contracts_tell_the_same() {
         );
         assert_eq!(pool.machines.progress(), "2 of 2 machines replaced");
         assert!(client.cluster_api_status("n", "absent").await.unwrap().is_none());
+        let told = client.cluster_api_version("n", "a").await.unwrap();
+        assert_eq!(told.as_ref(), status.version(), "the oldest machine counts");
+        assert_eq!(client.cluster_api_version("n", "absent").await.unwrap(), None);
     }
 }
 

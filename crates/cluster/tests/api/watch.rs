@@ -5,8 +5,9 @@ use std::{sync::Mutex, time::Duration};
 use crate::support::{Reply, client, deployment, key, live, status};
 use serde_json::{Value, json};
 use strata_cluster::{
-    ClusterError, Expectation, ObjectReference, UnreachableReason, WatchError, WatchOptions,
+    Absence, ClusterError, Expectation, ObjectReference, UnreachableReason, WatchError, WatchOptions,
 };
+use tokio_util::sync::CancellationToken;
 
 const LIST: &str = "/apis/apps/v1/namespaces/shop/deployments";
 
@@ -243,4 +244,44 @@ async fn a_kind_that_is_not_served_is_gone() {
     let (client, _log) = client(|_| None);
     let reference = ObjectReference::new(key("example.com", "Widget", "w"), "example.com/v1");
     client.wait_gone(&reference, None, Duration::from_secs(60)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_when_it_is_done_was_ready_if_it_was_seen_so() {
+    let run = async |absence: Absence, first: i64| {
+        let (client, _log) = client(move |seen| {
+            (seen.path == LIST).then(|| {
+                if seen.query.contains_key("watch") {
+                    Reply::Events(
+                        vec![event("DELETED", named("web", first, 1)), event("MODIFIED", named("db", 2, 1))],
+                        true,
+                    )
+                } else if seen.nth == 0 {
+                    list(&[named("web", first, 1), named("db", 0, 1)])
+                } else {
+                    list(&[named("db", 2, 1)])
+                }
+            })
+        });
+        let expectations = vec![expect("web", None).with_absence(absence), expect("db", None)];
+        client.watch_until(expectations, &options(60), &|_, _| {}).await.is_ok()
+    };
+    assert!(run(Absence::DoneOnceReady, 2).await);
+    assert!(!run(Absence::DoneOnceReady, 0).await, "nobody saw it ready");
+    assert!(!run(Absence::Missing, 2).await);
+    assert!(run(Absence::Done, 0).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_an_end_can_be_interrupted() {
+    let (client, _log) = client(|seen| (seen.path == LIST).then(|| list(&[web(2, 1)])));
+    let stop = CancellationToken::new();
+    let client = client.until(stop.clone());
+    let reference = ObjectReference::new(key("apps", "Deployment", "web"), "apps/v1");
+    let waiting = client.wait_gone(&reference, None, Duration::from_secs(1800));
+    let (waited, ()) = tokio::join!(waiting, async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        stop.cancel();
+    });
+    assert!(matches!(waited, Err(ClusterError::Interrupted { .. })), "{waited:?}");
 }

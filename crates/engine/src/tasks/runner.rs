@@ -20,7 +20,7 @@ mod start;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use strata_cluster::{ClusterClient, Marks};
+use strata_cluster::{ClusterClient, ClusterError, Marks};
 use strata_model::{
     access::Actor,
     change::{Change, ChangeEvent, ChangeState, Failure, StepState},
@@ -35,7 +35,9 @@ use strata_values::Redactor;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, error::EngineError, ledger::Ledger, reach::ReachError, session::Session};
+use crate::{
+    Engine, error::EngineError, ledger::Ledger, reach::ReachError, session::Session, words::WITHHELD,
+};
 
 /// How far a change was carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,11 +185,7 @@ impl Run {
     /// A text that comes from the cluster, without the secrets that were sent there.
     async fn masked(&self, text: &str) -> String {
         let made = self.redactor.get_or_init(|| async {
-            let wanted = self.session.rows().composition_get(self.change.to).await.map_err(EngineError::from);
-            let made = match wanted {
-                Ok(wanted) => self.session.redactor_for(self.cluster.id, &wanted.composition).await,
-                Err(error) => Err(error),
-            };
+            let made = self.session.words_redactor(&self.cluster, &[self.change.to]).await;
             if let Err(error) = &made {
                 tracing::warn!(change = %self.change.id, %error, "what the cluster says is withheld: its secrets are not known");
             }
@@ -195,7 +193,7 @@ impl Run {
         });
         match made.await {
             Some(redactor) => redactor.mask_text(text),
-            None => "the cluster's words are withheld, for they may hold secrets".to_owned(),
+            None => WITHHELD.to_owned(),
         }
     }
 
@@ -228,18 +226,24 @@ impl Run {
         Ok(())
     }
 
-    /// The client for objects of a destination; the cluster's identity is checked when it is made.
+    /// The client for objects of a destination; the cluster's identity is checked when it is made. It ends long waits when
+    /// somebody asks to stop.
     async fn client(&self, destination: Destination) -> Result<&ClusterClient, ReachError> {
         match destination {
             Destination::Management => {
-                self.management.get_or_try_init(|| self.session.reach_management(&self.cluster)).await
+                self.management
+                    .get_or_try_init(|| async {
+                        let client = self.session.reach_management(&self.cluster).await?;
+                        Ok(client.until(self.stop.clone()))
+                    })
+                    .await
             }
             Destination::Workload => {
                 self.workload
                     .get_or_try_init(|| async {
                         let client = self.session.reach(&self.cluster).await?;
                         Session::check_identity(&client, &self.cluster).await?;
-                        Ok(client)
+                        Ok(client.until(self.stop.clone()))
                     })
                     .await
             }
@@ -254,6 +258,7 @@ impl Run {
 /// A failure of a change, from a cluster that cannot be reached or refuses.
 fn failed(step: u32, error: ReachError) -> Stop {
     let failure = match error {
+        ReachError::Cluster(ClusterError::Interrupted { .. }) => return Stop::Cancelled,
         ReachError::Cluster(error) => error.to_failure(),
         ReachError::Engine(error) => return Stop::Error(error),
         other @ ReachError::OtherCluster { .. } => Failure {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use strata_cluster::Kubeconfig;
 use strata_model::{
     access::Permission,
-    cluster::{Cluster, ClusterEvent, ConnectionKind, Infrastructure},
+    cluster::{Cluster, ClusterEvent, ConnectionKind, Infrastructure, Phase},
     error::{Refusal, RefusalCode},
     id::ClusterId,
     profile::{ClusterName, is_dns_label},
     secret::SecretText,
 };
-use strata_store::{ClusterFilter, ClusterOrder, Page};
+use strata_store::{ClusterFilter, ClusterOrder, Page, Tx};
 
 use crate::{error::EngineError, reach::ReachError, session::Session};
 
@@ -69,6 +69,10 @@ impl Session {
             check_labels(&wish.labels)?;
             let (infrastructure, connection, kubeconfig) =
                 session.infrastructure(wish.infrastructure).await?;
+            let managed_by = match &infrastructure {
+                Infrastructure::ClusterApi { management_cluster, .. } => Some(*management_cluster),
+                Infrastructure::None | Infrastructure::Edge => None,
+            };
             let id = ClusterId::new(session.engine.ids().next());
             let registered = ClusterEvent::Registered {
                 project: session.project,
@@ -85,6 +89,9 @@ impl Session {
                 .store()
                 .try_write::<_, EngineError, _>(move |tx| {
                     Box::pin(async move {
+                        if let Some(management) = managed_by {
+                            writer.check_manages(tx, management).await?;
+                        }
                         let cluster = writer.ledger(tx).cluster(id, &[registered]).await?;
                         if let Some(kubeconfig) = &kubeconfig {
                             tx.connection_put(writer.project, id, kubeconfig).await?;
@@ -135,6 +142,36 @@ impl Session {
         }
     }
 
+    /// That a management cluster is still there, in the transaction that registers a cluster of it.
+    ///
+    /// Transactions that write come one after the other, on PostgreSQL by a lock that is taken before their first query:
+    /// what is read here stays so until the commit, and [`Session::check_manages_none`] sees what this one wrote.
+    async fn check_manages(&self, tx: &Tx, management: ClusterId) -> Result<(), EngineError> {
+        let cluster = tx.project(self.project).cluster_get(management).await?;
+        if matches!(cluster.phase.value, Phase::Deleting | Phase::Deleted) {
+            return Err(Refusal::not_found("cluster", &cluster.name).at("managementCluster").into());
+        }
+        Ok(())
+    }
+
+    /// That no cluster has this one as its management cluster, in the transaction that lets it go.
+    async fn check_manages_none(&self, tx: &Tx, cluster: &Cluster) -> Result<(), EngineError> {
+        let filter = ClusterFilter { management_cluster: Some(cluster.id), ..ClusterFilter::default() };
+        let rows = tx.project(self.project);
+        let managed = rows.cluster_list(&filter, ClusterOrder::Name, &Page::first(5)).await?.into_nodes();
+        // One that manages itself goes with itself.
+        let names: Vec<&str> =
+            managed.iter().filter(|it| it.id != cluster.id).map(|it| it.value.name.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        Err(EngineError::refuse(
+            RefusalCode::InUse,
+            format!("`{}` is the management cluster of {}", cluster.name, names.join(", ")),
+            "deregister these first",
+        ))
+    }
+
     /// Asks a cluster that was just registered who it is.
     async fn ask(&self, cluster: Cluster) -> Result<Cluster, EngineError> {
         let read = match self.reach(&cluster).await {
@@ -144,7 +181,7 @@ impl Session {
         match read {
             Ok(()) => {}
             Err(ReachError::Engine(error)) => return Err(error),
-            Err(error) => self.record_lost(&cluster, error.to_string()).await?,
+            Err(error) => self.record_lost(&cluster, &error.to_string()).await?,
         }
         Ok(self.rows().cluster_get(cluster.id).await?.value)
     }
@@ -192,17 +229,6 @@ impl Session {
         let subject = format!("cluster/{name}");
         self.audited(Permission::ManageClusters, "deregisterCluster", subject.clone(), async move {
             let cluster = session.cluster_named(&name).await?.value;
-            let filter = ClusterFilter { management_cluster: Some(cluster.id), ..ClusterFilter::default() };
-            let managed =
-                session.rows().cluster_list(&filter, ClusterOrder::Name, &Page::first(5)).await?.into_nodes();
-            if !managed.is_empty() {
-                let names: Vec<&str> = managed.iter().map(|cluster| cluster.value.name.as_str()).collect();
-                return Err(EngineError::refuse(
-                    RefusalCode::InUse,
-                    format!("`{name}` is the management cluster of {}", names.join(", ")),
-                    "deregister these first",
-                ));
-            }
             let engine = session.engine.clone();
             engine
                 .store()
@@ -215,6 +241,7 @@ impl Session {
                                 "wait until it has ended, or cancel it",
                             ));
                         }
+                        session.check_manages_none(tx, &cluster).await?;
                         let gone =
                             session.ledger(tx).cluster(cluster.id, &[ClusterEvent::Deregistered]).await?;
                         tx.connection_remove(session.project, cluster.id).await?;

@@ -1,7 +1,7 @@
 //! Idempotency keys: the same key of the same principal never starts the same operation twice.
 
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use strata_model::{
     Timestamp,
     change::Change,
@@ -11,7 +11,7 @@ use strata_model::{
 };
 use strata_store::{IdempotencyKey, IdempotentAnswer, Scoped, Tx};
 
-use crate::{error::EngineError, session::Session};
+use crate::{error::EngineError, session::Session, wish::RequestOptions};
 
 /// A key with what it was used for.
 #[derive(Debug, Clone)]
@@ -37,6 +37,19 @@ impl Session {
         key.map(|key| Key { operation, key: key.clone(), input })
     }
 
+    /// The key of an operation that requests a change. All that the requester gave is input: a repetition that expects
+    /// another plan, or wants it applied where the first did not, is no repetition.
+    pub(super) fn request_key(
+        &self,
+        operation: &'static str,
+        options: &RequestOptions,
+        what: &Value,
+    ) -> Option<Key> {
+        let expected = options.expected_plan_digest.as_ref().map(ToString::to_string);
+        let input = json!([what, options.reason, expected, options.apply_when_ready]);
+        self.key(operation, options.idempotency_key.as_ref(), &input)
+    }
+
     /// The change that was made for this key before, if one was: then nothing is planned or asked anew.
     pub(super) async fn replayed(&self, key: Option<&Key>) -> Result<Option<Change>, EngineError> {
         let Some(key) = key else { return Ok(None) };
@@ -54,7 +67,7 @@ impl Session {
         self.answer_in(&tx.project(self.project), key).await
     }
 
-    async fn answer_in(&self, rows: &Scoped<'_>, key: &Key) -> Result<Option<Value>, EngineError> {
+    pub(super) async fn answer_in(&self, rows: &Scoped<'_>, key: &Key) -> Result<Option<Value>, EngineError> {
         let Some(principal) = self.caller.actor.principal else { return Ok(None) };
         let stored = key.of(principal);
         let Some(before) = rows.idempotency_get(&stored).await? else { return Ok(None) };

@@ -52,8 +52,7 @@ impl Session {
         };
         let session = self.clone();
         self.audited(Permission::Operate, operation, format!("cluster/{cluster}"), async move {
-            let input = json!([cluster, ids, operation, options.reason]);
-            let key = session.key(operation, options.idempotency_key.as_ref(), &input);
+            let key = session.request_key(operation, &options, &json!([cluster, ids]));
             if let Some(change) = session.replayed(key.as_ref()).await? {
                 return Ok(change);
             }

@@ -56,8 +56,7 @@ impl Session {
         let session = self.clone();
         let subject = format!("cluster/{}", wish.cluster);
         self.audited(Permission::Operate, "requestUpgrade", subject, async move {
-            let input = json!([format!("{wish:?}"), options.reason]);
-            let key = session.key("requestUpgrade", options.idempotency_key.as_ref(), &input);
+            let key = session.request_key("requestUpgrade", &options, &json!(format!("{wish:?}")));
             if let Some(change) = session.replayed(key.as_ref()).await? {
                 return Ok(change);
             }
@@ -267,8 +266,7 @@ impl Session {
     ) -> Result<Change, EngineError> {
         let session = self.clone();
         self.audited(Permission::Operate, "rollBackChange", format!("change/{id}"), async move {
-            let input = json!([id, options.reason]);
-            let key = session.key("rollBackChange", options.idempotency_key.as_ref(), &input);
+            let key = session.request_key("rollBackChange", &options, &json!(id));
             if let Some(change) = session.replayed(key.as_ref()).await? {
                 return Ok(change);
             }

@@ -1,5 +1,6 @@
 //! Rollouts: making, starting, pausing, aborting, taking back.
 
+use serde_json::json;
 use strata_model::{
     access::Permission,
     change::ChangeState,
@@ -8,8 +9,9 @@ use strata_model::{
     rollout::{Rollout, RolloutEvent, RolloutState, RolloutTarget, Stage, TargetState},
 };
 use strata_plan::{decide, rollout as schedule};
-use strata_store::{ClusterFilter, ClusterOrder, Lease, Page, Tx};
+use strata_store::{ClusterFilter, ClusterOrder, Lease, Page, Scoped, Tx};
 
+use super::idempotency::Key;
 use crate::{error::EngineError, session::Session, wish::RevisionWish};
 
 /// What to roll out, to whom, how.
@@ -66,9 +68,25 @@ impl Session {
     /// # Errors
     /// `FORBIDDEN`, `NOT_FOUND`, `INVALID_INPUT`, `DUPLICATE_NAME`.
     pub async fn create_rollout(&self, wish: CreateRollout) -> Result<Rollout, EngineError> {
+        self.create_rollout_once(wish, None).await
+    }
+
+    /// The same with an idempotency key: sent again, it answers with the rollout that was made then, as it is now.
+    ///
+    /// # Errors
+    /// As [`Session::create_rollout`], and `IDEMPOTENCY_KEY_REUSED`.
+    pub async fn create_rollout_once(
+        &self,
+        wish: CreateRollout,
+        key: Option<String>,
+    ) -> Result<Rollout, EngineError> {
         let session = self.clone();
         let subject = format!("rollout/{}", wish.name);
         self.audited(Permission::Operate, "createRollout", subject.clone(), async move {
+            let key = session.key("createRollout", key.as_ref(), &json!(format!("{wish:?}")));
+            if let Some(rollout) = session.replayed_rollout(&session.rows(), key.as_ref()).await? {
+                return Ok(rollout);
+            }
             let attachment = session.resolve_revision(&wish.target).await?;
             let clusters = session.clusters_running(attachment.profile_id).await?;
             let targets = schedule::assign(&wish.stages, clusters.iter().map(|(id, labels)| (*id, labels)));
@@ -88,14 +106,33 @@ impl Session {
                 .store()
                 .try_write(move |tx| {
                     Box::pin(async move {
+                        let rows = tx.project(session.project);
+                        if let Some(rollout) = session.replayed_rollout(&rows, key.as_ref()).await? {
+                            return Ok(rollout);
+                        }
                         let rollout = session.ledger(tx).rollout(id, &events).await?;
                         session.note(tx, "createRollout", subject, None).await?;
+                        if let Some(key) = &key {
+                            session.remember(tx, key, serde_json::to_value(id)?).await?;
+                        }
                         Ok(rollout)
                     })
                 })
                 .await
         })
         .await
+    }
+
+    /// The rollout that was made or started with this key before, as it is now.
+    async fn replayed_rollout(
+        &self,
+        rows: &Scoped<'_>,
+        key: Option<&Key>,
+    ) -> Result<Option<Rollout>, EngineError> {
+        let Some(key) = key else { return Ok(None) };
+        let Some(answer) = self.answer_in(rows, key).await? else { return Ok(None) };
+        let id: RolloutId = serde_json::from_value(answer)?;
+        Ok(Some(rows.rollout_get(id).await?.value))
     }
 
     /// All clusters to which a profile is attached, with their labels.
@@ -126,7 +163,7 @@ impl Session {
         permission: Permission,
         operation: &'static str,
         id: RolloutId,
-        reason: Option<String>,
+        (reason, key): (Option<String>, Option<String>),
         choose: impl FnOnce(&Rollout) -> Result<Vec<RolloutEvent>, Refusal> + Send + 'static,
     ) -> Result<Rollout, EngineError> {
         let session = self.clone();
@@ -136,8 +173,16 @@ impl Session {
                 .store()
                 .try_write(move |tx| {
                     Box::pin(async move {
+                        let key = session.key(operation, key.as_ref(), &json!([id, reason]));
+                        let rows = tx.project(session.project);
+                        if let Some(rollout) = session.replayed_rollout(&rows, key.as_ref()).await? {
+                            return Ok(rollout);
+                        }
                         let rollout = session.ledger(tx).rollout_decided(id, choose).await?;
                         session.note(tx, operation, format!("rollout/{id}"), reason).await?;
+                        if let Some(key) = &key {
+                            session.remember(tx, key, serde_json::to_value(id)?).await?;
+                        }
                         Ok(rollout)
                     })
                 })
@@ -151,7 +196,21 @@ impl Session {
     /// # Errors
     /// `FORBIDDEN`, `NOT_FOUND`, `ILLEGAL_STATE`.
     pub async fn start_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
-        self.decide_rollout(Permission::Operate, "startRollout", id, reason, decide::start_rollout).await
+        self.start_rollout_once(id, reason, None).await
+    }
+
+    /// The same with an idempotency key: sent again, it answers with the rollout as it is now.
+    ///
+    /// # Errors
+    /// As [`Session::start_rollout`], and `IDEMPOTENCY_KEY_REUSED`.
+    pub async fn start_rollout_once(
+        &self,
+        id: RolloutId,
+        reason: Option<String>,
+        key: Option<String>,
+    ) -> Result<Rollout, EngineError> {
+        let words = (reason, key);
+        self.decide_rollout(Permission::Operate, "startRollout", id, words, decide::start_rollout).await
     }
 
     /// Pauses: nothing new is started, changes in flight go on.
@@ -159,7 +218,8 @@ impl Session {
     /// # Errors
     /// As [`Session::start_rollout`].
     pub async fn pause_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
-        self.decide_rollout(Permission::Operate, "pauseRollout", id, reason, decide::pause_rollout).await
+        self.decide_rollout(Permission::Operate, "pauseRollout", id, (reason, None), decide::pause_rollout)
+            .await
     }
 
     /// Goes on after a pause or a halt.
@@ -171,7 +231,8 @@ impl Session {
         id: RolloutId,
         reason: Option<String>,
     ) -> Result<Rollout, EngineError> {
-        self.decide_rollout(Permission::Operate, "resumeRollout", id, reason, decide::resume_rollout).await
+        self.decide_rollout(Permission::Operate, "resumeRollout", id, (reason, None), decide::resume_rollout)
+            .await
     }
 
     /// Aborts: nothing new is started, ever; what is done stays.
@@ -179,7 +240,8 @@ impl Session {
     /// # Errors
     /// As [`Session::start_rollout`].
     pub async fn abort_rollout(&self, id: RolloutId, reason: Option<String>) -> Result<Rollout, EngineError> {
-        self.decide_rollout(Permission::Operate, "abortRollout", id, reason, decide::abort_rollout).await
+        self.decide_rollout(Permission::Operate, "abortRollout", id, (reason, None), decide::abort_rollout)
+            .await
     }
 
     /// Takes back: each cluster that was changed goes to what it ran before, by a change of its own.
@@ -191,8 +253,14 @@ impl Session {
         id: RolloutId,
         reason: Option<String>,
     ) -> Result<Rollout, EngineError> {
-        self.decide_rollout(Permission::Operate, "rollBackRollout", id, reason, decide::roll_back_rollout)
-            .await
+        self.decide_rollout(
+            Permission::Operate,
+            "rollBackRollout",
+            id,
+            (reason, None),
+            decide::roll_back_rollout,
+        )
+        .await
     }
 
     /// Approves a stage that asks for it.
@@ -206,7 +274,7 @@ impl Session {
         reason: String,
     ) -> Result<Rollout, EngineError> {
         let kept = reason.clone();
-        self.decide_rollout(Permission::Approve, "approveStage", id, Some(kept), move |rollout| {
+        self.decide_rollout(Permission::Approve, "approveStage", id, (Some(kept), None), move |rollout| {
             decide::approve_stage(rollout, stage, &reason)
         })
         .await
@@ -221,7 +289,7 @@ impl Session {
         id: RolloutId,
         clusters: Vec<ClusterId>,
     ) -> Result<Rollout, EngineError> {
-        self.decide_rollout(Permission::Operate, "retryTargets", id, None, move |rollout| {
+        self.decide_rollout(Permission::Operate, "retryTargets", id, (None, None), move |rollout| {
             let failed = || {
                 let failed = rollout.targets.iter().filter(|target| target.state == TargetState::Failed);
                 failed.map(|target| target.cluster).collect()

@@ -7,7 +7,7 @@ use strata_model::{
     change::{Change, ChangeKind},
     cluster::Cluster,
     composition::{Attachment, Composition},
-    digest::DigestKey,
+    digest::{Digest, DigestKey},
     error::{Refusal, RefusalCode},
     fact::{FactKey, Facts},
     id::{ChangeId, CompositionId},
@@ -49,6 +49,8 @@ pub(super) struct Gathered {
     pub(super) earlier: Option<Composition>,
     pub(super) contents: Contents,
     pub(super) facts: Facts,
+    /// As they are kept.
+    pub(super) facts_digest: Option<Digest>,
     /// By generation.
     pub(super) seeds: BTreeMap<u32, BTreeMap<LayerName, LayerSeed>>,
     pub(super) inventory: Vec<InventoryEntry>,
@@ -81,6 +83,9 @@ impl Session {
         let generations = generations(intent, base.as_ref(), earlier.as_ref());
         let seeds = self.seeds(&cluster, &contents, &generations).await?;
         let project = self.engine.store().project_get(self.project).await?.name;
+        // In this order: facts that come in between are found to have moved, never taken for what was read.
+        let facts_digest = self.rows().facts_digest(cluster.id).await?;
+        let facts = self.known_facts(&cluster).await?;
         Ok(Gathered {
             identity: ClusterIdentity {
                 id: cluster.id,
@@ -92,7 +97,8 @@ impl Session {
             kind,
             change: change.map(|change| change.id),
             applied_id: cluster.applied,
-            facts: self.known_facts(&cluster).await?,
+            facts,
+            facts_digest,
             inventory: self.rows().inventory_list(cluster.id).await?,
             orphans: self
                 .rows()
@@ -190,8 +196,8 @@ impl Session {
     pub(super) async fn look_up(&self, cluster: &Cluster, facts: &mut Facts, unknown: Vec<FactKey>) -> bool {
         match self.reach(cluster).await {
             Ok(client) => self.look_up_with(&client, cluster, facts, unknown).await,
-            Err(error) => {
-                tracing::debug!(cluster = %cluster.name, %error, "lookups stay unanswered");
+            Err(_) => {
+                tracing::debug!(cluster = %cluster.name, "lookups stay unanswered: the cluster cannot be reached");
                 false
             }
         }
@@ -215,7 +221,9 @@ impl Session {
                     news |= facts.lookups.get(&key.to_string()) != Some(&answer);
                     facts.lookups.insert(key.to_string(), answer);
                 }
-                Err(error) => tracing::debug!(cluster = %cluster.name, %error, "a lookup stays unanswered"),
+                Err(error) => {
+                    tracing::debug!(cluster = %cluster.name, code = error.code(), "a lookup stays unanswered")
+                }
             }
         }
         if news {

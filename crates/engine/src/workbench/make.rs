@@ -68,11 +68,14 @@ pub(super) fn compose_first(gathered: &Gathered, intent: &Intent) -> Result<Comp
     Ok(composed(gathered, intent, &redactor)?.composition)
 }
 
-/// A redactor that knows every secret of a composition.
-pub(super) fn redactor(gathered: &Gathered, composition: &Composition) -> Result<Redactor, EngineError> {
+/// Every secret of a composition.
+pub(super) fn secrets(
+    gathered: &Gathered,
+    composition: &Composition,
+) -> Result<Vec<SecretText>, EngineError> {
     let mut secrets = contents_secrets(gathered);
     secrets.extend(rendered(gathered, composition)?.secrets);
-    Ok(Redactor::new(&gathered.key, secrets))
+    Ok(secrets)
 }
 
 fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineError> {

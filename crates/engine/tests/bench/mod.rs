@@ -109,7 +109,7 @@ pub fn variable(name: &str, default: Option<&str>) -> VariableDefinition {
 pub struct Bench {
     pub session: Session,
     pub clock: Arc<TestClock>,
-    engine: Engine,
+    pub engine: Engine,
     simulator: Simulator,
     _folder: tempfile::TempDir,
 }
@@ -119,8 +119,8 @@ impl Bench {
         Self::start_with(|_| {}).await
     }
 
-    /// An engine that behaves otherwise.
-    pub async fn start_with(choose: impl FnOnce(&mut EngineOptions)) -> Self {
+    /// With other options than the usual ones.
+    pub async fn start_with(adjust: impl FnOnce(&mut EngineOptions)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = SealKeys::new(MasterKey::new([7; 32]));
         let clock = Arc::new(TestClock::default());
@@ -134,7 +134,7 @@ impl Bench {
             },
             ..EngineOptions::default()
         };
-        choose(&mut options);
+        adjust(&mut options);
         let engine = Engine::new(store, Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(SystemIds), options);
         engine.start();
         let first = engine.first_start().await.unwrap().unwrap();
@@ -233,8 +233,12 @@ impl Bench {
     pub async fn touch_a_status(&self, sim: &SimCluster) {
         let path = "/apis/batch/v1/namespaces/work/jobs/work";
         let mut job = self.send(sim, http::Method::GET, path, None).await;
-        job["metadata"]["annotations"]["somebody"] = serde_json::json!("was here");
-        self.send(sim, http::Method::PUT, path, Some(job.clone())).await;
+        let noticed =
+            serde_json::json!({"type": "Noticed", "status": "True", "reason": "Somebody", "message": ""});
+        job["status"]["conditions"].as_array_mut().unwrap().push(noticed.clone());
+        let after = self.send(sim, http::Method::PUT, &format!("{path}/status"), Some(job.clone())).await;
+        assert!(after["status"]["conditions"].as_array().unwrap().iter().any(|it| it["type"] == "Noticed"));
+        assert_ne!(after["metadata"]["resourceVersion"], job["metadata"]["resourceVersion"]);
     }
 
     pub async fn send(

@@ -5,11 +5,12 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use strata_fixtures::Postgres;
 use strata_model::{
     Timestamp,
     access::Actor,
@@ -48,7 +49,7 @@ pub(crate) struct TestDatabase {
     pub(crate) url: String,
     pub(crate) folder: TempDir,
     pub(crate) clock: Arc<HandClock>,
-    server: Option<(String, String)>,
+    server: Option<&'static Postgres>,
 }
 
 pub(crate) const KEY: [u8; 32] = [7; 32];
@@ -60,26 +61,12 @@ impl TestDatabase {
         Self { url, folder, clock: clock(), server: None }
     }
 
-    /// `None`, with a word about it, when no server is given.
-    pub(crate) async fn postgres(test: &str) -> Option<Self> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let Ok(server) = std::env::var("STRATA_TEST_POSTGRES_URL") else {
-            assert!(
-                std::env::var("STRATA_REQUIRE_POSTGRES").as_deref() != Ok("1"),
-                "STRATA_REQUIRE_POSTGRES=1 and no STRATA_TEST_POSTGRES_URL"
-            );
-            eprintln!("left out: {test} on PostgreSQL (set STRATA_TEST_POSTGRES_URL to a server's URL)");
-            return None;
-        };
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("strata_test_{}_{number}", std::process::id());
-        let admin = Database::connect(&server).await.unwrap();
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-        admin.close().await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        let url = format!("{base}/{name}");
+    /// `None` where there is no server, and then the test says that it is left out.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let server = Postgres::shared_or_leave_out().await?;
+        let url = server.fresh_database().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        Some(Self { url, folder, clock: clock(), server: Some((server, name)) })
+        Some(Self { url, folder, clock: clock(), server: Some(server) })
     }
 
     pub(crate) fn settings(&self) -> StoreSettings {
@@ -115,8 +102,9 @@ impl TestDatabase {
     }
 
     pub(crate) async fn remove(self) {
-        if let Some((server, name)) = self.server {
-            let admin = Database::connect(&server).await.unwrap();
+        if let Some(server) = self.server {
+            let name = self.url.split('?').next().and_then(|url| url.rsplit('/').next()).unwrap();
+            let admin = Database::connect(server.url()).await.unwrap();
             admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
             admin.close().await.unwrap();
         }
@@ -145,8 +133,7 @@ macro_rules! on_both_databases {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                let name = concat!(module_path!(), "::postgres");
-                if let Some(database) = $crate::fixture::TestDatabase::postgres(name).await {
+                if let Some(database) = $crate::fixture::TestDatabase::postgres().await {
                     run(&database).await;
                     database.remove().await;
                 }

@@ -205,7 +205,7 @@ on_both_databases! {
 /// On PostgreSQL several servers write to one log: each one's readers see all of it, in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_share_one_log() {
-    let Some(database) = crate::fixture::TestDatabase::postgres("two_servers_share_one_log").await else {
+    let Some(database) = crate::fixture::TestDatabase::postgres().await else {
         return;
     };
     let (one, two) = (database.open().await, database.open().await);
@@ -243,8 +243,7 @@ async fn two_servers_share_one_log() {
 /// A PostgreSQL server that drops its connections costs at most the writes under way; then all goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_connections_are_made_anew() {
-    let Some(database) = crate::fixture::TestDatabase::postgres("lost_connections_are_made_anew").await
-    else {
+    let Some(database) = crate::fixture::TestDatabase::postgres().await else {
         return;
     };
     let store = database.open().await;

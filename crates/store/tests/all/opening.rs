@@ -9,7 +9,7 @@ use strata_store::{
 };
 use tokio::task::JoinSet;
 
-use crate::fixture::{KEY, TestDatabase, on_both_databases, registered};
+use crate::fixture::{KEY, TestDatabase, on_both_databases};
 
 on_both_databases! {
     /// Migrating and opening again changes nothing; an unmigrated database is refused by who only checks.
@@ -88,12 +88,8 @@ async fn a_sqlite_file_has_one_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_is_opened_durably() {
+async fn a_folder_that_is_missing_is_said_to_be_unavailable() {
     let database = TestDatabase::sqlite();
-    let store = database.open().await;
-    registered(&store, "a", &[]).await;
-    assert!(database.folder.path().join("strata.db-wal").exists());
-    store.close().await;
     let missing = DatabaseUrl::Sqlite(database.folder.path().join("missing/strata.db"));
     let refused = Store::open(StoreSettings { database: missing, ..database.settings() }).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
@@ -101,9 +97,7 @@ async fn sqlite_is_opened_durably() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn six_servers_open_one_postgres_at_once() {
-    let Some(database) = TestDatabase::postgres("six_servers_open_one_postgres_at_once").await else {
-        return;
-    };
+    let Some(database) = TestDatabase::postgres().await else { return };
     let database = Arc::new(database);
     let mut opens = JoinSet::new();
     for _ in 0..6 {

@@ -108,7 +108,8 @@ impl Run {
             Err(error) => Err(error),
         };
         if let Err(error) = read {
-            tracing::debug!(cluster = %cluster.name, %error, "the facts could not be read after a change");
+            let error = self.masked(&error.to_string()).await;
+            tracing::debug!(cluster = %cluster.name, error, "the facts could not be read after a change");
         }
     }
 }

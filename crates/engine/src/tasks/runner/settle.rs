@@ -2,7 +2,7 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use strata_cluster::{ClusterClient, Expectation, WatchError, WatchOptions};
+use strata_cluster::{Absence, ClusterClient, Expectation, WatchError, WatchOptions, goes_when_done};
 use strata_model::{
     change::{ChangeEvent, ChangeState, Failure},
     object::Destination,
@@ -24,6 +24,7 @@ impl Run {
         let deadline = self.session.engine.options().step_deadline;
         for (destination, expectations) in sent {
             let client = self.client_when_there(number, destination).await?.clone();
+            let expectations = self.absences(destination, expectations, Absence::DoneOnceReady);
             self.wait(Some(number), &client, expectations, deadline).await?;
         }
         self.record(vec![ChangeEvent::StepSucceeded { step: number }]).await?;
@@ -54,9 +55,25 @@ impl Run {
                 Err(Stop::Failed { failure, .. }) => return Err(Stop::Failed { step: None, failure }),
                 Err(stop) => return Err(stop),
             };
+            // Its step has seen it ready.
+            let expectations = self.absences(destination, expectations, Absence::Done);
             self.wait(None, &client, expectations, PROOF_DEADLINE).await?;
         }
         Ok(())
+    }
+
+    /// Says of objects that go by themselves what it means when they are not there.
+    fn absences(
+        &self,
+        destination: Destination,
+        expectations: Vec<Expectation>,
+        absence: Absence,
+    ) -> Vec<Expectation> {
+        let goes = |expectation: &Expectation| {
+            let object = self.render.object(destination, &expectation.reference.key);
+            object.is_some_and(|object| goes_when_done(&object.body))
+        };
+        expectations.into_iter().map(|it| if goes(&it) { it.with_absence(absence) } else { it }).collect()
     }
 
     pub(super) async fn wait(

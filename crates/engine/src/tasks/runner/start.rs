@@ -1,7 +1,9 @@
 //! Starting: the digest is checked on fresh facts, in the transaction that moves the change to APPLYING.
+//!
+//! Planning takes a while and reads outside of that transaction; the transaction therefore starts nothing unless all that
+//! the planning read is still so.
 
 use strata_model::{
-    change::ChangeEvent,
     cluster::{Cluster, Phase},
     fact::FactKey,
 };
@@ -10,12 +12,27 @@ use strata_plan::decide;
 use super::{Run, Stop};
 use crate::{error::EngineError, reach::ReachError, workbench::Assembled};
 
+/// How often a change is planned anew in a row when what it reads moves meanwhile.
+const ATTEMPTS: usize = 5;
+
 impl Run {
     /// Moves the change from SCHEDULED to APPLYING, or to STALE. Says whether to go on.
     pub(super) async fn begin(&mut self) -> Result<bool, Stop> {
         if !self.refresh_facts().await? {
             return Ok(false);
         }
+        for _ in 0..ATTEMPTS {
+            if let Some(started) = self.start_on_what_is_there().await? {
+                return Ok(started);
+            }
+        }
+        // Something goes on moving under it: others get their turn first.
+        Ok(false)
+    }
+
+    /// Plans the change anew and starts it, or finds it stale. `None` when something that the plan may have read moved
+    /// between the planning and the transaction: then it is planned once more.
+    async fn start_on_what_is_there(&mut self) -> Result<Option<bool>, Stop> {
         let cluster = self.session.rows().cluster_get(self.cluster.id).await?;
         let anew = match self.session.assemble_again(&cluster, &self.change).await {
             Ok(anew) => anew,
@@ -23,12 +40,12 @@ impl Run {
             Err(EngineError::Refused(refusals)) => {
                 let moved =
                     refusals.iter().map(|refusal| format!("it cannot be planned any more: {refusal}"));
-                return self.become_stale(moved.collect()).await;
+                return self.become_stale(moved.collect()).await.map(Some);
             }
             Err(error) => return Err(error.into()),
         };
         let moved = self.what_moved(&cluster.value, &anew);
-        let (digest, basis) = (anew.plan.digest.clone(), cluster.value.applied);
+        let (digest, facts) = (anew.plan.digest, anew.facts);
         let (session, id, lease) = (self.session.clone(), self.change.id, self.lease.clone());
         let change = self
             .session
@@ -37,25 +54,27 @@ impl Run {
             .try_write::<_, EngineError, _>(move |tx| {
                 Box::pin(async move {
                     tx.lease_check(&lease).await?;
-                    let now = tx.project(session.project).cluster_get(cluster.value.id).await?;
-                    let ledger = session.ledger(tx);
-                    ledger
+                    let rows = tx.project(session.project);
+                    let now = rows.cluster_get(cluster.value.id).await?;
+                    // Inventory and orphans move with a change of this cluster only, and this one holds it. What else
+                    // the plan reads is the cluster, labels included, and the facts, which polls write beside it.
+                    if now.seq != cluster.seq || rows.facts_digest(now.id).await? != facts {
+                        return Ok(None);
+                    }
+                    let started = session
+                        .ledger(tx)
                         .change_decided(id, |change, _| {
-                            // What the digest was computed on must still be so.
-                            if now.applied != basis {
-                                return Ok(vec![ChangeEvent::BecameStale {
-                                    moved: vec!["what the cluster runs".to_owned()],
-                                }]);
-                            }
                             Ok(vec![decide::start(change, &digest, moved, tx.now())?])
                         })
-                        .await
+                        .await?;
+                    Ok(Some(started))
                 })
             })
             .await?;
+        let Some(change) = change else { return Ok(None) };
         self.cluster = self.session.rows().cluster_get(self.cluster.id).await?.value;
         self.change = change;
-        Ok(self.change.state.is_running())
+        Ok(Some(self.change.state.is_running()))
     }
 
     /// Records that the change cannot start on what is there now. Nothing was sent.
@@ -106,11 +125,12 @@ impl Run {
             }
             Err(ReachError::NoKubeconfig { .. }) if unborn => Ok(true),
             Err(error @ ReachError::OtherCluster { .. }) => {
-                self.become_stale(vec![format!("CLUSTER_IDENTITY_CHANGED: {error}")]).await
+                let words = self.masked(&error.to_string()).await;
+                self.become_stale(vec![format!("CLUSTER_IDENTITY_CHANGED: {words}")]).await
             }
             Err(ReachError::Engine(error)) => Err(Stop::Error(error)),
             Err(error) => {
-                self.session.record_lost(&self.cluster, error.to_string()).await?;
+                self.session.record_lost(&self.cluster, &error.to_string()).await?;
                 Err(Stop::Silent)
             }
         }
