@@ -48,6 +48,42 @@ async fn the_token_is_told_once_and_survives_a_restart() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_lost_all_tokens_gets_in_with_database_and_key() -> Result<()> {
+    let mut server = Server::start(program!(), Database::Sqlite).await?;
+    let create = ["token", "create-admin", "--database", "sqlite:strata.db"];
+    let (code, said) = run(&create, server.directory())?;
+    ensure!(code == 10 && said.contains("help:"), "while the server runs: {code}: {said}");
+    server.stop().await?;
+
+    let output = Command::new(program!())
+        .args(create)
+        .current_dir(server.directory())
+        .env_remove("STRATA_KEY")
+        .env_remove("STRATA_KEY_FILE")
+        .output()?;
+    ensure!(output.status.success(), "{output:?}");
+    let token = String::from_utf8(output.stdout)?;
+    ensure!(token.lines().count() == 1, "standard output has more than the token: {token}");
+    std::fs::write(server.directory().join("other.key"), "7a".repeat(32))?;
+    let (code, said) = run(&[&create[..], &["--key-file", "other.key"]].concat(), server.directory())?;
+    ensure!(code == 12 && said.contains("help:"), "with another key: {code}: {said}");
+
+    server.restart().await?;
+    for client in [server.client_with("recovered", token.trim())?, server.client()?] {
+        let viewer = client.send(operations::VIEWER, json!({})).await.map_err(scenario::describe)?;
+        assert_eq!(viewer["viewer"]["principal"], "admin", "{viewer}");
+    }
+    let audit = server.client()?.send(operations::AUDIT_LIST, json!({"first": 10})).await;
+    ensure!(audit.map_err(scenario::describe)?.to_string().contains("recoverAdministrator"));
+
+    let empty = tempfile::tempdir()?;
+    let (code, said) = run(&create, empty.path())?;
+    ensure!(code == 64 && said.contains("strata.db"), "without a database: {code}: {said}");
+    assert_eq!(std::fs::read_dir(empty.path())?.count(), 0, "something was made");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_key_and_a_lost_key_are_refused() -> Result<()> {
     let mut server = Server::start(program!(), Database::Sqlite).await?;
     server.stop().await?;

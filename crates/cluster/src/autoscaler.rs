@@ -67,7 +67,7 @@ impl ClusterClient {
 
     /// Whether a conflict is about replicas that an autoscaler holds.
     ///
-    /// The HorizontalPodAutoscaler's controller writes them as `kube-controller-manager`; others, under names of their
+    /// The controller of `HorizontalPodAutoscaler`s writes them as `kube-controller-manager`; others, under names of their
     /// own, are known by the object that says what they scale. That somebody used the scale subresource proves nothing:
     /// so does a person with `kubectl scale`, whose wish is a conflict like any other.
     pub(crate) async fn is_autoscaled(

@@ -4,11 +4,15 @@ use strata_model::{
     access::{Actor, PrincipalKind, Role},
     error::RefusalCode,
     event::AuditEntry,
+    id::ProjectId,
     secret::SecretText,
 };
-use strata_store::TokenVerdict;
+use strata_store::{Optional as _, Store, TokenVerdict, Tx};
 
 use crate::{Engine, error::EngineError, session::Caller};
+
+/// The name of the first administrator.
+const ADMINISTRATOR: &str = "admin";
 
 /// The token of the first administrator, made at the first start. Shown once.
 #[derive(Debug)]
@@ -72,19 +76,48 @@ impl Engine {
                     if !tx.first_start().await? {
                         return Ok(None);
                     }
-                    let principal = tx.principal_insert(project, "admin", PrincipalKind::Person).await?;
-                    tx.role_bind(project, principal.id, Role::Admin).await?;
-                    let token = tx.token_insert(project, principal.id, "first start", None).await?;
-                    let entry = AuditEntry {
-                        operation: "firstStart".to_owned(),
-                        subject: "principal/admin".to_owned(),
-                        outcome: "OK".to_owned(),
-                        reason: None,
-                    };
-                    tx.audit_append(project, &entry, &Actor::system(), None).await?;
-                    Ok(Some(FirstToken { principal: principal.name, secret: token.text }))
+                    administrator_token(tx, project, "firstStart", "first start").await.map(Some)
                 })
             })
             .await
     }
+}
+
+/// Makes a token of the administrator in the database itself, for whoever has lost all tokens. Who can open the database
+/// needs no other permission. Tokens that exist stay valid.
+///
+/// # Errors
+/// Those of the store.
+pub async fn recover_administrator(store: &Store) -> Result<FirstToken, EngineError> {
+    let project = store.installation().default_project;
+    store
+        .try_write(move |tx| {
+            Box::pin(
+                async move { administrator_token(tx, project, "recoverAdministrator", "recovery").await },
+            )
+        })
+        .await
+}
+
+/// A token of `admin`, who is made, and given the role, where that is not so already.
+async fn administrator_token(
+    tx: &Tx,
+    project: ProjectId,
+    operation: &str,
+    name: &str,
+) -> Result<FirstToken, EngineError> {
+    let principal = match tx.project(project).principal_by_name(ADMINISTRATOR).await.optional()? {
+        Some(principal) => principal,
+        None => tx.principal_insert(project, ADMINISTRATOR, PrincipalKind::Person).await?,
+    };
+    tx.role_bind(project, principal.id, Role::Admin).await?;
+    let token = tx.token_insert(project, principal.id, name, None).await?;
+    let entry = AuditEntry {
+        operation: operation.to_owned(),
+        subject: format!("principal/{ADMINISTRATOR}"),
+        outcome: "OK".to_owned(),
+        reason: None,
+    };
+    tx.audit_append(project, &entry, &Actor::system(), None).await?;
+    Ok(FirstToken { principal: principal.name, secret: token.text })
 }

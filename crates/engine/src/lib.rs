@@ -35,7 +35,7 @@ use strata_model::ports::{Clock, IdSource};
 use strata_store::Store;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use access::FirstToken;
+pub use access::{FirstToken, recover_administrator};
 pub use error::EngineError;
 pub use reads::*;
 pub use session::{Caller, Session};

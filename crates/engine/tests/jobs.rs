@@ -1,7 +1,5 @@
 //! Jobs that go by themselves, and Jobs that do not go when they are told to.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod bench;
 
 use std::sync::{

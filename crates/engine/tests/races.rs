@@ -1,7 +1,5 @@
 //! Two things at once: what is checked before a commit still holds at the commit.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod bench;
 
 use std::{

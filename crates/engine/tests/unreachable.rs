@@ -1,7 +1,5 @@
 //! A cluster that does not answer is registered all the same, and found when it does.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod bench;
 
 use std::{collections::BTreeMap, time::Duration};

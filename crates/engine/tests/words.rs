@@ -1,7 +1,5 @@
 //! What a cluster says may quote what was sent to it: it is kept and shown with secrets masked.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod bench;
 
 use std::time::Duration;

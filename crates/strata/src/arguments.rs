@@ -1,9 +1,11 @@
 //! The command line: the client commands as they are, and the local ones beside them.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroU16, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use strata_cli::{ClientCommand, Connection, arguments::Format};
+
+use crate::span::Span;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(crate) enum LocalCommand {
     Demo(DemoArguments),
     Schema,
     Render(RenderArguments, Format),
+    CreateAdmin(CreateAdminArguments),
 }
 
 /// Keeps a fleet of Kubernetes clusters on layered, versioned profiles
@@ -85,9 +88,34 @@ pub(crate) struct ServeArguments {
     /// Refuse to start on an older schema instead of bringing it up to date
     #[arg(long, env = "STRATA_NO_MIGRATE")]
     pub(crate) no_migrate: bool,
+    #[command(flatten)]
+    pub(crate) engine: EngineArguments,
     /// How log lines are written, to standard error; what is logged is set by `STRATA_LOG` [default: text]
     #[arg(long, env = "STRATA_LOG_FORMAT", value_enum, value_name = "FORMAT")]
     pub(crate) log: Option<LogFormat>,
+}
+
+/// How changes are approved and carried out. A duration is written like `30m`, `24h` or `1h 30m`.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct EngineArguments {
+    /// How many changes are carried out at once by this server [default: 64]
+    #[arg(long, env = "STRATA_CONCURRENT_CHANGES", value_name = "NUMBER")]
+    pub(crate) concurrent_changes: Option<NonZeroU16>,
+    /// How long an approval counts [default: 24h]
+    #[arg(long, env = "STRATA_APPROVAL_LIFETIME", value_name = "DURATION")]
+    pub(crate) approval_lifetime: Option<Span>,
+    /// How long a plan that no change holds is kept [default: 24h]
+    #[arg(long, env = "STRATA_PLAN_LIFETIME", value_name = "DURATION")]
+    pub(crate) plan_lifetime: Option<Span>,
+    /// How long one step of a change may take to become healthy [default: 30m]
+    #[arg(long, env = "STRATA_STEP_DEADLINE", value_name = "DURATION")]
+    pub(crate) step_deadline: Option<Span>,
+    /// How often an idle cluster is asked for its facts and health [default: 1m]
+    #[arg(long, env = "STRATA_POLL_INTERVAL", value_name = "DURATION")]
+    pub(crate) poll_interval: Option<Span>,
+    /// Refuse approvals by whoever requested the change
+    #[arg(long, env = "STRATA_NO_SELF_APPROVAL")]
+    pub(crate) no_self_approval: bool,
 }
 
 /// How log lines are written.
@@ -118,6 +146,25 @@ pub(crate) struct DemoArguments {
     pub(crate) listen: SocketAddr,
 }
 
+/// `strata token create-admin`
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "create-admin",
+    about = "Make a token of the administrator in the database itself, for when no token is left",
+    long_about = "Make a token of the principal `admin`, with the role admin in the default project, in the database \
+                  itself: for when no token is left, as after a first start whose output was lost. It needs the \
+                  database and its key, and no server; one that runs on a SQLite file must be stopped first. Tokens \
+                  that exist stay valid. The token is written to standard output, this once."
+)]
+pub(crate) struct CreateAdminArguments {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArguments,
+    /// The file of the key that seals credentials; the variable `STRATA_KEY` may hold the key itself. Without either, that
+    /// beside a SQLite file
+    #[arg(long, env = "STRATA_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
 /// `strata pack render`
 #[derive(Debug, Clone, Parser)]
 #[command(name = "render", about = "Render a pack of a folder or .tgz without a server, as YAML or JSON")]
@@ -138,9 +185,11 @@ pub(crate) struct RenderArguments {
     pub(crate) kube_version: String,
 }
 
-/// The command line, with `pack render` put beside the client commands of `pack`.
+/// The command line, with local commands put beside the client commands of the same noun.
 fn command() -> clap::Command {
-    Program::command().mut_subcommand("pack", |pack| pack.subcommand(RenderArguments::command()))
+    Program::command()
+        .mut_subcommand("pack", |pack| pack.subcommand(RenderArguments::command()))
+        .mut_subcommand("token", |token| token.subcommand(CreateAdminArguments::command()))
 }
 
 /// Reads a command line.
@@ -156,6 +205,11 @@ pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocati
     {
         let format = render.get_one::<Format>("output").copied().unwrap_or_default();
         return local(LocalCommand::Render(RenderArguments::from_arg_matches(render)?, format));
+    }
+    if let Some(("token", token)) = matches.subcommand()
+        && let Some(("create-admin", create)) = token.subcommand()
+    {
+        return local(LocalCommand::CreateAdmin(CreateAdminArguments::from_arg_matches(create)?));
     }
     let program = Program::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     match program.command {
@@ -195,6 +249,11 @@ mod tests {
 
     #[test]
     fn no_secret_can_be_given_on_the_command_line() {
+        let Ok(Invocation::Local(local)) = read(&["token", "create-admin", "--database", "a.db"]) else {
+            panic!("no local command")
+        };
+        assert!(matches!(*local, LocalCommand::CreateAdmin(_)));
+        assert!(matches!(read(&["token", "list"]), Ok(Invocation::Client(..))));
         for flag in ["--token", "--key"] {
             assert!(read(&["serve", flag, "x"]).is_err(), "{flag}");
         }

@@ -9,6 +9,7 @@
 //! first token of an installation is written to standard error once.
 
 mod arguments;
+mod create_admin;
 mod demo;
 mod exit;
 mod key;
@@ -19,5 +20,6 @@ mod program;
 mod serve;
 mod server;
 mod settings;
+mod span;
 
 pub use program::main;

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     arguments::{self, Invocation, LocalCommand},
-    demo,
+    create_admin, demo,
     exit::{Exit, Failed},
     migrate, pack_render, serve,
 };
@@ -56,6 +56,7 @@ async fn run(invocation: Invocation) -> ExitCode {
     let outcome: Result<(), Failed> = match local {
         LocalCommand::Serve(arguments) => Box::pin(serve::run(arguments)).await,
         LocalCommand::Migrate(arguments) => migrate::run(&arguments).await,
+        LocalCommand::CreateAdmin(arguments) => create_admin::run(arguments).await,
         LocalCommand::Demo(arguments) => Box::pin(demo::run(arguments)).await,
         LocalCommand::Schema => {
             write_out(&strata_api::sdl());
