@@ -127,7 +127,11 @@ impl Fleet {
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await?;
         let kubeconfigs = Arc::new(workloads.clone());
         let mut options = cluster_api::Options::new(
-            move |_, name| kubeconfigs.get(name).cloned(),
+            // Some names end in something random that nobody could register before.
+            move |_, name| {
+                let known = name.rsplit_once('-').map(|(known, _)| known);
+                kubeconfigs.get(name).or_else(|| kubeconfigs.get(known?)).cloned()
+            },
             move |_, name, version| set_version(name, version),
         );
         options.machine_time = Duration::from_millis(50);

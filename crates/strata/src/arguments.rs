@@ -37,7 +37,7 @@ struct Program {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done (a preview: nothing to do), 1 failure, 2 a preview found changes, 3 blocked, 4 refused, 5 no right,
 6 server unreachable, 7 the change or rollout did not succeed, 10 database in use by another server, 11 database
-unreachable, 12 wrong or missing key, 13 schema does not fit, 14 address taken, 64 wrong usage.";
+unreachable, 12 wrong or missing key, 13 schema does not fit, 14 address taken, 64 wrong usage, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -111,8 +111,12 @@ pub(crate) struct DemoArguments {
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(3..=200))]
     pub(crate) clusters: u32,
     /// Play the add-on part on this real cluster instead, in a namespace of its own that is removed at the end
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "clusters")]
     pub(crate) kubeconfig: Option<PathBuf>,
+    /// Then play the replacement of nodes on this management cluster, which must have Cluster API with the provider for
+    /// Docker or AWS: one control plane machine and one worker, in a namespace of their own, both removed at the end
+    #[arg(long, value_name = "FILE", requires = "kubeconfig")]
+    pub(crate) management_kubeconfig: Option<PathBuf>,
     /// The address to serve on
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,

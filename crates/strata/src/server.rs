@@ -86,6 +86,11 @@ impl Server {
         self.address
     }
 
+    /// The value of the mark that all objects of this installation carry.
+    pub(crate) fn installation(&self) -> String {
+        self.engine.store().installation().id.to_string()
+    }
+
     /// Waits until it stops by itself, which it does only when something is broken.
     ///
     /// # Errors
