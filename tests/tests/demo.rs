@@ -88,21 +88,21 @@ async fn it_goes_on_serving() -> Result<()> {
     let mut child = demo(&["--clusters", "3"], folder.path()).spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
     let story = async {
-        let (mut url, mut export) = (None, None);
+        let (mut url, mut exports) = (None, Vec::new());
         while let Some(line) = lines.next_line().await? {
             if let Some((_, found)) = line.split_once("the server goes on: ") {
                 url = Some(found.to_owned());
             }
             if let Some(words) = line.trim().strip_prefix("export ") {
-                export = Some(words.to_owned());
+                exports.push(words.to_owned());
             }
             if line.starts_with("Ctrl-C") {
                 break;
             }
         }
-        Ok::<_, anyhow::Error>((url.context("no address")?, export.context("no way to go on")?))
+        Ok::<_, anyhow::Error>((url.context("no address")?, exports))
     };
-    let (url, export) = tokio::time::timeout(PATIENCE, story).await.context("the story does not end")??;
+    let (url, exports) = tokio::time::timeout(PATIENCE, story).await.context("the story does not end")??;
     let address = url.trim_start_matches("http://");
     let page = get(address).await?;
     ensure!(page.starts_with("HTTP/1.1 200") && page.contains("text/html"), "{page}");
@@ -112,7 +112,7 @@ async fn it_goes_on_serving() -> Result<()> {
     }
     let mut list = Command::new(program!());
     list.args(["cluster", "list"]);
-    for (name, value) in export.split_whitespace().filter_map(|pair| pair.split_once('=')) {
+    for (name, value) in exports.iter().filter_map(|pair| pair.split_once('=')) {
         list.env(name, value);
     }
     let listed = list.output().await?;
@@ -169,7 +169,9 @@ impl Given {
     fn start(&self, arguments: &[&str]) -> Result<Child> {
         let both =
             ["--kubeconfig", "imported.kubeconfig", "--management-kubeconfig", "management.kubeconfig"];
-        self.start_on(&[&both[..], arguments].concat())
+        // A real control plane says the version that it was built at, which must fit what its machines are said to run.
+        let versions = self.fleet.versions().join(",");
+        self.start_on(&[&both[..], &["--kubernetes-versions", &versions], arguments].concat())
     }
 
     fn start_on(&self, arguments: &[&str]) -> Result<Child> {

@@ -4,6 +4,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use strata_cli::{ClientCommand, Connection, arguments::Format};
+use strata_model::version::KubernetesVersion;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -117,9 +118,24 @@ pub(crate) struct DemoArguments {
     /// Docker or AWS: one control plane machine and one worker, in a namespace of their own, both removed at the end
     #[arg(long, value_name = "FILE", requires = "kubeconfig")]
     pub(crate) management_kubeconfig: Option<PathBuf>,
+    /// What those machines run at first and then, one minor later; the provider must have images for both
+    #[arg(long, value_name = "FROM,TO", default_value = "1.33.4,1.34.1", value_parser = version_pair)]
+    #[arg(requires = "management_kubeconfig")]
+    pub(crate) kubernetes_versions: (KubernetesVersion, KubernetesVersion),
     /// The address to serve on
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+}
+
+/// Two versions of Kubernetes, the second a minor later than the first.
+fn version_pair(text: &str) -> Result<(KubernetesVersion, KubernetesVersion), String> {
+    let (from, to) = text.split_once(',').ok_or("two versions are wanted, as in 1.33.4,1.34.1")?;
+    let parse = |text: &str| text.parse::<KubernetesVersion>().map_err(|error| error.to_string());
+    let (from, to) = (parse(from)?, parse(to)?);
+    if (to.major(), to.minor()) != (from.major(), from.minor() + 1) {
+        return Err("the second must be one minor later than the first".to_owned());
+    }
+    Ok((from, to))
 }
 
 /// `strata pack render`

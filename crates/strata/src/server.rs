@@ -49,7 +49,7 @@ impl Server {
             Ok(store) => store,
             Err(error) => return Err(found.refused(error)),
         };
-        if let Some(path) = &found.made {
+        if let Some(path) = found.made.as_ref().filter(|_| !settings.passing) {
             eprintln!(
                 "A new key was made: {}. Keep a copy: without it, stored credentials cannot be read.",
                 path.display()

@@ -76,7 +76,7 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failed> {
             Some(real) => {
                 let provider = real.check().await.map_err(Failed::Unsuitable)?;
                 real.make_namespace(&server.installation()).await.map_err(failed("make a namespace"))?;
-                packs::into_namespace(&terminal, &real.name, provider)
+                packs::into_namespace(&terminal, &real.name, provider, &arguments.kubernetes_versions)
                     .map_err(|error| failed("write the profiles")(error.into()))?;
                 Fleet::real(real, provider)
             }
@@ -131,6 +131,7 @@ fn settings(arguments: &DemoArguments, folder: &Path) -> ServerSettings {
         migrations: MigrationMode::Apply,
         log: LogFormat::Text,
         engine: EngineOptions::default(),
+        passing: true,
     }
 }
 
@@ -147,8 +148,9 @@ fn invite(server: &Server, story: &Story) {
         "\n\nThe story is over, and the server goes on: http://{address}\n\n\
          In the browser, that page sends queries. It wants a token; this one may do everything:\n\n  \
            cat {token_file}\n\n\
-         On the command line, in another terminal (`strata` is this program: {program}):\n\n  \
-           export STRATA_SERVER=http://{address} STRATA_TOKEN_FILE={token_file}\n  \
+         On the command line, in another terminal, where `strata` is {program}:\n\n  \
+           export STRATA_SERVER=http://{address}\n  \
+           export STRATA_TOKEN_FILE={token_file}\n  \
            strata cluster list\n  \
            strata cluster history {first}\n  \
            strata orphans list\n  \

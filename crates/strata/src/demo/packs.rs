@@ -2,6 +2,8 @@
 
 use std::{fs, io, path::Path};
 
+use strata_model::version::KubernetesVersion;
+
 use super::terminal::Terminal;
 
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
@@ -32,13 +34,24 @@ pub(super) fn write(folder: &Path) -> io::Result<()> {
 }
 
 /// Fits the profiles to real clusters: the application goes into this namespace, machines come from this provider.
-pub(super) fn into_namespace(terminal: &Terminal, namespace: &str, provider: Option<&str>) -> io::Result<()> {
+pub(super) fn into_namespace(
+    terminal: &Terminal,
+    namespace: &str,
+    provider: Option<&str>,
+    (first, next): &(KubernetesVersion, KubernetesVersion),
+) -> io::Result<()> {
     for (profile, version, text) in DRAFTS {
         // Each of these files ends with the layer that is told something.
         let more = match (profile, provider) {
             ("greeting", _) => format!("    namespace: {namespace}\n"),
             ("machines", Some(provider)) => {
-                format!("    values: |\n      infrastructure:\n        provider: {provider}\n")
+                let kubernetes = if version == "1.0.0" { first } else { next };
+                let kubernetes = kubernetes.to_string();
+                let kubernetes = kubernetes.trim_start_matches('v');
+                format!(
+                    "    values: |\n      pack:\n        kubernetesVersion: \"{kubernetes}\"\n      \
+                     infrastructure:\n        provider: {provider}\n"
+                )
             }
             _ => continue,
         };

@@ -115,7 +115,7 @@ impl Place {
             let found = match tokio::time::timeout(ANSWER, api.list(&marked)).await? {
                 Ok(found) => found,
                 // Kinds that this account may not see, or that were never more than a question (TokenReview and the like).
-                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 405) => continue,
+                Err(kube::Error::Api(status)) if matches!(status.code, 403..=405) => continue,
                 Err(error) => return Err(error.into()),
             };
             for object in found.items {
