@@ -118,8 +118,14 @@ impl Fleet {
         let namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await?;
         let kubeconfigs = Arc::new(workloads.clone());
-        let mut options =
-            cluster_api::Options::new(move |_, name| kubeconfigs.get(name).cloned(), |_, _, _| {});
+        let mut options = cluster_api::Options::new(
+            // Some names end in something random that nobody could register before.
+            move |_, name| {
+                let known = name.rsplit_once('-').map(|(known, _)| known);
+                kubeconfigs.get(name).or_else(|| kubeconfigs.get(known?)).cloned()
+            },
+            |_, _, _| {},
+        );
         options.machine_time = Duration::from_millis(50);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(cluster_api::run(client, options, stop.clone()));

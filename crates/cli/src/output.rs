@@ -1,22 +1,44 @@
 //! Shows answers: tables for people, JSON and YAML for machines, errors with their way out.
 
-use std::io::IsTerminal as _;
+use std::{
+    io::IsTerminal as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use comfy_table::{ContentArrangement, Table, presets::NOTHING};
+use comfy_table::{Cell, Color as Color16, ContentArrangement, Table, presets::NOTHING};
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::{
     arguments::{Color, Format},
     exit::CliError,
 };
 
-/// Writes to standard output. Whoever read it may have left (`strata … | head`): then there is nobody to write for.
-pub(crate) fn write_out(text: std::fmt::Arguments<'_>, end: &str) {
+/// Told when nobody reads the output any more, by a program that called [`outlive_reader`].
+static READER_LEFT: Notify = Notify::const_new();
+static OUTLIVES_READER: AtomicBool = AtomicBool::new(false);
+
+/// Writes to standard output. Whoever read it may have left (`strata … | head`): then there is nobody to write for, and
+/// the program ends, unless it has something to put in order first ([`outlive_reader`]).
+pub fn write_out(text: std::fmt::Arguments<'_>, end: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
-    if write!(out, "{text}{end}").is_err() {
-        std::process::exit(i32::from(crate::exit::Code::Ok.number()));
+    if write!(out, "{text}{end}").and_then(|()| out.flush()).is_err() {
+        if !OUTLIVES_READER.load(Ordering::Relaxed) {
+            std::process::exit(i32::from(crate::exit::Code::Ok.number()));
+        }
+        READER_LEFT.notify_one();
     }
+}
+
+/// From now on a reader who leaves does not end the program: output goes nowhere, and [`reader_left`] tells.
+pub fn outlive_reader() {
+    OUTLIVES_READER.store(true, Ordering::Relaxed);
+}
+
+/// Waits until the reader of standard output has left; for one who called [`outlive_reader`].
+pub async fn reader_left() {
+    READER_LEFT.notified().await;
 }
 
 /// `println!` for a reader that may leave.
@@ -69,13 +91,42 @@ impl Output {
             eprintln!("{nothing}");
             return;
         }
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(columns.iter().map(|(heading, _)| *heading));
-        for row in rows {
-            table.add_row(columns.iter().map(|(_, pointer)| self.state(&cell(row.pointer(pointer)))));
+        let cells: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| columns.iter().map(|(_, pointer)| cell(row.pointer(pointer))).collect())
+            .collect();
+        if natural_width(columns, &cells) > self::columns().unwrap_or(usize::MAX) {
+            self.blocks(columns, &cells);
+            return;
         }
-        out!("{table}");
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        if self.colored {
+            table.enforce_styling();
+        }
+        table.set_header(columns.iter().map(|(heading, _)| *heading));
+        for row in cells {
+            // Not painted text: a table would count the colour into the width.
+            table.add_row(row.into_iter().map(|text| match color(&text).filter(|_| self.colored) {
+                Some((_, color)) => Cell::new(text).fg(color),
+                None => Cell::new(text),
+            }));
+        }
+        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        out!("{}", lines.join("\n"));
+    }
+
+    /// Rows that are wider than the terminal, one below the other: ids and digests stay whole, so that they can be copied.
+    fn blocks(&self, columns: &[Column], rows: &[Vec<String>]) {
+        let width = columns.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0);
+        for (number, row) in rows.iter().enumerate() {
+            if number > 0 {
+                out!("");
+            }
+            for ((heading, _), text) in columns.iter().zip(row).filter(|(_, text)| !text.is_empty()) {
+                out!(" {:width$}  {}", heading.to_lowercase(), self.state(text));
+            }
+        }
     }
 
     /// Shows one thing as lines of `name  value`, or as it is.
@@ -167,13 +218,55 @@ impl Output {
     }
 
     fn state(&self, text: &str) -> String {
-        let sgr = match text {
-            "SUCCEEDED" | "HEALTHY" | "ONLINE" | "PUBLISHED" | "RUNNING" => "32",
-            "FAILED" | "OFFLINE" | "DEGRADED" | "HALTED" | "REJECTED" | "BLOCKED" => "31",
-            "AWAITING_APPROVAL" | "REPAVE_PENDING" | "STALE" | "PAUSED" | "LEFT" => "33",
-            _ => return text.to_owned(),
-        };
-        self.paint(text, sgr)
+        color(text).map_or_else(|| text.to_owned(), |(sgr, _)| self.paint(text, sgr))
+    }
+}
+
+/// The colour of a state: as ANSI parameters, and as tables want it.
+fn color(state: &str) -> Option<(&'static str, Color16)> {
+    match state {
+        "SUCCEEDED" | "HEALTHY" | "ONLINE" | "PUBLISHED" | "RUNNING" => Some(("32", Color16::DarkGreen)),
+        "FAILED" | "OFFLINE" | "DEGRADED" | "HALTED" | "REJECTED" | "BLOCKED" => {
+            Some(("31", Color16::DarkRed))
+        }
+        "AWAITING_APPROVAL" | "REPAVE_PENDING" | "STALE" | "PAUSED" | "LEFT" => {
+            Some(("33", Color16::DarkYellow))
+        }
+        _ => None,
+    }
+}
+
+/// How wide a table of these cells is when nothing is broken.
+fn natural_width(columns: &[Column], rows: &[Vec<String>]) -> usize {
+    let widest = |index: usize, heading: &str| {
+        let cells = rows.iter().filter_map(|row| row.get(index)).map(|text| text.chars().count());
+        cells.max().unwrap_or(0).max(heading.len())
+    };
+    columns.iter().enumerate().map(|(index, (heading, _))| widest(index, heading) + 2).sum()
+}
+
+/// How many columns the terminal has; none where standard output is something else.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    Table::new().width().map(usize::from)
+}
+
+/// The time of day of a moment, for lines that follow each other: `04:21:07`.
+#[must_use]
+pub fn time_of_day(moment: &str) -> &str {
+    moment.split_once('T').and_then(|(_, time)| time.get(..8)).unwrap_or(moment)
+}
+
+/// A moment as people read it, to the second; anything else as it is.
+fn readable(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let digits = |range: std::ops::Range<usize>| {
+        bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+    };
+    let moment = bytes.len() >= 20 && bytes.get(10) == Some(&b'T') && bytes.last() == Some(&b'Z');
+    match (text.get(..10), text.get(11..19)) {
+        (Some(day), Some(time)) if moment && digits(0..4) && digits(17..19) => format!("{day} {time}Z"),
+        _ => text.to_owned(),
     }
 }
 
@@ -181,7 +274,7 @@ impl Output {
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => readable(text),
         Some(Value::Array(items)) => items.iter().map(|item| cell(Some(item))).collect::<Vec<_>>().join(", "),
         Some(Value::Object(map)) => {
             match (map.get("key"), map.get("profile"), map.get("kind"), map.get("name")) {
@@ -214,6 +307,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn moments_are_cut_to_what_people_read() {
+        assert_eq!(time_of_day("2026-11-28T04:21:07.563711Z"), "04:21:07");
+        assert_eq!(time_of_day("soon"), "soon");
+    }
+
+    #[test]
+    fn width_is_that_of_the_widest_cells() {
+        let rows = [vec!["a".to_owned(), "bbbb".to_owned()]];
+        assert_eq!(natural_width(&[("NAME", "/a"), ("B", "/b")], &rows), 12);
+    }
+
+    #[test]
     fn cells_read_like_words() {
         assert_eq!(cell(Some(&json!([{"key": "stage", "value": "prod"}]))), "stage=prod");
         assert_eq!(
@@ -222,5 +327,10 @@ mod tests {
         );
         assert_eq!(cell(Some(&json!({"kind": "Service", "namespace": "a", "name": "b"}))), "Service a/b");
         assert_eq!(cell(Some(&json!(null))), "");
+        assert_eq!(cell(Some(&json!("2026-11-28T04:21:07.56Z"))), "2026-11-28 04:21:07Z");
+        assert_eq!(
+            cell(Some(&json!("not a moment, but long enough to be TZ"))),
+            "not a moment, but long enough to be TZ"
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::{ffi::OsString, net::SocketAddr, num::NonZeroU16, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use strata_cli::{ClientCommand, Connection, arguments::Format};
+use strata_model::version::KubernetesVersion;
 
 use crate::span::Span;
 
@@ -40,7 +41,7 @@ struct Program {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done (a preview: nothing to do), 1 failure, 2 a preview found changes, 3 blocked, 4 refused, 5 no right,
 6 server unreachable, 7 the change or rollout did not succeed, 10 database in use by another server, 11 database
-unreachable, 12 wrong or missing key, 13 schema does not fit, 14 address taken, 64 wrong usage.";
+unreachable, 12 wrong or missing key, 13 schema does not fit, 14 address taken, 64 wrong usage, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -139,8 +140,16 @@ pub(crate) struct DemoArguments {
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(3..=200))]
     pub(crate) clusters: u32,
     /// Play the add-on part on this real cluster instead, in a namespace of its own that is removed at the end
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "clusters")]
     pub(crate) kubeconfig: Option<PathBuf>,
+    /// Then play the replacement of nodes on this management cluster, which must have Cluster API with the provider for
+    /// Docker or AWS: one control plane machine and one worker, in a namespace of their own, both removed at the end
+    #[arg(long, value_name = "FILE", requires = "kubeconfig")]
+    pub(crate) management_kubeconfig: Option<PathBuf>,
+    /// What those machines run at first and then, one minor later; the provider must have images for both
+    #[arg(long, value_name = "FROM,TO", default_value = "1.33.4,1.34.1", value_parser = version_pair)]
+    #[arg(requires = "management_kubeconfig")]
+    pub(crate) kubernetes_versions: (KubernetesVersion, KubernetesVersion),
     /// The address to serve on
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
@@ -163,6 +172,17 @@ pub(crate) struct CreateAdminArguments {
     /// beside a SQLite file
     #[arg(long, env = "STRATA_KEY_FILE", value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+/// Two versions of Kubernetes, the second a minor later than the first.
+fn version_pair(text: &str) -> Result<(KubernetesVersion, KubernetesVersion), String> {
+    let (from, to) = text.split_once(',').ok_or("two versions are wanted, as in 1.33.4,1.34.1")?;
+    let parse = |text: &str| text.parse::<KubernetesVersion>().map_err(|error| error.to_string());
+    let (from, to) = (parse(from)?, parse(to)?);
+    if (to.major(), to.minor()) != (from.major(), from.minor() + 1) {
+        return Err("the second must be one minor later than the first".to_owned());
+    }
+    Ok((from, to))
 }
 
 /// `strata pack render`

@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Address = 14,
     /// The command line or the settings are wrong.
     Usage = 64,
+    /// Somebody interrupted it before it was done, as shells number it.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
@@ -102,6 +104,23 @@ pub(crate) enum Failed {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The demo cannot be played on the clusters that were named.
+    #[error("the demo cannot be played here")]
+    Unsuitable(#[source] crate::demo::Unsuitable),
+    /// The demo was ended from outside before its end.
+    #[error("interrupted ({how})")]
+    Interrupted {
+        /// By what.
+        how: &'static str,
+    },
+    /// The demo could not remove what it made.
+    #[error("something of the demo remains on your clusters")]
+    Remains {
+        /// What, in sentences.
+        what: Vec<String>,
+        /// The commands that remove it.
+        orders: String,
+    },
 }
 
 impl Failed {
@@ -119,13 +138,20 @@ impl Failed {
                 StoreError::Unavailable { .. } => Exit::DatabaseUnavailable,
                 _ => Exit::Failure,
             },
-            Self::Engine { .. } | Self::Serve(_) | Self::Pack { .. } | Self::Demo { .. } => Exit::Failure,
+            Self::Interrupted { .. } => Exit::Interrupted,
+            Self::Engine { .. }
+            | Self::Serve(_)
+            | Self::Pack { .. }
+            | Self::Demo { .. }
+            | Self::Unsuitable(_)
+            | Self::Remains { .. } => Exit::Failure,
         }
     }
 
     fn help(&self) -> Option<&'static str> {
         match self {
             Self::Settings { help, .. } | Self::Key { help, .. } => Some(help),
+            Self::Unsuitable(error) => Some(error.help()),
             Self::Listen { .. } => Some("choose another address with --listen"),
             Self::Store(StoreError::Locked { .. }) => {
                 Some("stop the other server, or give this one a database of its own with --database")
@@ -157,6 +183,12 @@ impl Failed {
                     eprintln!("    help: {help}");
                 }
             }
+        }
+        if let Self::Remains { what, orders } = self {
+            for sentence in what {
+                eprintln!("  {sentence}");
+            }
+            eprint!("remove it by hand:\n{orders}");
         }
         if let Some(help) = self.help() {
             eprintln!("  help: {help}");

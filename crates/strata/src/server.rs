@@ -49,7 +49,7 @@ impl Server {
             Ok(store) => store,
             Err(error) => return Err(found.refused(error)),
         };
-        if let Some(path) = &found.made {
+        if let Some(path) = found.made.as_ref().filter(|_| !settings.passing) {
             eprintln!(
                 "A new key was made: {}. Keep a copy: without it, stored credentials cannot be read.",
                 path.display()
@@ -84,6 +84,11 @@ impl Server {
     /// Where it listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The value of the mark that all objects of this installation carry.
+    pub(crate) fn installation(&self) -> String {
+        self.engine.store().installation().id.to_string()
     }
 
     /// Waits until it stops by itself, which it does only when something is broken.

@@ -50,6 +50,8 @@ pub(crate) struct ServerSettings {
     pub(crate) migrations: MigrationMode,
     pub(crate) log: LogFormat,
     pub(crate) engine: EngineOptions,
+    /// Whether the database goes with the process, so that its key need not be kept.
+    pub(crate) passing: bool,
 }
 
 impl ServerSettings {
@@ -73,6 +75,7 @@ impl ServerSettings {
             migrations: if no_migrate { MigrationMode::Check } else { MigrationMode::Apply },
             log: arguments.log.or(file.log).unwrap_or_default(),
             engine,
+            passing: false,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code},
     operations::{self, Operation},
-    output::{Output, out},
+    output::{Output, out, time_of_day},
 };
 
 pub(super) async fn apply(client: &Client, output: &Output, arguments: ApplyArguments) -> Outcome {
@@ -147,6 +147,7 @@ async fn watch(client: &Client, output: &Output, id: &str) -> Outcome {
             bar.set_position(sum("done"));
             bar.set_message(summary.to_owned());
             if output.is_for_people() {
+                let at = time_of_day(at);
                 bar.suspend(|| out!("{at}  {summary}"));
             }
         })

@@ -105,7 +105,8 @@ fn objects(output: &Output, plan: &Value) {
             namespace => format!("{namespace}/{}", text(&object, "name")),
         };
         let side = if text(&action, "destination") == "MANAGEMENT" { " (management)" } else { "" };
-        out!("  {:14} {} {place}{side}", output.paint(&word, sgr), text(&object, "kind"));
+        let word = output.paint(&format!("{word:14}"), sgr);
+        out!("  {word} {} {place}{side}", text(&object, "kind"));
         for change in list(&action, "changes") {
             let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);
             let line = match (value("before"), value("after")) {
@@ -138,9 +139,12 @@ fn repave(output: &Output, plan: &Value) {
     if repave.get("required") != Some(&Value::Bool(true)) {
         return;
     }
-    let pools: Vec<String> =
-        list(&repave, "pools").iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    out!("\n{} {} {}", output.paint("Nodes are replaced:", "33;1"), text(&repave, "scope"), pools.join(", "));
+    let scope = text(&repave, "scope");
+    let plane = ["FULL", "CONTROL_PLANE"].contains(&scope.as_str()).then(|| "control plane".to_owned());
+    let pools = list(&repave, "pools");
+    let pools = pools.iter().filter_map(Value::as_str).map(|pool| format!("pool \"{pool}\""));
+    let what: Vec<String> = plane.into_iter().chain(pools).collect();
+    out!("\n{} {scope} ({})", output.paint("Nodes are replaced:", "33;1"), what.join(", "));
     for reason in list(&repave, "reasons") {
         let place = match text(&reason, "pool") {
             pool if pool.is_empty() => "control plane".to_owned(),

@@ -8,7 +8,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code},
     operations::{self, Operation},
-    output::Output,
+    output::{Output, time_of_day},
 };
 
 pub(super) async fn run(client: &Client, output: &Output, command: RolloutCommand) -> Outcome {
@@ -100,7 +100,7 @@ async fn watch(client: &Client, output: &Output, id: &str) -> Outcome {
     client
         .watch(operations::ROLLOUT_PROGRESS, "rolloutProgress", id, |item| {
             let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            output.say(&format!("{}  {}", text("/event/at"), text("/event/summary")));
+            output.say(&format!("{}  {}", time_of_day(text("/event/at")), text("/event/summary")));
             last = item.get("rollout").cloned().unwrap_or_default();
         })
         .await?;

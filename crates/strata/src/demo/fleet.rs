@@ -1,22 +1,19 @@
 //! The clusters of the demo: simulated ones, or real ones that were named; and a look into the first of them.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, Client, Config,
-    api::{DeleteParams, ListParams},
+    api::ListParams,
     config::{KubeConfigOptions, Kubeconfig},
-    runtime::wait::{await_condition, conditions::is_deleted},
+    runtime::wait::await_condition,
 };
 
-use serde_json::json;
-use strata_cli::operations;
-
 use super::{
+    real::{Real, Unsuitable},
     simulated::Simulated,
-    story::Story,
-    terminal::{Step, Terminal, text},
+    terminal::{Step, Terminal},
 };
 
 /// How long the clusters may take to show what was done.
@@ -29,10 +26,25 @@ pub(super) struct Workload {
     pub(super) stage: &'static str,
 }
 
+/// What the story is about at the moment. On real clusters it has two chapters, because they are not alike: one cluster
+/// that is there, and one that is made for the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chapter {
+    /// Machines and add-ons of simulated clusters.
+    Whole,
+    /// Add-ons on the cluster that somebody else provides.
+    AddOns,
+    /// The machines of a cluster that Cluster API makes.
+    Machines,
+}
+
 /// The clusters.
 pub(super) struct Fleet {
     /// Kept running as long as the story is told.
     _simulated: Option<Simulated>,
+    /// The real ones, if it is those.
+    real: Option<Real>,
+    chapter: Chapter,
     /// The file with the kubeconfig of the management cluster.
     management: Option<String>,
     workloads: Vec<Workload>,
@@ -69,13 +81,14 @@ impl Fleet {
         let api_namespace = "fleet".to_owned();
         let names: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
         let simulated = Simulated::start(&api_namespace, &names).await?;
-        let write =
-            |name: &str, text: &str| terminal.write_secret(name, text).map(|path| path.display().to_string());
+        let write = |name: &str, text: &str| terminal.write_secret(name, text).map(|_| name.to_owned());
         let management = write("management.kubeconfig", &simulated.management_kubeconfig())?;
         let imported = write("branch-1.kubeconfig", &simulated.imported_kubeconfig())?;
         let view = client(&simulated.workload_kubeconfig(names.first().ok_or("no clusters")?)?).await?;
         Ok(Self {
             _simulated: Some(simulated),
+            real: None,
+            chapter: Chapter::Whole,
             management: Some(management),
             workloads,
             imported: Some(("branch-1".to_owned(), imported)),
@@ -85,55 +98,104 @@ impl Fleet {
         })
     }
 
-    /// A real cluster, in a namespace of its own.
-    ///
-    /// # Errors
-    /// When the kubeconfig cannot be used.
-    pub(super) async fn real(kubeconfig: &Path, namespace: String) -> Step<Self> {
-        let text = std::fs::read_to_string(kubeconfig)?;
-        Ok(Self {
+    /// The real clusters that were named, with the provider of machines where they are wanted.
+    pub(super) fn real(real: Real, provider: Option<&str>) -> Self {
+        let workload = |_| Workload { name: real.name.clone(), stage: "pilot" };
+        Self {
             _simulated: None,
-            management: None,
-            workloads: Vec::new(),
-            imported: Some(("mine".to_owned(), kubeconfig.display().to_string())),
-            api_namespace: namespace.clone(),
-            namespace,
-            view: client(&text).await?,
-        })
+            chapter: Chapter::AddOns,
+            management: real.management.as_ref().map(|site| site.file.clone()),
+            workloads: provider.map(workload).into_iter().collect(),
+            imported: Some(("mine".to_owned(), real.imported.file.clone())),
+            api_namespace: real.name.clone(),
+            namespace: real.name.clone(),
+            view: real.imported.client.clone(),
+            real: Some(real),
+        }
+    }
+
+    /// What the story is about.
+    pub(super) const fn chapter(&self) -> Chapter {
+        self.chapter
+    }
+
+    /// Goes on to the machines; false where nobody makes any, or they had their part.
+    pub(super) fn turn_to_machines(&mut self) -> bool {
+        let turns = self.chapter == Chapter::AddOns && !self.workloads.is_empty();
+        if turns {
+            self.chapter = Chapter::Machines;
+        }
+        turns
+    }
+
+    /// The clusters of this chapter that Cluster API provides.
+    pub(super) fn workloads(&self) -> &[Workload] {
+        if self.chapter == Chapter::AddOns { &[] } else { &self.workloads }
+    }
+
+    /// Name and kubeconfig of the cluster that somebody else provides, if it is in this chapter.
+    pub(super) fn imported(&self) -> Option<(&str, &str)> {
+        let (name, kubeconfig) = self.imported.as_ref().filter(|_| self.chapter != Chapter::Machines)?;
+        Some((name, kubeconfig))
+    }
+
+    /// The kubeconfig of the management cluster, if it is in this chapter.
+    pub(super) fn management(&self) -> Option<&str> {
+        self.management.as_deref().filter(|_| self.chapter != Chapter::AddOns)
+    }
+
+    /// Where the Cluster API objects are.
+    pub(super) fn api_namespace(&self) -> &str {
+        &self.api_namespace
+    }
+
+    /// How many workers a cluster begins with. Real ones may cost money.
+    pub(super) const fn workers(&self) -> &'static str {
+        match self.chapter {
+            Chapter::Machines => "workers=1",
+            Chapter::Whole | Chapter::AddOns => "workers=2",
+        }
+    }
+
+    /// Ends only when it is clear that nobody makes the machines that were asked for.
+    pub(super) async fn until_nobody_answers(&self) -> Unsuitable {
+        match &self.real {
+            Some(real) if self.chapter == Chapter::Machines => real.until_nobody_answers().await,
+            _ => std::future::pending().await,
+        }
     }
 
     /// The cluster that the story looks at.
     pub(super) fn first(&self) -> &str {
-        match (self.workloads.first(), &self.imported) {
+        match (self.workloads().first(), self.imported()) {
             (Some(workload), _) => &workload.name,
             (None, Some((name, _))) => name,
             (None, None) => "",
         }
     }
 
-    /// The profile that the first cluster gets.
-    pub(super) fn profile(&self) -> &'static str {
-        if self.has_machines() { "web" } else { "greeting" }
+    /// The profile that the first cluster gets, and its type.
+    pub(super) const fn profile(&self) -> (&'static str, &'static str) {
+        match self.chapter {
+            Chapter::Whole => ("web", "full"),
+            Chapter::AddOns => ("greeting", "addon"),
+            Chapter::Machines => ("machines", "infra"),
+        }
     }
 
     /// A version of that profile, as commands want it.
     pub(super) fn target(&self, version: &str) -> String {
-        format!("{}@{version}", self.profile())
+        format!("{}@{version}", self.profile().0)
     }
 
     /// Whether nodes can be replaced.
     pub(super) fn has_machines(&self) -> bool {
-        !self.workloads.is_empty()
-    }
-
-    /// Whether there is somebody else's cluster too.
-    pub(super) const fn has_imported(&self) -> bool {
-        self.imported.is_some()
+        !self.workloads().is_empty()
     }
 
     /// Whether there is a fleet to roll out to.
     pub(super) fn has_stages(&self) -> bool {
-        self.workloads.len() > 1
+        self.workloads().len() > 1
     }
 
     /// Where the application is.
@@ -174,24 +236,6 @@ impl Fleet {
             Err(_) => Err(format!("the deployment {name} does not get to {replicas} replicas").into()),
         }
     }
-
-    /// Removes the namespace of a real cluster, and waits until it is gone.
-    ///
-    /// # Errors
-    /// When it does not go.
-    pub(super) async fn remove_namespace(&self) -> Step {
-        let api = Api::<Namespace>::all(self.view.clone());
-        match api.get_opt(&self.namespace).await? {
-            None => return Ok(()),
-            Some(namespace) => {
-                let uid = namespace.metadata.uid.unwrap_or_default();
-                drop(api.delete(&self.namespace, &DeleteParams::default()).await?);
-                tokio::time::timeout(PATIENCE, await_condition(api, &self.namespace, is_deleted(&uid)))
-                    .await??;
-            }
-        }
-        Ok(())
-    }
 }
 
 pub(super) async fn client(kubeconfig: &str) -> Step<Client> {
@@ -199,107 +243,4 @@ pub(super) async fn client(kubeconfig: &str) -> Step<Client> {
         Config::from_custom_kubeconfig(Kubeconfig::from_yaml(kubeconfig)?, &KubeConfigOptions::default())
             .await?;
     Ok(Client::try_from(config)?)
-}
-
-impl Story {
-    pub(super) async fn register_clusters(&mut self) -> Step {
-        self.terminal
-            .step("Clusters: a management cluster, clusters that it provides, and one that is imported");
-        if let Some(kubeconfig) = self.fleet.management.clone() {
-            self.alice(&["cluster", "register", "management", "--kubeconfig", &kubeconfig]).await?;
-        }
-        for workload in self.fleet.workloads.clone() {
-            let label = format!("stage={}", workload.stage);
-            let namespace = self.fleet.api_namespace.clone();
-            let register = [
-                "cluster",
-                "register",
-                &workload.name,
-                "--management-cluster",
-                "management",
-                "--namespace",
-                &namespace,
-                "--label",
-                &label,
-            ];
-            self.alice(&register).await?;
-        }
-        if let Some((name, kubeconfig)) = self.fleet.imported.clone() {
-            self.alice(&[
-                "cluster",
-                "register",
-                &name,
-                "--kubeconfig",
-                &kubeconfig,
-                "--label",
-                "stage=branch",
-            ])
-            .await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn apply_first_version(&mut self) -> Step {
-        let machines = if self.fleet.has_machines() {
-            ": machines, then network and storage, then the application"
-        } else {
-            ""
-        };
-        self.terminal.step(&format!("The first apply{machines}"));
-        self.terminal.say(
-            "Each step waits for the health of the one before; the change ends when everything is healthy.",
-        );
-        for workload in self.fleet.workloads.clone() {
-            let apply = [
-                "apply",
-                &workload.name,
-                "--profile",
-                "web@1.0.0",
-                "--control-plane",
-                "1",
-                "--pool",
-                "workers=2",
-                "--reason",
-                "first version",
-                "--watch",
-            ];
-            self.alice(&apply).await?;
-        }
-        if let Some((name, _)) = self.fleet.imported.clone() {
-            self.alice(&[
-                "apply",
-                &name,
-                "--profile",
-                "greeting@1.0.0",
-                "--reason",
-                "first version",
-                "--watch",
-            ])
-            .await?;
-        }
-        self.alice(&["cluster", "list"]).await
-    }
-
-    /// Takes everything away from a real cluster again, the way anybody would; the namespace at last.
-    pub(super) async fn clean_up(&mut self) -> Step {
-        let cluster = self.fleet.first().to_owned();
-        self.terminal.step("Leaving no trace: detached objects are orphans, and orphans can be deleted");
-        let detach = ["apply", &cluster, "--detach", self.fleet.profile(), "--reason", "the demo is over"];
-        self.alice(&detach).await?;
-        self.approve_and_watch(&cluster).await?;
-        self.alice(&["orphans", "delete", &cluster, "--reason", "the demo is over"]).await?;
-        self.approve_and_watch(&cluster).await?;
-        self.alice(&["cluster", "deregister", &cluster, "--reason", "the demo is over"]).await
-    }
-
-    /// Has the newest change of a cluster approved where it asks for that, and follows it to its end.
-    async fn approve_and_watch(&self, cluster: &str) -> Step {
-        let (change, digest) = self.newest_change(cluster).await?;
-        let data = self.terminal.ask(&self.alice, operations::CHANGE_SHOW, json!({ "id": change })).await?;
-        if text(&data, "/change/state") == "AWAITING_APPROVAL" {
-            let approve = ["approve", &change, "--plan", &digest, "--reason", "it is only a demo"];
-            self.terminal.succeed(&self.bob, &approve).await?;
-        }
-        self.alice(&["change", "watch", &change]).await
-    }
 }

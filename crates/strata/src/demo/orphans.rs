@@ -2,7 +2,10 @@
 
 use strata_cli::exit::Code;
 
-use super::{story::Story, terminal::Step};
+use super::{
+    story::Story,
+    terminal::{Step, tell},
+};
 
 /// The deployment that only the first version renders.
 const DEPLOYMENT: &str = "hello-universe-deployment";
@@ -50,9 +53,10 @@ impl Story {
 
     /// What `kubectl` would say about the application.
     async fn show_workloads(&self) -> Step {
-        println!("\nkubectl $ kubectl --namespace {} get deployments", self.fleet.namespace());
+        let get = ["kubectl", "--namespace", self.fleet.namespace(), "get", "deployments"];
+        self.terminal.typed("kubectl", &get.map(str::to_owned));
         for line in self.fleet.deployments().await? {
-            println!("{line}");
+            tell(format_args!("{line}"));
         }
         Ok(())
     }

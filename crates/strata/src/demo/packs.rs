@@ -2,16 +2,20 @@
 
 use std::{fs, io, path::Path};
 
+use strata_model::version::KubernetesVersion;
+
 use super::terminal::Terminal;
 
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
 /// The drafts of the demo's profiles: profile, version, text.
-pub(super) const DRAFTS: [(&str, &str, &str); 4] = [
+pub(super) const DRAFTS: [(&str, &str, &str); 6] = [
     ("web", "1.0.0", include_str!("profiles/web-1.0.0.yaml")),
     ("web", "1.1.0", include_str!("profiles/web-1.1.0.yaml")),
     ("greeting", "1.0.0", include_str!("profiles/greeting-1.0.0.yaml")),
     ("greeting", "1.1.0", include_str!("profiles/greeting-1.1.0.yaml")),
+    ("machines", "1.0.0", include_str!("profiles/machines-1.0.0.yaml")),
+    ("machines", "1.1.0", include_str!("profiles/machines-1.1.0.yaml")),
 ];
 
 /// Writes packs and drafts into a folder: `packs/…` and `<profile>-<version>.yaml`.
@@ -29,13 +33,32 @@ pub(super) fn write(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts the application of the add-on profile into this namespace.
-pub(super) fn into_namespace(terminal: &Terminal, namespace: &str) -> io::Result<()> {
+/// Fits the profiles to real clusters: the application goes into this namespace, machines come from this provider.
+pub(super) fn into_namespace(
+    terminal: &Terminal,
+    namespace: &str,
+    provider: Option<&str>,
+    (first, next): &(KubernetesVersion, KubernetesVersion),
+) -> io::Result<()> {
     for (profile, version, text) in DRAFTS {
-        if profile == "greeting" {
-            let text = format!("{}\n    namespace: {namespace}\n", text.trim_end());
-            fs::write(terminal.file(&format!("{profile}-{version}.yaml")), text)?;
-        }
+        // Each of these files ends with the layer that is told something.
+        let more = match (profile, provider) {
+            ("greeting", _) => format!("    namespace: {namespace}\n"),
+            ("machines", Some(provider)) => {
+                let kubernetes = if version == "1.0.0" { first } else { next };
+                let kubernetes = kubernetes.to_string();
+                let kubernetes = kubernetes.trim_start_matches('v');
+                format!(
+                    "    values: |\n      pack:\n        kubernetesVersion: \"{kubernetes}\"\n      \
+                     infrastructure:\n        provider: {provider}\n"
+                )
+            }
+            _ => continue,
+        };
+        fs::write(
+            terminal.file(&format!("{profile}-{version}.yaml")),
+            format!("{}\n{more}", text.trim_end()),
+        )?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     story::Story,
-    terminal::{Step, text},
+    terminal::{Step, tell, text},
 };
 
 /// How many events of a rollout may wait to be looked at.
@@ -57,7 +57,9 @@ impl Story {
         let acting = async {
             let (mut paused, mut resumed) = (false, false);
             while let Some(item) = incoming.recv().await {
-                println!("  {}  {}", text(&item, "/event/at"), text(&item, "/event/summary"));
+                let at = text(&item, "/event/at");
+                let at = strata_cli::output::time_of_day(&at);
+                tell(format_args!("  {at}  {}", text(&item, "/event/summary")));
                 let state = text(&item, "/rollout/state");
                 if state == "PAUSED" && !resumed {
                     resumed = true;

@@ -3,7 +3,7 @@
 use strata_cli::exit::Code;
 
 use super::{
-    fleet::Fleet,
+    fleet::{Chapter, Fleet},
     terminal::{Person, Step, StepError, Terminal},
 };
 
@@ -59,6 +59,23 @@ impl Story {
             "restore" => restore_orphans,
             "history" => show_history,
             "rollout" => roll_out,
+        }
+        if self.fleet.chapter() == Chapter::Whole {
+            return Ok(());
+        }
+        steps! { "leave the cluster" => leave }
+        if self.fleet.turn_to_machines() {
+            steps! {
+                "publish a profile version of machines" => publish_first_version,
+                "register the management cluster" => register_clusters,
+                "first apply of machines" => apply_first_version,
+                "publish the next version of machines" => publish_next_version,
+                "preview of machines" => preview_upgrade,
+                "approval of machines" => approve_upgrade,
+                "progress of machines" => watch_upgrade,
+                "history of machines" => show_history,
+                "leave the management cluster" => leave,
+            }
         }
         Ok(())
     }

@@ -39,13 +39,28 @@ pub(super) struct Terminal {
     server: String,
     folder: PathBuf,
     colored: bool,
+    columns: usize,
     step: u32,
 }
 
+/// Columns of a terminal that does not say, and of a page that somebody reads later.
+const COLUMNS: usize = 100;
+
+/// Writes a line for a reader who may leave.
+pub(super) fn tell(line: std::fmt::Arguments<'_>) {
+    strata_cli::output::write_out(line, "\n");
+}
+
 impl Terminal {
-    pub(super) fn new(server: String, folder: &Path) -> Self {
+    /// A terminal whose working directory is the folder, so that commands can name its files as people would.
+    ///
+    /// # Errors
+    /// When the folder cannot be gone to.
+    pub(super) fn new(server: String, folder: &Path) -> Step<Self> {
+        std::env::set_current_dir(folder)?;
         let colored = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { server, folder: folder.to_owned(), colored, step: 0 }
+        let columns = strata_cli::output::columns().unwrap_or(COLUMNS);
+        Ok(Self { server, folder: folder.to_owned(), colored, columns, step: 0 })
     }
 
     fn paint(&self, text: &str, sgr: &str) -> String {
@@ -56,17 +71,24 @@ impl Terminal {
     pub(super) fn step(&mut self, title: &str) {
         self.step += 1;
         let title = format!("{}. {title}", self.step);
-        println!("\n\n{}\n", self.paint(&title, "1;4"));
+        tell(format_args!("\n\n{}", self.paint(&title, "1;4")));
     }
 
     /// Says what happens, or what the answer means.
     pub(super) fn say(&self, text: &str) {
-        println!("\n{}", self.paint(text, "36"));
+        tell(format_args!("\n{}", self.paint(&wrapped(text, self.columns), "36")));
+    }
+
+    /// Shows a command as somebody types it.
+    pub(super) fn typed(&self, who: &str, words: &[String]) {
+        let prompt = format!("{who} $");
+        let line = folded(prompt.len() + 1, words, self.columns);
+        tell(format_args!("\n{} {}", self.paint(&prompt, "32"), self.paint(&line, "1")));
     }
 
     /// A file of the demo's folder.
-    pub(super) fn file(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// Writes a file of the demo's folder that only this account may read.
@@ -91,11 +113,7 @@ impl Terminal {
     pub(super) async fn run(&self, person: &Person, arguments: &[&str], expected: &[Code]) -> Step {
         let line: Vec<String> =
             std::iter::once("strata").chain(arguments.iter().copied()).map(quoted).collect();
-        println!(
-            "\n{} {}",
-            self.paint(&format!("{} $", person.name), "32"),
-            self.paint(&line.join(" "), "1")
-        );
+        self.typed(&person.name, &line);
         let program = Program::try_parse_from(std::iter::once("strata").chain(arguments.iter().copied()))?;
         let code = strata_cli::run(self.connection(person), program.command).await;
         if expected.contains(&code) {
@@ -128,18 +146,56 @@ impl Terminal {
         for role in roles {
             self.succeed(admin, &["token", "grant", name, role]).await?;
         }
-        println!(
-            "\n{} {}",
-            self.paint(&format!("{} $", admin.name), "32"),
-            self.paint(&format!("strata token create {name}"), "1")
-        );
+        self.typed(&admin.name, &["strata", "token", "create", name].map(str::to_owned));
         let input = json!({ "principal": name, "name": "demo" });
         let payload = self.client(admin)?.mutate(TOKEN_CREATE, "createToken", input).await?;
         let secret = payload.get("secret").and_then(Value::as_str).ok_or("a token without a secret")?;
         let token_file = self.write_secret(&format!("{name}.token"), secret)?;
-        println!("  (the token of {name} is in {})", token_file.display());
+        tell(format_args!("  (the token of {name} is in the file {name}.token)"));
         Ok(Person { name: name.to_owned(), token_file })
     }
+}
+
+/// A text in lines of so many columns, broken between words.
+fn wrapped(text: &str, columns: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let length = lines.last().map_or(0, |line| line.chars().count());
+        if length > 0 && length + 1 + word.chars().count() > columns {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
+/// A command that begins at a column, continued on further lines as a shell reads them.
+fn folded(start: usize, words: &[String], columns: usize) -> String {
+    let (mut line, mut column) = (String::new(), start);
+    for (index, word) in words.iter().enumerate() {
+        let length = word.chars().count();
+        // A flag and its value stay together where both fit.
+        let value = words.get(index + 1).filter(|_| word.starts_with("--"));
+        let value =
+            value.filter(|value| !value.starts_with("--")).map_or(0, |value| 1 + value.chars().count());
+        let fits = |length| column + 1 + length + 2 <= columns;
+        let whole = length + value;
+        if index > 0 && !fits(whole) && (word.starts_with("--") || !fits(length)) {
+            line.push_str(" \\\n    ");
+            column = 4;
+        } else if index > 0 {
+            line.push(' ');
+            column += 1;
+        }
+        line.push_str(word);
+        column += length;
+    }
+    line
 }
 
 /// An argument as a shell wants it.
@@ -160,6 +216,14 @@ pub(super) fn text(value: &Value, pointer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrapped("one two three", 7), "one two\nthree");
+        let words = ["strata", "apply", "pilot-1", "--profile", "web@1.1.0", "--watch"].map(str::to_owned);
+        assert_eq!(folded(8, &words, 80), "strata apply pilot-1 --profile web@1.1.0 --watch");
+        assert_eq!(folded(8, &words, 40), "strata apply pilot-1 \\\n    --profile web@1.1.0 --watch");
+    }
 
     #[test]
     fn commands_can_be_copied_into_a_shell() {

@@ -4,6 +4,7 @@ use serde_json::json;
 use strata_cli::{exit::Code, operations};
 
 use super::{
+    fleet::Chapter,
     story::Story,
     terminal::{Step, text},
 };
@@ -23,8 +24,9 @@ impl Story {
         let (cluster, target) = (self.fleet.first().to_owned(), self.fleet.target("1.1.0"));
         self.terminal.step("A preview: what the new version would do to this cluster, exactly");
         self.terminal.say(
-            "Values left and right as a diff for each layer (the override stays), every object, which nodes would be replaced and \
-             why, what would be left behind. Exit code 2 says that there are changes. The last line is the plan's digest.",
+            "For each layer its values now and then, as a diff, in which an override stays; every object; which nodes would be \
+             replaced and why; what would be left behind. Exit code 2 says that there are changes. The last line is the \
+             plan's digest.",
         );
         self.alice_gets(Code::Changes, &["preview", &cluster, "--profile", &target]).await
     }
@@ -48,7 +50,11 @@ impl Story {
 
     pub(super) async fn watch_upgrade(&mut self) -> Step {
         let cluster = self.fleet.first().to_owned();
-        self.terminal.step("The upgrade, live: control plane, then pools, then add-ons by priority");
+        self.terminal.step(match self.fleet.chapter() {
+            Chapter::Whole => "The upgrade, live: control plane, then pools, then add-ons by priority",
+            Chapter::AddOns => "The upgrade, live",
+            Chapter::Machines => "The upgrade, live: control plane, then pools",
+        });
         let (change, _) = self.newest_change(&cluster).await?;
         self.alice(&["change", "watch", &change]).await?;
         self.alice(&["cluster", "show", &cluster]).await
