@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Builds what the chart corpus test needs: the real `helm`, at the version pinned
 # in helm/go.mod, and the charts listed in corpus.yaml, taken from the Go modules
-# that carry them (see helm/fetch).
+# that carry them (see helm/fetch), and `reference`, which asks Helm's libraries for
+# what the command does not print.
 #
 #   build.sh           builds what is missing and prints the folder (last line of stdout)
 #   build.sh folder    prints the folder without building
 #
 #   STRATA_CHARTS="$(tests/charts/build.sh)" cargo test -p strata-tests --test charts
 #
-# The folder holds `helm`, `charts/<id>/` and `versions.env`. Its name is a digest
+# The folder holds `helm`, `reference`, `charts/<id>/` and `versions.env`. Its name is a digest
 # of everything that decides its content (variations.yaml does not), so a second call answers at once and an
 # old folder is never mistaken for a new one. Needed: Go, and a Go module proxy or
 # a filled module cache. STRATA_CHARTS_CACHE moves the cache from
@@ -22,7 +23,7 @@ command="${1:-build}"
 export GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0
 
 digest() {
-  { cat "$here"/build.sh "$here"/corpus.yaml "$here"/helm/go.mod "$here"/helm/go.sum "$here"/helm/fetch/*.go; go version; } \
+  { cat "$here"/build.sh "$here"/corpus.yaml "$here"/helm/go.mod "$here"/helm/go.sum "$here"/helm/*/*.go; go version; } \
     | sha256sum | cut -c1-16
 }
 
@@ -46,6 +47,7 @@ build() {
     nice go run -trimpath ./fetch "$here/corpus.yaml" "$staging/charts"
     echo "building helm $helm" >&2
     nice go build -trimpath -buildvcs=false -ldflags "$flags" -o "$staging/helm" helm.sh/helm/v3/cmd/helm
+    nice go build -trimpath -buildvcs=false -ldflags "$flags" -o "$staging/reference" ./reference
   ) >&2
   cat > "$staging/versions.env" <<VERSIONS
 HELM_VERSION=$helm
