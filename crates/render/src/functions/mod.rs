@@ -27,7 +27,7 @@ pub mod objects;
 mod passwords;
 mod paths;
 mod regex;
-mod semver;
+pub(crate) mod semver;
 mod strings;
 mod text_wrap;
 mod toml_emit;
@@ -258,8 +258,10 @@ impl Call<'_> {
         for argument in arguments {
             shown.push(String::from_utf8_lossy(&self.display(argument)?).into_owned());
         }
-        let occurrence = self.meter().occurrence(format!("{}\u{0}{}", self.function, shown.join("\u{0}")));
         let context = self.execution.context;
+        // By file, so that what one draws does not depend on what was executed before it.
+        let key = format!("{}\u{0}{}\u{0}{}", self.execution.file, self.function, shown.join("\u{0}"));
+        let occurrence = self.meter().occurrence(key);
         let request =
             Draw { template: self.execution.file, function: self.function, arguments: &shown, occurrence };
         Ok(draw(&mut Stream::new(&*context.generator, request)))
