@@ -58,13 +58,16 @@ fn judge(helm: &mut Helm, case: Case) -> Result<Outcome> {
     };
     match (expected, got) {
         (Expected::Refused(message), got) => {
-            let message = message.trim().lines().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+            let message =
+                message.trim().lines().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
             match &outcome.case.refused {
                 None => outcome.unsound = Some(format!("Helm refuses it: {message}")),
                 Some(part) if !message.contains(part.as_str()) => {
                     outcome.unsound = Some(format!("Helm refuses it with other words: {message}"));
                 }
-                Some(part) => outcome.same_message = got.as_ref().err().map(|ours| ours.contains(part.as_str())),
+                Some(part) => {
+                    outcome.same_message = got.as_ref().err().map(|ours| ours.contains(part.as_str()))
+                }
             }
             if got.is_ok() {
                 outcome.kind = Some(Kind::Refusal);
@@ -149,10 +152,16 @@ fn table(outcomes: &[Outcome]) -> Result<(String, String)> {
     }
     let mut table = String::new();
     for (chart, of_chart) in charts {
-        let equal = of_chart.iter().filter(|outcome| matches!(outcome.kind, None | Some(Kind::Texts))).count();
+        let equal =
+            of_chart.iter().filter(|outcome| matches!(outcome.kind, None | Some(Kind::Texts))).count();
         let texts: usize = of_chart.iter().map(|outcome| outcome.texts.total).sum();
         let score = score_of(&of_chart.iter().map(|outcome| (*outcome).clone_counts()).collect::<Vec<_>>());
-        writeln!(table, "{chart:32} cases {equal:2}/{:<2} texts {:4}/{texts}", of_chart.len(), score.equal_texts)?;
+        writeln!(
+            table,
+            "{chart:32} cases {equal:2}/{:<2} texts {:4}/{texts}",
+            of_chart.len(),
+            score.equal_texts
+        )?;
     }
     let mut misses = String::new();
     for outcome in outcomes {
@@ -237,7 +246,8 @@ fn charts_render_as_by_helm() -> Result<()> {
 
     let name = |chart: &str, variation: &str, kind: Kind| format!("{chart} ({variation}): {kind:?}");
     let known = known_misses()?;
-    let known = known.iter().map(|miss| name(&miss.chart, &miss.variation, miss.kind)).collect::<BTreeSet<_>>();
+    let known =
+        known.iter().map(|miss| name(&miss.chart, &miss.variation, miss.kind)).collect::<BTreeSet<_>>();
     let found = outcomes
         .iter()
         .filter_map(|outcome| Some(name(&outcome.case.chart, &outcome.case.variation, outcome.kind?)))

@@ -30,7 +30,11 @@ fn key(object: &Value) -> Key {
 }
 
 fn describe((group, kind, namespace, name): &Key) -> String {
-    [group.as_str(), kind, namespace, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+    [group.as_str(), kind, namespace, name]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 fn by_key(objects: &[Value]) -> BTreeMap<Key, Vec<&Value>> {
@@ -88,9 +92,15 @@ fn at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
     })
 }
 
-fn shown(value: Option<&Value>) -> String {
-    let text = value.map_or_else(|| "nothing".to_owned(), Value::to_string);
-    shorten(&text)
+/// A value, from a little before the place where it differs from another on.
+fn shown(value: Option<&Value>, other: Option<&Value>) -> String {
+    let [text, other] =
+        [value, other].map(|value| value.map_or_else(|| "nothing".to_owned(), Value::to_string));
+    let same = text.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    if same < 80 {
+        return shorten(&text);
+    }
+    format!("…{}", shorten(&text.chars().skip(same - 40).collect::<String>()))
 }
 
 fn shorten(text: &str) -> String {
@@ -100,14 +110,51 @@ fn shorten(text: &str) -> String {
     }
 }
 
+type Found<'a> = BTreeMap<Key, Vec<&'a Value>>;
+
+/// Whether nobody can tell an object's name: Helm has another one each time, of the same group, kind and namespace.
+fn is_random(key: &Key, first: &Found<'_>, second: &Found<'_>, ours: &Found<'_>) -> bool {
+    let kind = |key: &Key| (key.0.clone(), key.1.clone(), key.2.clone());
+    let varies = |one: &Found<'_>, other: &Found<'_>| {
+        one.keys().any(|candidate| !other.contains_key(candidate) && kind(candidate) == kind(key))
+    };
+    let steady = first.contains_key(key) && second.contains_key(key);
+    !steady && varies(first, second) && (first.contains_key(key) || ours.contains_key(key))
+}
+
+/// Of the objects with random names, only how many there are can be compared.
+fn names(first: &Found<'_>, second: &Found<'_>, ours: &Found<'_>) -> Vec<Difference> {
+    let count = |found: &Found<'_>| {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for (key, objects) in found.iter().filter(|(key, _)| is_random(key, first, second, ours)) {
+            *counts.entry(format!("{}/{}/{}", key.0, key.1, key.2)).or_default() += objects.len();
+        }
+        counts
+    };
+    let (expected, got) = (count(first), count(ours));
+    let kinds = expected.keys().chain(got.keys()).collect::<BTreeSet<_>>();
+    let differing = kinds.into_iter().filter(|kind| expected.get(*kind) != got.get(*kind));
+    differing
+        .map(|kind| Difference {
+            what: format!("{kind} of random names"),
+            path: String::new(),
+            expected: format!("{} of them", expected.get(kind).unwrap_or(&0)),
+            got: format!("{} of them", got.get(kind).unwrap_or(&0)),
+        })
+        .collect()
+}
+
 /// The first difference of each object.
 #[must_use]
 pub fn objects(helm: &[Rendered; 2], ours: &[Value]) -> Vec<Difference> {
     let [first, second] = [by_key(&helm[0].objects), by_key(&helm[1].objects)];
     let ours = by_key(ours);
-    let mut differences = Vec::new();
+    let mut differences = names(&first, &second, &ours);
     for key in first.keys().chain(ours.keys()).collect::<BTreeSet<_>>() {
         let none = Vec::new();
+        if is_random(key, &first, &second, &ours) {
+            continue;
+        }
         let expected = first.get(key).unwrap_or(&none);
         let again = second.get(key).unwrap_or(&none);
         let got = ours.get(key).unwrap_or(&none);
@@ -129,14 +176,15 @@ pub fn objects(helm: &[Rendered; 2], ours: &[Value]) -> Vec<Difference> {
             differing(expected, got, &mut Vec::new(), &mut found);
             // What is random must be there all the same.
             let real = found.iter().find(|path| {
-                !random.iter().any(|random| path.starts_with(random)) || at(expected, path).is_some() != at(got, path).is_some()
+                !random.iter().any(|random| path.starts_with(random))
+                    || at(expected, path).is_some() != at(got, path).is_some()
             });
             if let Some(path) = real {
                 differences.push(Difference {
                     what: describe(key),
                     path: path.join("."),
-                    expected: shown(at(expected, path)),
-                    got: shown(at(got, path)),
+                    expected: shown(at(expected, path), at(got, path)),
+                    got: shown(at(got, path), at(expected, path)),
                 });
             }
         }
@@ -180,9 +228,12 @@ pub fn texts(helm: &[Rendered; 2], ours: &BTreeMap<String, String>) -> Texts {
             result.random += 1;
             continue;
         }
-        let mut lines = (0..expected.len().max(got.len())).filter(|&line| expected.get(line) == again.get(line));
+        let mut lines =
+            (0..expected.len().max(got.len())).filter(|&line| expected.get(line) == again.get(line));
         if let Some(line) = lines.find(|&line| expected.get(line) != got.get(line)) {
-            let show = |text: &[&str]| text.get(line).map_or_else(|| "the end".to_owned(), |line| shorten(&format!("{line:?}")));
+            let show = |text: &[&str]| {
+                text.get(line).map_or_else(|| "the end".to_owned(), |line| shorten(&format!("{line:?}")))
+            };
             result.differences.push(Difference {
                 what: path.clone(),
                 path: format!("line {}", line + 1),

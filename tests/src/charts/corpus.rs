@@ -148,7 +148,10 @@ impl Corpus {
         let mut cases = Vec::new();
         for (chart, maker) in listed.modules.into_iter().flat_map(|module| {
             let maker = module.maker;
-            module.charts.into_iter().map(move |chart| (chart.id, chart.maker.unwrap_or_else(|| maker.clone())))
+            module
+                .charts
+                .into_iter()
+                .map(move |chart| (chart.id, chart.maker.unwrap_or_else(|| maker.clone())))
         }) {
             let mut of_chart = variations.charts.remove(&chart).unwrap_or_default();
             of_chart.entry(DEFAULTS.to_owned()).or_default();

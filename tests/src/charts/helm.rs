@@ -121,7 +121,13 @@ impl Helm {
         serde_json::to_writer(values.as_file(), &case.values)?;
         let mut command = Command::new(&self.command);
         command.args(["template", &case.release]).arg(&case.folder);
-        command.args(["--namespace", &case.namespace, "--kube-version", &case.kube_version, "--include-crds"]);
+        command.args([
+            "--namespace",
+            &case.namespace,
+            "--kube-version",
+            &case.kube_version,
+            "--include-crds",
+        ]);
         if !case.values.is_null() {
             command.arg("--values").arg(values.path());
         }

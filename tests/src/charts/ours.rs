@@ -6,7 +6,7 @@ use serde_json::Value;
 use strata_model::diagnostic::Diagnostic;
 use strata_render::{
     chart::{Chart, ChartInput, ChartRelease, DefaultFacts, RenderedChart, render_chart},
-    template::{KubeVersion, SeededGenerator, with_large_stack},
+    template::{SeededGenerator, with_large_stack},
 };
 
 use super::corpus::Case;
@@ -35,30 +35,28 @@ pub fn render(case: &Case, files: &BTreeMap<String, Vec<u8>>) -> Result<Ours, St
 ///
 /// # Errors
 /// The diagnostics.
-pub fn load_and_render(case: &Case, files: &BTreeMap<String, Vec<u8>>) -> Result<RenderedChart, Vec<Diagnostic>> {
+pub fn load_and_render(
+    case: &Case,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<RenderedChart, Vec<Diagnostic>> {
     let chart = Chart::from_files(files)?;
-    let release = ChartRelease { is_upgrade: case.upgrade, ..ChartRelease::install(&case.release, &case.namespace) };
-    let (major, minor) = numbers(&case.kube_version);
+    let release =
+        ChartRelease { is_upgrade: case.upgrade, ..ChartRelease::install(&case.release, &case.namespace) };
     render_chart(&ChartInput {
         chart: &chart,
         values: &case.values,
         release: &release,
-        facts: Rc::new(DefaultFacts::new(
-            KubeVersion { version: case.kube_version.clone(), major, minor },
-            case.api_versions.clone(),
-        )),
+        facts: Rc::new(
+            DefaultFacts::new().with_kube_version(&case.kube_version).with_api_versions(&case.api_versions),
+        ),
         generator: Rc::new(SeededGenerator::new([7; 32], jiff::Timestamp::UNIX_EPOCH)),
     })
 }
 
-fn numbers(version: &str) -> (String, String) {
-    let mut numbers = version.trim_start_matches('v').split('.').map(str::to_owned);
-    (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
-}
-
 fn collected(rendered: RenderedChart) -> Ours {
     let definitions = rendered.crds.iter().map(|file| format!("---\n{}\n", file.text)).collect();
-    let objects = rendered.manifests.into_iter().chain(rendered.hooks).map(|manifest| manifest.value).collect();
+    let objects =
+        rendered.manifests.into_iter().chain(rendered.hooks).map(|manifest| manifest.value).collect();
     let texts = rendered.texts.into_iter().map(|file| (file.path, file.text)).collect();
     Ours { definitions, objects, texts }
 }

@@ -4,7 +4,7 @@
 //	cd tests/charts/helm
 //	TZ=UTC go run ./probe > ../../../crates/render/tests/data/functions.json
 //
-// probes.txt holds templates, one a line; values.json what they may use, as ".".
+// probes.txt holds templates; values.json what they may use, as ".".
 // Each is rendered as a partial of a chart in memory, by the engine that `helm
 // template` uses. Besides, each function that gives the same answer each time is
 // swept: called with each of a few arguments, alone and behind others.
@@ -20,6 +20,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -89,10 +90,7 @@ func record() error {
 	var said recording
 	said.Values = data
 	said.Functions = functions()
-	for _, line := range strings.Split(templates, "\n") {
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
+	for _, line := range lines() {
 		output, err := render(line)
 		if err != nil {
 			said.Probes = append(said.Probes, probe{Template: line, Error: err.Error()})
@@ -107,7 +105,7 @@ func record() error {
 	said.Sweep.Arguments = arguments
 	said.Sweep.Outputs = map[string][]*string{}
 	for _, name := range said.Functions {
-		if !strings.Contains(templates, name) {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(templates) {
 			return fmt.Errorf("no probe calls %s", name)
 		}
 		if slices.Contains(unsteady, name) {
@@ -130,6 +128,26 @@ func record() error {
 	}
 	_, err := os.Stdout.Write(out.Bytes())
 	return err
+}
+
+// action is one of those that stand for themselves.
+var action = regexp.MustCompile(`\{\{ .*? \}\}`)
+
+// lines gives the templates of probes.txt. A line of several actions that have
+// nothing to do with each other is as many templates, so that one's failure hides
+// no other.
+func lines() []string {
+	var found []string
+	for _, line := range strings.Split(templates, "\n") {
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+		case strings.Contains(line, ":=") || strings.Contains(line, "define") || strings.Contains(line, "tpl "):
+			found = append(found, line)
+		default:
+			found = append(found, action.FindAllString(line, -1)...)
+		}
+	}
+	return found
 }
 
 // functions names all that Helm's engine knows.

@@ -18,11 +18,12 @@ import (
 	"io"
 	"log"
 	"os"
-	"regexp"
+	"strings"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -111,13 +112,20 @@ func texts(asked request) (map[string]string, error) {
 	return engine.Render(chart, values)
 }
 
-// separator is the one by which Helm splits manifests.
-var separator = regexp.MustCompile(`(?:^|\s*\n)---\s*`)
-
+// objects splits documents as a cluster's clients do: unlike Helm's own splitting,
+// that leaves a document its last line break, which belongs to a block at its end.
 func objects(documents string) ([]json.RawMessage, error) {
 	var found []json.RawMessage
-	for _, document := range separator.Split(documents, -1) {
-		object, err := yaml.YAMLToJSON([]byte(document))
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(documents)))
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		object, err := yaml.YAMLToJSON(document)
 		if err != nil {
 			return nil, err
 		}
@@ -125,5 +133,4 @@ func objects(documents string) ([]json.RawMessage, error) {
 			found = append(found, object)
 		}
 	}
-	return found, nil
 }
