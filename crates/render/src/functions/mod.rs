@@ -8,7 +8,8 @@
 //! charged to the budget before it is made, where its size may exceed that of its arguments by much.
 //!
 //! *Caveats.* Keys of certificates are on the curve P-256, not RSA (see `certificates`); `genPrivateKey` answers "not
-//! available yet" for `rsa` and `dsa`. `env`, `expandenv` and `getHostByName` do not exist, as in Helm.
+//! available yet" for `rsa` and `dsa`. `env` and `expandenv` do not exist, as in Helm; `getHostByName` knows no host, as Helm's
+//! does unless told otherwise.
 
 mod builtin;
 mod certificates;
@@ -21,6 +22,7 @@ mod encoding;
 mod flow;
 mod generated;
 pub(crate) mod json_emit;
+mod json_problem;
 mod lists;
 mod math;
 pub mod objects;
@@ -31,6 +33,7 @@ pub(crate) mod semver;
 mod strings;
 mod text_wrap;
 mod toml_emit;
+mod toml_read;
 mod types;
 mod urls;
 pub(crate) mod yaml_emit;
