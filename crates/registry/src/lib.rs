@@ -16,7 +16,7 @@ mod folder;
 pub use archive::{read_archive, read_archive_with};
 pub use error::RegistryError;
 pub use folder::{PackFolder, list_packs, read_files, read_folder, read_folder_with};
-pub use strata_archive::{ArchiveError, Budget};
+pub use strata_archive::{ArchiveError, Budget, Tally, Usage, read_tgz};
 
 /// The file that makes a folder a pack.
 pub const PACK_FILE: &str = "pack.json";

@@ -43,6 +43,21 @@ impl Notes {
     }
 }
 
+/// Puts values over others, as Helm does with several values files: mappings are merged, all else is replaced, nulls stay.
+pub fn overlay_values(
+    into: &mut serde_json::Map<String, serde_json::Value>,
+    over: serde_json::Map<String, serde_json::Value>,
+) {
+    use serde_json::Value as Json;
+    for (key, value) in over {
+        match (into.get_mut(&key), value) {
+            (Some(Json::Object(there)), Json::Object(inner)) => overlay_values(there, inner),
+            (Some(there), value) => *there = value,
+            (None, value) => drop(into.insert(key, value)),
+        }
+    }
+}
+
 /// A copy that shares no mapping with the original.
 pub(super) fn copy(value: &Value) -> Value {
     match value {
@@ -125,6 +140,13 @@ fn own_values(node: &Node<'_>, values: &Map, path: &str, nulls: Nulls, notes: &m
 
 /// Fills up a mapping with one of less weight. Inner mappings that were missing become those of `from` itself.
 pub(super) fn merge(into: &Map, from: &Map, path: &str, nulls: Nulls, notes: &mut Notes) {
+    if nulls == Nulls::Keep {
+        // As in Helm, a null that stays is written into the mapping of less weight, too: where that is seen elsewhere
+        // (values that are imported twice), it takes effect there.
+        for (key, _) in into.entries().into_iter().filter(|(_, value)| value.is_nil()) {
+            from.set(key, Value::Nil);
+        }
+    }
     for (key, value) in from.entries() {
         match (into.get(key.as_bytes()), value) {
             (None, value) => into.set(key, value),

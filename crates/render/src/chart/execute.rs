@@ -28,7 +28,7 @@ use crate::{
 const MAX_TEMPLATE_BYTES: usize = 32 * 1024 * 1024;
 
 /// What all templates of a chart together may use.
-const BUDGET: Budget = Budget { steps: 50_000_000, output: 32 << 20, memory: 1 << 30, depth: 1000 };
+const BUDGET: Budget = Budget { steps: 20_000_000, output: 32 << 20, memory: 1 << 30, depth: 1000 };
 
 /// Renders a chart.
 ///

@@ -58,6 +58,22 @@ pub(super) fn read(texts: &[RenderedFile]) -> Result<Documents, Vec<Diagnostic>>
     Ok(documents)
 }
 
+/// The objects of the files below `crds/`.
+pub(super) fn definitions(crds: &[RenderedFile]) -> Result<Vec<Value>, Vec<Diagnostic>> {
+    let mut objects = Vec::new();
+    let mut problems = Vec::new();
+    for file in crds {
+        for (offset, text) in split(&file.text) {
+            let line = file.text.get(..offset).unwrap_or_default().matches('\n').count();
+            match document(&file.path, text, line) {
+                Ok(manifest) => objects.extend(manifest.map(|manifest| manifest.value)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    if problems.is_empty() { Ok(objects) } else { Err(problems) }
+}
+
 fn kind(manifest: &Value) -> &str {
     manifest.get("kind").and_then(Value::as_str).unwrap_or_default()
 }

@@ -33,9 +33,11 @@ mod yaml;
 use std::{collections::BTreeMap, rc::Rc};
 
 use strata_model::diagnostic::Diagnostic;
+use strata_values::ParseOptions;
 
 use crate::template::{FactReader, Generator};
 
+pub use coalesce::overlay_values;
 pub use execute::render_chart;
 pub use facts::{DEFAULT_KUBE_VERSION, DefaultFacts};
 pub use hook::{DeletePolicy, HookEvent, HookInfo};
@@ -75,6 +77,17 @@ impl Chart {
     pub fn from_archive(bytes: &[u8]) -> Result<Self, Vec<Diagnostic>> {
         load::from_archive(bytes)
     }
+}
+
+/// Reads the values of a user as Helm reads a values file: the first document, plain keys by what they mean.
+///
+/// # Errors
+/// Those of `strata_values::parse`.
+pub fn parse_values(
+    text: &str,
+    file: &str,
+) -> Result<serde_json::Map<String, serde_json::Value>, Diagnostic> {
+    yaml::first_mapping(text, file, &ParseOptions::VALUES)
 }
 
 /// What templates see as `.Release`.
@@ -156,4 +169,16 @@ pub struct RenderedChart {
     pub hooks: Vec<ChartManifest>,
     /// What does not stop the render.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl RenderedChart {
+    /// All objects: definitions first, then manifests, then hooks; nothing is added to them.
+    ///
+    /// # Errors
+    /// Those of `strata_values::parse`, for a file below `crds/` that is no YAML.
+    pub fn objects(&self) -> Result<Vec<serde_json::Value>, Vec<Diagnostic>> {
+        let mut objects = manifest::definitions(&self.crds)?;
+        objects.extend(self.manifests.iter().chain(&self.hooks).map(|manifest| manifest.value.clone()));
+        Ok(objects)
+    }
 }

@@ -8,9 +8,10 @@ use crate::template::number;
 
 /// The first document of a text; what comes after it is not looked at.
 pub(super) fn first_document(text: &str, file: &str, options: &ParseOptions) -> Result<Value, Diagnostic> {
-    match parse::parse_with(text, file, options) {
+    let options = ParseOptions { resolve_keys: true, ..*options };
+    match parse::parse_with(text, file, &options) {
         Err(problem) if problem.code == "YAML_MULTIPLE_DOCUMENTS" => {
-            let documents = parse::parse_documents_with(text, file, options)?;
+            let documents = parse::parse_documents_with(text, file, &options)?;
             Ok(documents.into_iter().next().map_or(Value::Null, |document| document.value))
         }
         read => read,

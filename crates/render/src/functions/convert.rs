@@ -59,6 +59,10 @@ pub(crate) fn to_texts(call: &Call<'_>, value: &Value) -> Result<Vec<Text>, Func
             list.items().iter().filter(|item| !item.is_nil()).map(|item| to_text(call, item)).collect()
         }
         value if value.is_nil() => Ok(Vec::new()),
+        Value::Object(object) if object.kind_name() == "slice" => match object.encoded() {
+            list @ Value::List(_) => to_texts(call, &list),
+            _ => Ok(vec![to_text(call, value)?]),
+        },
         other => Ok(vec![to_text(call, other)?]),
     }
 }

@@ -4,6 +4,7 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
+use strata_values::ParseOptions;
 
 use super::{
     Answer, Arguments, Call, Function,
@@ -79,7 +80,8 @@ fn lenient(answer: Answer) -> Answer {
 }
 
 fn parse_yaml(text: &str) -> Result<serde_json::Value, String> {
-    strata_values::parse(text, "fromYaml").map_err(|diagnostic| diagnostic.to_string())
+    let options = ParseOptions { resolve_keys: true, ..ParseOptions::VALUES };
+    strata_values::parse::parse_with(text, "fromYaml", &options).map_err(|diagnostic| diagnostic.to_string())
 }
 
 fn parse_json(text: &str) -> Result<serde_json::Value, String> {
