@@ -26,7 +26,6 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
         r#"{{ fromYamlArray "[1]\n---\n[2]" }}"#,
         "several documents are refused, where Go's reader takes the first",
     ),
-    (r#"{{ fromYaml "1: a\ntrue: b\n1.5: c\nyes: d" }}"#, "keys are texts as they stand"),
     (r#"{{ fromYaml "\ta: 1" }}"#, "a tab before the first key is a blank, as YAML 1.2 has it"),
     (r#"{{ fromToml "x" }}"#, TOML_WORDS),
     (r#"{{ fromToml "a = 1\na = 2" }}"#, TOML_WORDS),
