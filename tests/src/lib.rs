@@ -9,6 +9,7 @@
 //! - [`canary`]: secrets that nobody else knows, and the search for where they got to;
 //! - [`scenario`]: what many tests do first, through that interface;
 //! - [`bench`]: an engine in this process on a cluster, for what the interface has no part in;
+//! - [`charts`]: charts of many makers, rendered here and by the real `helm`, and what differs;
 //! - [`processes`]: how their processes are started and how none is left behind, whatever becomes of the test.
 //!
 //! A part whose programs are not installed is *left out*: the test says so by name and passes, unless the environment
@@ -16,6 +17,7 @@
 
 pub mod bench;
 pub mod canary;
+pub mod charts;
 pub mod control_plane;
 pub mod fleet;
 pub mod scenario;

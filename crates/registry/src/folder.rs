@@ -6,17 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use strata_archive::{ArchiveError, Budget, ENTRIES_PER_FILE, Tally, Usage, shortened};
 use strata_model::pack::PackFiles;
 
-use crate::{
-    Budget, PACK_FILE, RegistryError,
-    budget::{Tally, shortened},
-};
+use crate::{PACK_FILE, RegistryError, wanted};
 
 /// Most entries of one registry folder.
 const MAX_PACKS: usize = 10_000;
-/// Most entries (files, folders and what is left out) that are looked at for each file of the budget.
-const ENTRIES_PER_FILE: usize = 8;
 
 /// A pack found in a registry folder; not read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +66,19 @@ pub fn read_folder(path: &Path) -> Result<PackFiles, RegistryError> {
 /// # Errors
 /// As [`read_folder`].
 pub fn read_folder_with(root: &Path, budget: &Budget) -> Result<PackFiles, RegistryError> {
+    let mut usage = Usage::default();
+    let files = read_files(root, Tally::new(budget, &mut usage, wanted))?;
+    if !files.contains_key(PACK_FILE) {
+        return Err(RegistryError::NoPackFile { place: shortened(root) });
+    }
+    Ok(files)
+}
+
+/// Reads the files of a folder that the tally wants.
+///
+/// # Errors
+/// As [`read_folder`], but [`RegistryError::NoPackFile`].
+pub fn read_files(root: &Path, mut tally: Tally<'_>) -> Result<PackFiles, RegistryError> {
     let read = |path: &Path| {
         let path = path.to_owned();
         move |source| RegistryError::Read { path, source }
@@ -77,7 +86,7 @@ pub fn read_folder_with(root: &Path, budget: &Budget) -> Result<PackFiles, Regis
     if !fs::metadata(root).map_err(read(root))?.is_dir() {
         return Err(RegistryError::NotAFolder { path: root.to_owned() });
     }
-    let mut tally = Tally::new(budget);
+    let budget = tally.budget();
     let mut entries = 0_usize;
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
@@ -85,21 +94,23 @@ pub fn read_folder_with(root: &Path, budget: &Budget) -> Result<PackFiles, Regis
         for entry in fs::read_dir(&place).map_err(read(&place))? {
             entries += 1;
             if entries > budget.max_files.saturating_mul(ENTRIES_PER_FILE) {
-                return Err(RegistryError::TooManyFiles { limit: budget.max_files });
+                return Err(ArchiveError::TooManyFiles { limit: budget.max_files }.into());
             }
             let entry = entry.map_err(read(&place))?;
             let inner = folder.join(entry.file_name());
             let Some(name) = tally.admit(&inner)? else { continue };
             let kind = entry.file_type().map_err(read(&place))?;
             if kind.is_symlink() {
-                return Err(RegistryError::ForbiddenEntry { path: name, kind: "a link" });
+                return Err(ArchiveError::ForbiddenEntry { path: name, kind: "a link" }.into());
             }
             if kind.is_dir() {
                 folders.push(inner);
                 continue;
             }
             if !kind.is_file() {
-                return Err(RegistryError::ForbiddenEntry { path: name, kind: "a device, pipe or socket" });
+                return Err(
+                    ArchiveError::ForbiddenEntry { path: name, kind: "a device, pipe or socket" }.into()
+                );
             }
             let path = root.join(&inner);
             let file = File::open(&path).map_err(read(&path))?;
@@ -108,9 +119,5 @@ pub fn read_folder_with(root: &Path, budget: &Budget) -> Result<PackFiles, Regis
             tally.take(name, bytes)?;
         }
     }
-    let files = tally.into_files();
-    if !files.contains_key(PACK_FILE) {
-        return Err(RegistryError::NoPackFile { place: shortened(root) });
-    }
-    Ok(files)
+    Ok(tally.into_files())
 }

@@ -10,14 +10,18 @@
 //! the logo are left out, since nothing reads them.
 
 mod archive;
-mod budget;
 mod error;
 mod folder;
 
 pub use archive::{read_archive, read_archive_with};
-pub use budget::Budget;
 pub use error::RegistryError;
-pub use folder::{PackFolder, list_packs, read_folder, read_folder_with};
+pub use folder::{PackFolder, list_packs, read_files, read_folder, read_folder_with};
+pub use strata_archive::{ArchiveError, Budget, Tally, Usage, read_tgz};
 
 /// The file that makes a folder a pack.
 pub const PACK_FILE: &str = "pack.json";
+
+/// Whether anything reads a file of this path: hidden files and the logo are left out.
+fn wanted(names: &[&str]) -> bool {
+    !names.iter().any(|name| name.starts_with('.')) && names != ["logo.png"]
+}

@@ -6,7 +6,8 @@ use std::{fs, io::Write as _, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 use strata_registry::{
-    Budget, RegistryError, list_packs, read_archive, read_archive_with, read_folder, read_folder_with,
+    ArchiveError, Budget, RegistryError, list_packs, read_archive, read_archive_with, read_folder,
+    read_folder_with,
 };
 use tar::{Builder, EntryType, Header};
 
@@ -65,21 +66,21 @@ fn budgets_hold_for_both_readers() {
     type Case<'a> = (&'a str, Vec<(&'a str, &'a [u8])>, fn(&RegistryError) -> bool);
     let cases: Vec<Case<'_>> = vec![
         ("file size", vec![("pack.json", &big)], |e| {
-            matches!(e, RegistryError::FileTooLarge { limit: 100, .. })
+            matches!(e, RegistryError::Content(ArchiveError::FileTooLarge { limit: 100, .. }))
         }),
         ("total", vec![("pack.json", &half), ("b", &half)], |e| {
-            matches!(e, RegistryError::TooLarge { limit: 150 })
+            matches!(e, RegistryError::Content(ArchiveError::TooLarge { limit: 150 }))
         }),
         ("count", vec![("pack.json", b""), ("a", b""), ("b", b""), ("c", b""), ("d", b"")], |e| {
-            matches!(e, RegistryError::TooManyFiles { limit: 4 })
+            matches!(e, RegistryError::Content(ArchiveError::TooManyFiles { limit: 4 }))
         }),
         ("depth", vec![("pack.json", b""), ("a/b/c/d", b"")], |e| {
-            matches!(e, RegistryError::TooDeep { limit: 2, .. })
+            matches!(e, RegistryError::Content(ArchiveError::TooDeep { limit: 2, .. }))
         }),
         (
             "length",
             vec![("pack.json", b""), ("a123456789012345678901234567890123456789012345678901234567890", b"")],
-            |e| matches!(e, RegistryError::ForbiddenPath { .. }),
+            |e| matches!(e, RegistryError::Content(ArchiveError::ForbiddenPath { .. })),
         ),
         ("no pack.json", vec![("values.yaml", b"")], |e| matches!(e, RegistryError::NoPackFile { .. })),
     ];
@@ -96,7 +97,10 @@ fn budgets_hold_for_both_readers() {
 fn paths_that_lead_out_are_refused() {
     for path in ["../evil", "a/../../evil", "/etc/passwd", "a\\b", "a\nb"] {
         let error = read_archive(&files(&[("pack.json", b"{}"), (path, b"x")])).unwrap_err();
-        assert!(matches!(error, RegistryError::ForbiddenPath { .. }), "{path}: {error}");
+        assert!(
+            matches!(error, RegistryError::Content(ArchiveError::ForbiddenPath { .. })),
+            "{path}: {error}"
+        );
     }
 }
 
@@ -105,18 +109,24 @@ fn links_and_devices_are_refused() {
     for kind in [EntryType::Symlink, EntryType::Link, EntryType::Char, EntryType::Fifo] {
         let error = read_archive(&archive(&[("pack.json", EntryType::Regular, b"{}"), ("x", kind, b"")]))
             .unwrap_err();
-        assert!(matches!(error, RegistryError::ForbiddenEntry { .. }), "{kind:?}: {error}");
+        assert!(
+            matches!(error, RegistryError::Content(ArchiveError::ForbiddenEntry { .. })),
+            "{kind:?}: {error}"
+        );
     }
     let folder = folder(&[("pack.json", b"{}")]);
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("values.yaml")).unwrap();
     let error = read_folder(folder.path()).unwrap_err();
-    assert!(matches!(error, RegistryError::ForbiddenEntry { kind: "a link", .. }), "{error}");
+    assert!(
+        matches!(error, RegistryError::Content(ArchiveError::ForbiddenEntry { kind: "a link", .. })),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_path_twice_is_refused() {
     let error = read_archive(&files(&[("pack.json", b"{}"), ("pack.json", b"{}")])).unwrap_err();
-    assert!(matches!(error, RegistryError::DuplicatePath { .. }), "{error}");
+    assert!(matches!(error, RegistryError::Content(ArchiveError::DuplicatePath { .. })), "{error}");
 }
 
 #[test]
@@ -126,7 +136,7 @@ fn a_bomb_stops_within_the_budget() {
     let bomb = archive(&[("pack.json", EntryType::Regular, b"{}"), ("d", EntryType::Directory, &zeros)]);
     assert!(bomb.len() < 1024 * 1024);
     let error = read_archive_with(&bomb, &SMALL).unwrap_err();
-    assert!(matches!(error, RegistryError::TooLarge { .. }), "{error}");
+    assert!(matches!(error, RegistryError::Content(ArchiveError::TooLarge { .. })), "{error}");
 }
 
 #[test]
@@ -138,7 +148,13 @@ fn damaged_archives_are_refused() {
         [Vec::new(), b"nonsense".to_vec(), whole[..whole.len() / 2].to_vec(), encoder.finish().unwrap()]
     {
         let error = read_archive(&bytes).unwrap_err();
-        assert!(matches!(error, RegistryError::Archive { .. } | RegistryError::NoPackFile { .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                RegistryError::Content(ArchiveError::Damaged { .. }) | RegistryError::NoPackFile { .. }
+            ),
+            "{error}"
+        );
     }
 }
 

@@ -14,6 +14,7 @@
 mod assemble;
 mod base;
 mod capabilities;
+pub mod chart;
 mod conceal;
 mod definitions;
 pub mod functions;

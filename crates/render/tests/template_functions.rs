@@ -74,7 +74,7 @@ fn toml_is_written_as_by_go() {
         ),
         (
             r#"{"mix":[1,"a",true],"nest":[["a"],["b","c"]],"big":1000000,"huge":1e21,"neg":-3}"#,
-            "big = 1000000.0\nhuge = 1000000000000000000000.0\nmix = [1.0, \"a\", true]\nneg = -3.0\nnest = [[\"a\"], [\"b\", \"c\"]]\n",
+            "big = 1e+06\nhuge = 1e+21\nmix = [1.0, \"a\", true]\nneg = -3.0\nnest = [[\"a\"], [\"b\", \"c\"]]\n",
         ),
         (r#"{"deep":{"x":{"y":{"z":1}}}}"#, "[deep]\n  [deep.x]\n    [deep.x.y]\n      z = 1.0\n"),
         (
@@ -93,7 +93,7 @@ fn toml_is_written_as_by_go() {
     }
     assert_eq!(
         execute("{{ dict \"n\" 5 \"at\" 0.0000001 | toToml }}", &json!({})).unwrap(),
-        "at = 0.0000001\nn = 5\n"
+        "at = 1e-07\nn = 5\n"
     );
 }
 

@@ -187,22 +187,31 @@ fn version_pair(text: &str) -> Result<(KubernetesVersion, KubernetesVersion), St
 
 /// `strata pack render`
 #[derive(Debug, Clone, Parser)]
-#[command(name = "render", about = "Render a pack of a folder or .tgz without a server, as YAML or JSON")]
+#[command(
+    name = "render",
+    about = "Render a pack or a Helm chart of a folder or .tgz without a server, as YAML or JSON"
+)]
 pub(crate) struct RenderArguments {
     /// The folder or archive
     pub(crate) path: PathBuf,
-    /// A YAML file with the layer's own values
+    /// A YAML file with the layer's own values, or with those of the chart; may be repeated, later ones win
     #[arg(long, value_name = "FILE")]
-    pub(crate) values: Option<PathBuf>,
+    pub(crate) values: Vec<PathBuf>,
     /// A preset to choose, `group=name`; may be repeated
     #[arg(long = "preset", value_name = "GROUP=NAME")]
     pub(crate) presets: Vec<String>,
     /// The namespace to render into
     #[arg(long)]
     pub(crate) namespace: Option<String>,
-    /// The Kubernetes version to render for
-    #[arg(long, default_value = "1.33.0", value_name = "VERSION")]
-    pub(crate) kube_version: String,
+    /// The name of the release [default: release-name; in a pack, `<pack>-<chart>` for each of its charts]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) release: Option<String>,
+    /// The Kubernetes version to render for [default: 1.33.0; for a chart the one that Helm takes]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) kube_version: Option<String>,
+    /// More that the cluster serves, with commas between: `group/version` or `group/version/Kind`
+    #[arg(long, value_name = "V,…", value_delimiter = ',')]
+    pub(crate) api_versions: Vec<String>,
 }
 
 /// The command line, with local commands put beside the client commands of the same noun.

@@ -9,6 +9,7 @@
 //! first token of an installation is written to standard error once.
 
 mod arguments;
+mod chart_render;
 mod create_admin;
 mod demo;
 mod exit;

@@ -1,10 +1,16 @@
 //! `strata pack render`: what a pack renders, without a server.
 //!
-//! The pack is the only layer of a cluster that nobody ever reached: no facts beyond the Kubernetes version given, no
+//! A chart is rendered by itself, see `chart_render`. A pack is the only layer of a cluster that nobody ever reached: no facts beyond the Kubernetes version given, no
 //! variables, and generated values that are the same at every call. For a pack of an infrastructure layer the cluster is one
 //! of Cluster API, with one machine for its control plane and a pool of two workers.
 
-use std::{collections::BTreeMap, path::Path, str::FromStr as _};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+};
+
+use serde_json::{Map, Value};
 
 use strata_cli::arguments::Format;
 use strata_model::{
@@ -21,16 +27,27 @@ use strata_model::{
     },
     version::{KubernetesVersion, Version},
 };
-use strata_render::{ClusterIdentity, LayerSeed, RenderInput, load_pack, render, resolve_layers};
+use strata_render::{
+    ClusterIdentity, LayerSeed, RenderInput,
+    chart::{self, DefaultFacts},
+    load_pack, render, resolve_layers,
+    template::FactReader as _,
+};
 use uuid::Uuid;
 
-use crate::{arguments::RenderArguments, exit::Failed, program::write_out};
+use crate::{arguments::RenderArguments, chart_render, exit::Failed, program::write_out};
+
+/// What packs are rendered for where nothing is said.
+const KUBE_VERSION: &str = "1.33.0";
 
 /// Renders and prints.
 ///
 /// # Errors
 /// When a file cannot be read, or the pack has problems.
 pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Failed> {
+    if chart_render::is_chart(&arguments.path)? {
+        return chart_render::run(arguments, format);
+    }
     let files = read(&arguments.path)?;
     let name = arguments.path.display();
     let problems = |what: &'static str| {
@@ -52,7 +69,7 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
             version: pack.version.clone(),
             digest: strata_render::pack_digest(&pack),
         },
-        values: values(arguments.values.as_deref())?,
+        values: values(&arguments.values)?,
         presets: presets(&arguments.presets)?,
         install_priority: None,
         namespace: arguments.namespace.clone(),
@@ -66,7 +83,7 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
         version: Version::from_str("0.0.0").map_err(|error| settings(error.to_string(), ""))?,
         revision: 1,
     };
-    let version = KubernetesVersion::from_str(&arguments.kube_version)
+    let version = KubernetesVersion::from_str(arguments.kube_version.as_deref().unwrap_or(KUBE_VERSION))
         .map_err(|error| settings(error.to_string(), "write it like 1.33.0"))?;
     let provisioned = content.layers[0].kind.is_infrastructure();
     let infrastructure = if provisioned {
@@ -100,8 +117,13 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
         installation: InstallationId::new(Uuid::nil()),
         infrastructure,
     };
-    let facts =
-        Facts { kubernetes_version: Some(version), cluster_name: "local".to_owned(), ..Facts::default() };
+    let served = DefaultFacts::new().with_api_versions(&arguments.api_versions).api_versions();
+    let facts = Facts {
+        kubernetes_version: Some(version),
+        api_versions: served.into_iter().collect(),
+        cluster_name: "local".to_owned(),
+        ..Facts::default()
+    };
     let seeds = BTreeMap::from([(layer_name, LayerSeed { seed: [0; 32], instant: Timestamp::UNIX_EPOCH })]);
     let (secrets, macros) = (BTreeMap::new(), BTreeMap::new());
     let input = RenderInput {
@@ -117,17 +139,21 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
     for warning in &rendered.warnings {
         eprintln!("warning: {warning}");
     }
-    let bodies: Vec<&serde_json::Value> = rendered.objects.iter().map(|object| &object.body).collect();
+    write_objects(rendered.objects.into_iter().map(|object| object.body).collect(), format);
+    Ok(())
+}
+
+/// Prints objects: one JSON array, or a stream of YAML documents.
+pub(crate) fn write_objects(bodies: Vec<Value>, format: Format) {
     let text = match format {
-        Format::Json => format!("{:#}\n", serde_json::Value::from_iter(bodies.into_iter().cloned())),
+        Format::Json => format!("{:#}\n", Value::from(bodies)),
         Format::Table | Format::Yaml => {
             let documents =
-                bodies.into_iter().map(|body| format!("---\n{}\n", strata_values::emit(body).trim_end()));
+                bodies.iter().map(|body| format!("---\n{}\n", strata_values::emit(body).trim_end()));
             documents.collect()
         }
     };
     write_out(&text);
-    Ok(())
 }
 
 fn read(path: &Path) -> Result<PackFiles, Failed> {
@@ -146,8 +172,30 @@ fn read(path: &Path) -> Result<PackFiles, Failed> {
     strata_registry::read_folder(path).map_err(failed)
 }
 
-fn values(file: Option<&Path>) -> Result<String, Failed> {
-    let Some(file) = file else { return Ok(String::new()) };
+/// The text of a layer's values: that of the one file, or all of them merged.
+fn values(files: &[PathBuf]) -> Result<String, Failed> {
+    match files {
+        [] => Ok(String::new()),
+        [file] => read_text(file),
+        files => Ok(strata_values::emit(&Value::Object(merged_values(files)?))),
+    }
+}
+
+/// The values of several files; later ones win.
+pub(crate) fn merged_values(files: &[PathBuf]) -> Result<Map<String, Value>, Failed> {
+    let mut merged = Map::new();
+    for file in files {
+        let name = file.display().to_string();
+        let values = chart::parse_values(&read_text(file)?, &name).map_err(|problem| Failed::Pack {
+            message: format!("{name} cannot be read"),
+            problems: vec![problem],
+        })?;
+        chart::overlay_values(&mut merged, values);
+    }
+    Ok(merged)
+}
+
+fn read_text(file: &Path) -> Result<String, Failed> {
     std::fs::read_to_string(file).map_err(|source| Failed::File {
         operation: "read",
         path: file.display().to_string(),

@@ -14,6 +14,8 @@ use serde_json::{Map, Value};
 use serde_saphyr::{Error, Spanned, budget::BudgetBreach, options::DuplicateKeyPolicy};
 use strata_model::diagnostic::Diagnostic;
 
+use crate::{lenient, resolved_keys::Resolved};
+
 /// What a key that occurs twice in one mapping means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DuplicateKeys {
@@ -34,6 +36,9 @@ pub struct ParseOptions {
     pub max_nodes: usize,
     /// Deepest nesting of lists and mappings.
     pub max_depth: usize,
+    /// Whether plain keys get the text of what they mean, as in Go: `on` is `true`, `010` is `8`. Else they stay as
+    /// they were written.
+    pub resolve_keys: bool,
 }
 
 impl ParseOptions {
@@ -43,6 +48,7 @@ impl ParseOptions {
         max_bytes: 2 * 1024 * 1024,
         max_nodes: 100_000,
         max_depth: 64,
+        resolve_keys: false,
     };
     /// For files of our own formats, where a key written twice is a mistake.
     pub const STRICT: Self = Self { duplicate_keys: DuplicateKeys::Refuse, ..Self::VALUES };
@@ -79,8 +85,14 @@ pub fn parse(text: &str, file: &str) -> Result<Value, Diagnostic> {
 /// As [`parse`].
 pub fn parse_with(text: &str, file: &str, options: &ParseOptions) -> Result<Value, Diagnostic> {
     bounded(text, file, options)?;
-    serde_saphyr::from_str_with_options(text, reader_options(options))
-        .map_err(|error| diagnose(&error, file, options))
+    lenient::read(text, |text| {
+        if options.resolve_keys {
+            serde_saphyr::from_str_with_options::<Resolved>(text, reader_options(options)).map(Resolved::into)
+        } else {
+            serde_saphyr::from_str_with_options(text, reader_options(options))
+        }
+    })
+    .map_err(|error| diagnose(&error, file, options))
 }
 
 /// Reads one document that must be a mapping; an empty text is the empty mapping.
@@ -130,13 +142,23 @@ pub fn parse_documents_with(
     options: &ParseOptions,
 ) -> Result<Vec<Document>, Diagnostic> {
     bounded(text, file, options)?;
-    let documents: Vec<Spanned<Value>> =
-        serde_saphyr::from_multiple_with_options(text, reader_options(options))
-            .map_err(|error| diagnose(&error, file, options))?;
+    let documents = lenient::read(text, |text| {
+        let place = |line| to_u32(line);
+        Ok(if options.resolve_keys {
+            let read: Vec<Spanned<Resolved>> =
+                serde_saphyr::from_multiple_with_options(text, reader_options(options))?;
+            read.into_iter().map(|one| (place(one.referenced.line()), one.value.into())).collect()
+        } else {
+            let read: Vec<Spanned<Value>> =
+                serde_saphyr::from_multiple_with_options(text, reader_options(options))?;
+            read.into_iter().map(|one| (place(one.referenced.line()), one.value)).collect::<Vec<_>>()
+        })
+    })
+    .map_err(|error| diagnose(&error, file, options))?;
     Ok(documents
         .into_iter()
-        .filter(|document| !document.value.is_null())
-        .map(|document| Document { line: to_u32(document.referenced.line()), value: document.value })
+        .filter(|(_, value)| !value.is_null())
+        .map(|(line, value)| Document { line, value })
         .collect())
 }
 

@@ -77,6 +77,9 @@ fn equal(arguments: &[Value]) -> Result<bool, FunctionError> {
             (Value::Float(a), Value::Float(b)) => a == b,
             (Value::Text(a), Value::Text(b)) => a == b,
             (a, b) if a.is_nil() || b.is_nil() => a.is_nil() && b.is_nil(),
+            (Value::Object(a), Value::Object(b)) if a.as_time().is_some() && b.as_time().is_some() => {
+                a.as_time() == b.as_time()
+            }
             (a, b) if kind(a) == Kind::Other && kind(b) == Kind::Other => {
                 return Err(format!(
                     "non-comparable types {}: {}, {}: {}",
@@ -144,6 +147,11 @@ fn index(arguments: &[Value]) -> Answer {
         return Err("index of untyped nil".into());
     }
     for key in arguments.after(1) {
+        if let Value::Object(object) = &value
+            && object.kind_name() == "slice"
+        {
+            value = object.encoded();
+        }
         value = match &value {
             Value::List(list) => {
                 let found = list.items().get(position(key, list.items().len())?);

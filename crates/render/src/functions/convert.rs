@@ -20,11 +20,17 @@ pub(crate) fn to_text(call: &Call<'_>, value: &Value) -> Result<Text, FunctionEr
 pub(crate) fn to_int64(value: &Value) -> i64 {
     match value {
         Value::Int(_, number) => *number,
-        Value::Float(number) => truncate(*number),
+        Value::Float(number) => truncated(*number),
         Value::Bool(truth) => i64::from(*truth),
         Value::Text(text) => parse_int(without_zero_fraction(&text.to_str()), true).unwrap_or(0),
         _ => 0,
     }
+}
+
+/// Go leaves it to the processor what becomes of a float that is too large; where Helm mostly runs it is the least integer.
+fn truncated(number: f64) -> i64 {
+    let limit = to_float(i64::MIN);
+    if (limit..-limit).contains(&number) { truncate(number) } else { i64::MIN }
 }
 
 /// `5.00` as `5`; any other fraction stays.
@@ -53,6 +59,10 @@ pub(crate) fn to_texts(call: &Call<'_>, value: &Value) -> Result<Vec<Text>, Func
             list.items().iter().filter(|item| !item.is_nil()).map(|item| to_text(call, item)).collect()
         }
         value if value.is_nil() => Ok(Vec::new()),
+        Value::Object(object) if object.kind_name() == "slice" => match object.encoded() {
+            list @ Value::List(_) => to_texts(call, &list),
+            _ => Ok(vec![to_text(call, value)?]),
+        },
         other => Ok(vec![to_text(call, other)?]),
     }
 }

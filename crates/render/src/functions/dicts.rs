@@ -69,17 +69,15 @@ fn dict(call: &mut Call<'_>, arguments: &[Value]) -> Answer {
 }
 
 fn merge_all(call: &Call<'_>, arguments: &[Value], overwrite: bool) -> Answer {
-    let Some(target) = arguments.at(0).as_map() else {
-        return if arguments.after(1).iter().all(Value::is_nil) {
-            Ok(Value::Nil)
-        } else {
-            Ok(Value::map([] as [(Text, Value); 0]))
-        };
-    };
+    if arguments.iter().all(Value::is_nil) {
+        return Ok(Value::Nil);
+    }
+    let made = Map::new(MapType::Interface, std::collections::BTreeMap::new());
+    let target = arguments.at(0).as_map().unwrap_or(&made);
     for source in arguments.after(1).iter().filter_map(Value::as_map) {
         merge(call, target, source, overwrite, MAX_NESTING)?;
     }
-    Ok(arguments.at(0).clone())
+    Ok(Value::Map(target.clone()))
 }
 
 /// Without `overwrite`: fills keys that are missing or empty. With it: the source wins, even with an empty value.

@@ -4,13 +4,14 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
+use strata_values::ParseOptions;
 
 use super::{
     Answer, Arguments, Call, Function,
     Parameter::{Any, Text},
     fixed,
     json_emit::{self, Layout},
-    toml_emit, yaml_emit,
+    json_problem, toml_emit, toml_read, yaml_emit,
 };
 use crate::template::{FunctionError, Numbers, Value};
 
@@ -26,23 +27,34 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Err(yaml_emit::EmitError::Unsupported(message)) => Err(message.into()),
         Err(yaml_emit::EmitError::Budget(exhausted)) => Err(exhausted.into()),
     }),
-    fixed("fromYaml", &[Text], |_, a| Ok(read_map(parse_yaml(&a.string(0))))),
-    fixed("fromYamlArray", &[Text], |_, a| Ok(read_list(parse_yaml(&a.string(0))))),
+    fixed("fromYaml", &[Text], |_, a| Ok(read_map(parse_yaml(&a.string(0)), YAML))),
+    fixed("fromYamlArray", &[Text], |_, a| Ok(read_list(parse_yaml(&a.string(0)), YAML))),
     fixed("toJson", &[Any], |call, a| lenient(json(call, a, Layout::Compact))),
     fixed("mustToJson", &[Any], |call, a| json(call, a, Layout::Compact)),
     fixed("toPrettyJson", &[Any], |call, a| lenient(json(call, a, Layout::Indented))),
     fixed("mustToPrettyJson", &[Any], |call, a| json(call, a, Layout::Indented)),
     fixed("toRawJson", &[Any], |call, a| json(call, a, Layout::Raw)),
     fixed("mustToRawJson", &[Any], |call, a| json(call, a, Layout::Raw)),
-    fixed("fromJson", &[Text], |_, a| Ok(read_map(parse_json(&a.string(0))))),
+    fixed("fromJson", &[Text], |_, a| Ok(read_map(parse_json(&a.string(0)), ""))),
     fixed("mustFromJson", &[Text], |_, a| {
         Ok(parse_json(&a.string(0)).map(|json| Value::from_json(&json, Numbers::Float))?)
     }),
-    fixed("fromJsonArray", &[Text], |_, a| Ok(read_list(parse_json(&a.string(0))))),
+    fixed("fromJsonArray", &[Text], |_, a| Ok(read_list(parse_json(&a.string(0)), ""))),
+    fixed("toYamlPretty", &[Any], |call, a| match yaml_emit::emit_indented(a.at(0), call.left()) {
+        Ok(text) => Ok(Value::from(text.strip_suffix('\n').unwrap_or(&text))),
+        Err(yaml_emit::EmitError::Unsupported(_)) => Ok(Value::from("")),
+        Err(yaml_emit::EmitError::Budget(exhausted)) => Err(exhausted.into()),
+    }),
     fixed("toToml", &[Any], |call, a| match toml_emit::emit(a.at(0), call.left()) {
+        // Go's writer fails outright where there is nothing at all.
+        _ if a.at(0).is_nil() => Err("reflect: call of reflect.Value.Type on zero Value".into()),
         // Helm answers with the problem instead of refusing.
         Err(FunctionError::Refused(problem)) => Ok(Value::from(problem)),
         written => Ok(Value::from(written?)),
+    }),
+    fixed("fromToml", &[Text], |_, a| {
+        Ok(toml_read::read(&a.string(0))
+            .unwrap_or_else(|problem| Value::map([("Error", Value::from(problem))])))
     }),
     fixed("b64enc", &[Text], |call, a| {
         call.charge(a.bytes(0).len().saturating_mul(2))?;
@@ -68,30 +80,47 @@ fn lenient(answer: Answer) -> Answer {
 }
 
 fn parse_yaml(text: &str) -> Result<serde_json::Value, String> {
-    strata_values::parse(text, "fromYaml").map_err(|diagnostic| diagnostic.to_string())
+    let options = ParseOptions { resolve_keys: true, ..ParseOptions::VALUES };
+    strata_values::parse::parse_with(text, "fromYaml", &options).map_err(|diagnostic| diagnostic.to_string())
 }
 
 fn parse_json(text: &str) -> Result<serde_json::Value, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
+    serde_json::from_str(text)
+        .map_err(|error| json_problem::problem(text.as_bytes()).unwrap_or_else(|| error.to_string()))
+}
+
+/// YAML goes through JSON.
+const YAML: &str = "error unmarshaling JSON: while decoding JSON: ";
+
+fn mismatch(prefix: &str, value: &serde_json::Value, wanted: &str) -> String {
+    let kind = match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "bool",
+        serde_json::Value::Number(_) => "number",
+        serde_json::Value::String(_) => "string",
+        serde_json::Value::Array(_) => "array",
+        serde_json::Value::Object(_) => "object",
+    };
+    format!("{prefix}json: cannot unmarshal {kind} into Go value of type {wanted}")
 }
 
 /// Helm answers a map with the key `Error` instead of refusing.
-fn read_map(read: Result<serde_json::Value, String>) -> Value {
+fn read_map(read: Result<serde_json::Value, String>, prefix: &str) -> Value {
     let problem = match read {
         Ok(json @ serde_json::Value::Object(_)) => return Value::from_json(&json, Numbers::Float),
         Ok(serde_json::Value::Null) => return Value::map([] as [(&str, Value); 0]),
-        Ok(_) => "cannot read a value other than an object into a map".to_owned(),
+        Ok(other) => mismatch(prefix, &other, "map[string]interface {}"),
         Err(problem) => problem,
     };
     Value::map([("Error", Value::from(problem))])
 }
 
 /// Helm answers a list that holds the problem instead of refusing.
-fn read_list(read: Result<serde_json::Value, String>) -> Value {
+fn read_list(read: Result<serde_json::Value, String>, prefix: &str) -> Value {
     match read {
         Ok(json @ serde_json::Value::Array(_)) => Value::from_json(&json, Numbers::Float),
         Ok(serde_json::Value::Null) => Value::list(Vec::new()),
-        Ok(_) => Value::list(vec![Value::from("cannot read a value other than a list into a list")]),
+        Ok(other) => Value::list(vec![Value::from(mismatch(prefix, &other, "[]interface {}"))]),
         Err(problem) => Value::list(vec![Value::from(problem)]),
     }
 }
@@ -156,6 +185,9 @@ fn base32_decode(text: &[u8]) -> Result<Vec<u8>, String> {
         let last = (number + 1) * 8 >= text.len();
         let digits = group.iter().position(|byte| *byte == b'=').unwrap_or(group.len());
         let wrong = |at: usize| format!("illegal base32 data at input byte {}", number * 8 + at);
+        if let Some(at) = group.iter().take(digits).position(|byte| !BASE32.contains(byte)) {
+            return Err(wrong(at));
+        }
         if group.len() < 8 || (digits < 8 && (!last || !matches!(digits, 2 | 4 | 5 | 7))) {
             return Err(wrong(digits.min(group.len())));
         }

@@ -68,6 +68,10 @@ fn items<'v>(verb: &str, value: &'v Value) -> Result<std::borrow::Cow<'v, [Value
             .map(|byte| Value::Int(crate::template::IntType::Uint8, i64::from(*byte)))
             .collect::<Vec<_>>()
             .into()),
+        Value::Object(object) if object.kind_name() == "slice" => match object.encoded() {
+            Value::List(list) => Ok(list.items().to_vec().into()),
+            _ => Err(format!("Cannot {verb} on type slice").into()),
+        },
         other if other.is_nil() => Err(format!(
             "Cannot {verb} on type nil: runtime error: invalid memory address or nil pointer dereference"
         )

@@ -28,11 +28,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         if a.after(1).iter().any(|value| to_float64(value) == 0.0) {
             return Err("decimal division by 0".into());
         }
-        Ok(fold(a, |x, y| x / y))
+        Ok(fold(a, quotient))
     }),
     fixed("ceil", &[Any], |_, a| Ok(float(to_float64(a.at(0)).ceil()))),
     fixed("floor", &[Any], |_, a| Ok(float(to_float64(a.at(0)).floor()))),
     open("round", &[Any, Int], Any, |_, a| {
+        if let Some(on) = a.get(2).filter(|on| !matches!(on, Value::Float(_) | Value::Int(..))) {
+            return Err(format!("wrong type for value; expected float64; got {}", on.type_name()).into());
+        }
         Ok(float(round(to_float64(a.at(0)), a.integer(1), a.get(2).map_or(0.5, to_float64))))
     }),
 ];
@@ -50,6 +53,32 @@ fn fold(arguments: &[Value], step: impl Fn(f64, f64) -> f64) -> Value {
 /// Sprig adds floats as decimals: 0.1 + 0.2 is 0.3. Fifteen digits hold every sum of two short decimals.
 fn decimal(number: f64) -> f64 {
     format!("{number:.14e}").parse().unwrap_or(number)
+}
+
+/// Sprig divides decimals, to sixteen places, halves away from zero.
+fn quotient(dividend: f64, divisor: f64) -> f64 {
+    exact_quotient(dividend, divisor).unwrap_or(dividend / divisor)
+}
+
+fn exact_quotient(dividend: f64, divisor: f64) -> Option<f64> {
+    // 1.25 is 125 and -2.
+    let parts = |number: f64| -> Option<(i128, i32)> {
+        let text = format!("{number:e}");
+        let (digits, exponent) = text.split_once('e')?;
+        let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let whole: i128 = digits.replace('.', "").parse().ok()?;
+        Some((whole, exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(places).ok()?)?))
+    };
+    let ((mut above, up), (mut below, down)) = (parts(dividend)?, parts(divisor)?);
+    let shift = up.checked_sub(down)?.checked_add(16)?;
+    let factor = 10_i128.checked_pow(shift.unsigned_abs())?;
+    let side = if shift < 0 { &mut below } else { &mut above };
+    *side = side.checked_mul(factor)?;
+    let (whole, rest) = (above.checked_div(below)?, above.checked_rem(below)?);
+    let away = if (above < 0) == (below < 0) { 1 } else { -1 };
+    let rounded =
+        if rest.checked_abs()?.checked_mul(2)? >= below.checked_abs()? { whole + away } else { whole };
+    format!("{rounded}e-16").parse().ok()
 }
 
 fn divide(arguments: &[Value], step: fn(i64, i64) -> i64) -> Answer {

@@ -8,7 +8,8 @@
 //! charged to the budget before it is made, where its size may exceed that of its arguments by much.
 //!
 //! *Caveats.* Keys of certificates are on the curve P-256, not RSA (see `certificates`); `genPrivateKey` answers "not
-//! available yet" for `rsa` and `dsa`. `env`, `expandenv` and `getHostByName` do not exist, as in Helm.
+//! available yet" for `rsa` and `dsa`. `env` and `expandenv` do not exist, as in Helm; `getHostByName` knows no host, as Helm's
+//! does unless told otherwise.
 
 mod builtin;
 mod certificates;
@@ -21,16 +22,18 @@ mod encoding;
 mod flow;
 mod generated;
 pub(crate) mod json_emit;
+mod json_problem;
 mod lists;
 mod math;
 pub mod objects;
 mod passwords;
 mod paths;
 mod regex;
-mod semver;
+pub(crate) mod semver;
 mod strings;
 mod text_wrap;
 mod toml_emit;
+mod toml_read;
 mod types;
 mod urls;
 pub(crate) mod yaml_emit;
@@ -258,8 +261,10 @@ impl Call<'_> {
         for argument in arguments {
             shown.push(String::from_utf8_lossy(&self.display(argument)?).into_owned());
         }
-        let occurrence = self.meter().occurrence(format!("{}\u{0}{}", self.function, shown.join("\u{0}")));
         let context = self.execution.context;
+        // By file, so that what one draws does not depend on what was executed before it.
+        let key = format!("{}\u{0}{}\u{0}{}", self.execution.file, self.function, shown.join("\u{0}"));
+        let occurrence = self.meter().occurrence(key);
         let request =
             Draw { template: self.execution.file, function: self.function, arguments: &shown, occurrence };
         Ok(draw(&mut Stream::new(&*context.generator, request)))
@@ -309,7 +314,7 @@ impl Arguments for [Value] {
 pub(crate) fn values_method(map: &Map, name: &str, arguments: &[Value]) -> Result<Value, String> {
     let path = || arguments.string(0).into_owned();
     match name {
-        "AsMap" => Ok(Value::Map(map.clone())),
+        "AsMap" => Ok(Value::Map(map.seen_as(MapType::Interface))),
         "YAML" => match yaml_emit::emit(&Value::Map(map.clone()), 16 << 20) {
             Ok(text) => Ok(Value::from(text)),
             Err(error) => Err(error.to_string()),

@@ -203,6 +203,16 @@ impl Comparison {
     }
 }
 
+/// Whether a text is a version, read leniently.
+pub(crate) fn is_version(text: &str) -> bool {
+    parse(text).is_some()
+}
+
+/// Whether a version satisfies a constraint; false where one of them cannot be read.
+pub(crate) fn satisfies(expression: &str, version: &str) -> bool {
+    matches!(compare(expression, version), Ok(Value::Bool(true)))
+}
+
 fn compare(expression: &str, version: &str) -> Answer {
     let choices = constraint(expression).ok_or_else(|| format!("improper constraint: {expression}"))?;
     let version = parse(version).ok_or("invalid semantic version")?;

@@ -129,7 +129,7 @@ fn key(name: &str) -> String {
     if !name.is_empty() && name.bytes().all(is_bare) { name.to_owned() } else { quoted(name) }
 }
 
-/// Never with an exponent, always with a point.
+/// With an exponent or a point.
 fn float(number: f64) -> String {
     if number.is_nan() {
         return "nan".to_owned();
@@ -137,8 +137,8 @@ fn float(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let text = number::formatted(number, 'f', None, false);
-    if text.contains('.') { text } else { format!("{text}.0") }
+    let text = number::formatted(number, 'g', None, false);
+    if text.contains(['.', 'e']) { text } else { format!("{text}.0") }
 }
 
 fn quoted(text: &str) -> String {

@@ -8,11 +8,19 @@ use super::{
 };
 use crate::template::{FunctionError, Value, format::MAX_NESTING, number::parse_decimal};
 
+/// As Go's, whose error sprig leaves aside: too large a number is the largest.
+fn atoi(text: &str) -> i64 {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let overflow = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let limit = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    parse_decimal(text).unwrap_or(if overflow { limit } else { 0 })
+}
+
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("int", &[Any], |_, a| Ok(Value::int(to_int64(a.at(0))))),
     fixed("int64", &[Any], |_, a| Ok(Value::int64(to_int64(a.at(0))))),
     fixed("float64", &[Any], |_, a| Ok(Value::Float(to_float64(a.at(0))))),
-    fixed("atoi", &[Text], |_, a| Ok(Value::int(parse_decimal(&a.string(0)).unwrap_or(0)))),
+    fixed("atoi", &[Text], |_, a| Ok(Value::int(atoi(&a.string(0))))),
     fixed("toDecimal", &[Any], |call, a| {
         let text = call.display(a.at(0))?;
         let digits = String::from_utf8_lossy(&text).into_owned();

@@ -7,8 +7,12 @@ use super::{
 };
 use crate::template::Value;
 
-pub(super) const FUNCTIONS: &[Function] =
-    &[fixed("urlParse", &[Text], |_, a| parse(&a.string(0))), fixed("urlJoin", &[AMap], |_, a| join(a))];
+pub(super) const FUNCTIONS: &[Function] = &[
+    fixed("urlParse", &[Text], |_, a| parse(&a.string(0))),
+    fixed("urlJoin", &[AMap], |_, a| join(a)),
+    // As without Helm's `--enable-dns`.
+    fixed("getHostByName", &[Text], |_, _| Ok(Value::from(""))),
+];
 
 /// Escapes a text for a query: spaces become `+`.
 pub(super) fn query_escape(text: &[u8]) -> String {
@@ -44,6 +48,12 @@ fn parse(text: &str) -> Answer {
         (path, opaque) = ("", rest);
     }
     let (userinfo, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    // What Go allows in a host and what is escaped.
+    let refused = |byte: u8| byte < 0x21 || byte == 0x7f || b"\\^`{|}".contains(&byte);
+    if let Some(byte) = host.bytes().find(|byte| refused(*byte)) {
+        let problem = format!("invalid character {:?} in host name", char::from(byte).to_string());
+        return Err(format!("unable to parse url: parse {text:?}: {problem}").into());
+    }
     let hostname = match host.strip_prefix('[') {
         Some(inner) => inner.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),

@@ -39,6 +39,7 @@ pub use generator::{Draw, Generator, SeededGenerator};
 pub use value::{IntType, List, ListType, Map, MapType, Numbers, Object, Text, Value};
 
 use crate::functions;
+use budget::Meter;
 use parser::Template;
 
 /// A set of parsed templates that may call each other.
@@ -54,8 +55,9 @@ pub struct Context {
     pub facts: Rc<dyn FactReader>,
     /// The source of generated values.
     pub generator: Rc<dyn Generator>,
-    /// What each execution may use.
+    /// What each execution may use, or all of them together after [`Context::sharing_budget`].
     pub budget: Budget,
+    shared: Option<Meter>,
     changed: RefCell<BTreeMap<usize, Map>>,
 }
 
@@ -63,7 +65,7 @@ impl Context {
     /// A context with the default budget.
     #[must_use]
     pub fn new(facts: Rc<dyn FactReader>, generator: Rc<dyn Generator>) -> Self {
-        Self { facts, generator, budget: Budget::default(), changed: RefCell::default() }
+        Self { facts, generator, budget: Budget::default(), shared: None, changed: RefCell::default() }
     }
 
     /// The same with another budget.
@@ -71,6 +73,18 @@ impl Context {
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
+    }
+
+    /// The same, with one budget for all executions together.
+    #[must_use]
+    pub fn sharing_budget(mut self) -> Self {
+        self.shared = Some(Meter::new(self.budget));
+        self
+    }
+
+    /// The meter that all executions share, if they do.
+    pub(crate) const fn shared(&self) -> Option<&Meter> {
+        self.shared.as_ref()
     }
 
     /// Notes that a template put something into a map: only that can close a circle.

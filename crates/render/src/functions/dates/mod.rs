@@ -58,6 +58,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("durationRound", &[Any], |call, a| {
         let nanoseconds = match a.at(0) {
             Value::Text(text) => parse_duration(&text.to_str()).unwrap_or(0),
+            Value::Int(IntType::Int64, nanoseconds) => i128::from(*nanoseconds),
             Value::Object(_) => {
                 now(call).timestamp().duration_since(moment(call, a.at(0)).timestamp()).as_nanos()
             }
@@ -74,6 +75,12 @@ fn seconds(value: &Value) -> i128 {
         Value::Int(IntType::Int64, seconds) => i128::from(*seconds),
         _ => 0,
     }
+}
+
+/// The moment in a text with a zone, as TOML writes it.
+pub(super) fn read(text: &str) -> Option<Value> {
+    let moment: Timestamp = text.parse().ok()?;
+    Some(time::time(moment.to_zoned(TimeZone::UTC)))
 }
 
 fn now(call: &Call<'_>) -> Zoned {

@@ -32,11 +32,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("repeat", &[Int, Text], |call, a| repeat(call, a.bytes(1), a.integer(0))),
     fixed("trunc", &[Int, Text], |_, a| trunc(a.bytes(1), a.integer(0))),
     fixed("substr", &[Int, Int, Text], |_, a| substr(a.bytes(2), a.integer(0), a.integer(1))),
-    fixed("abbrev", &[Int, Text], |_, a| abbreviate(&a.string(1), 0, a.integer(0))),
-    fixed("abbrevboth", &[Int, Int, Text], |_, a| abbreviate(&a.string(2), a.integer(0), a.integer(1))),
-    fixed("initials", &[Text], |_, a| answer(initials(&a.string(0)))),
+    fixed("abbrev", &[Int, Text], |_, a| abbreviate(a.bytes(1), 0, a.integer(0))),
+    fixed("abbrevboth", &[Int, Int, Text], |_, a| abbreviate(a.bytes(2), a.integer(0), a.integer(1))),
+    fixed("initials", &[Text], |_, a| answer(initials(&bytewise(a.bytes(0))))),
     fixed("nospace", &[Text], |_, a| {
-        answer(a.string(0).chars().filter(|c| !c.is_whitespace()).collect::<String>())
+        answer(bytewise(a.bytes(0)).chars().filter(|c| !c.is_whitespace()).collect::<String>())
     }),
     fixed("swapcase", &[Text], |_, a| answer(swap_case(&a.string(0)))),
     fixed("indent", &[Int, Text], |call, a| indent(call, a.integer(0), a.bytes(1), b"")),
@@ -62,6 +62,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::texts(split(a.bytes(1), a.bytes(0), None)))
     }),
     fixed("sortAlpha", &[Any], |call, a| {
+        // Anything but a list is a list of itself, nothing too.
+        if a.at(0).is_nil() {
+            return Ok(Value::texts(["<nil>"]));
+        }
         let mut texts = to_texts(call, a.at(0))?;
         texts.sort();
         Ok(Value::texts(texts))
@@ -210,25 +214,32 @@ fn substr(text: &[u8], start: i64, end: i64) -> Answer {
 }
 
 /// Shortens with dots, at the right or both ends; too small a width leaves the text as it is.
-fn abbreviate(text: &str, offset: i64, width: i64) -> Answer {
-    let characters: Vec<char> = text.chars().collect();
+/// Goutils takes each byte for a character.
+fn bytewise(text: &[u8]) -> String {
+    text.iter().copied().map(char::from).collect()
+}
+
+/// Counts and cuts bytes.
+fn abbreviate(text: &[u8], offset: i64, width: i64) -> Answer {
     let size = crate::template::value::length(text.len());
     if width < 4 || (offset > 0 && width < 7) || size <= width {
-        return answer(text);
+        return Ok(Value::Text(text.into()));
     }
     let width = usize::try_from(width).unwrap_or(0);
-    let mut offset = usize::try_from(offset).unwrap_or(0).min(characters.len());
-    if characters.len() - offset < width - 3 {
-        offset = characters.len().saturating_sub(width - 3);
+    let mut offset = usize::try_from(offset).unwrap_or(0).min(text.len());
+    if text.len() - offset < width - 3 {
+        offset = text.len().saturating_sub(width - 3);
     }
-    let take = |from: usize, count: usize| characters.iter().skip(from).take(count).collect::<String>();
-    if offset <= 4 {
-        return answer(format!("{}...", take(0, width - 3)));
-    }
-    if offset + width - 3 < characters.len() {
-        return answer(format!("...{}...", take(offset, width.saturating_sub(6))));
-    }
-    answer(format!("...{}", take(characters.len().saturating_sub(width - 3), usize::MAX)))
+    let take = |from: usize, count: usize| text.iter().copied().skip(from).take(count);
+    let dots = || b"...".iter().copied();
+    let cut: Vec<u8> = if offset <= 4 {
+        take(0, width - 3).chain(dots()).collect()
+    } else if offset + width - 3 < text.len() {
+        dots().chain(take(offset, width.saturating_sub(6))).chain(dots()).collect()
+    } else {
+        dots().chain(take(text.len().saturating_sub(width - 3), usize::MAX)).collect()
+    };
+    Ok(Value::Text(cut.into()))
 }
 
 fn indent(call: &Call<'_>, spaces: i64, text: &[u8], head: &[u8]) -> Answer {

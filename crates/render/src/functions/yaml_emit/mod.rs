@@ -36,12 +36,12 @@ pub(crate) enum EmitError {
 
 /// The YAML of a value, with a newline at the end.
 pub(crate) fn emit(value: &Value, limit: usize) -> Result<String, EmitError> {
-    let mut emitter = Emitter { out: String::new(), column: 0, limit };
-    emitter.node(value, Place { indent: 0, fresh: true, scalar_indent: 2 }, 0)?;
-    if !emitter.out.ends_with('\n') {
-        emitter.out.push('\n');
-    }
-    Ok(emitter.out)
+    Emitter { out: String::new(), column: 0, limit, width: WIDTH, indented: false }.document(value)
+}
+
+/// The same as Helm's `toYamlPretty` writes it: lists indented under their key, nothing folded, floats as they print.
+pub(crate) fn emit_indented(value: &Value, limit: usize) -> Result<String, EmitError> {
+    Emitter { out: String::new(), column: 0, limit, width: usize::MAX / 2, indented: true }.document(value)
 }
 
 /// Where a node goes.
@@ -60,9 +60,21 @@ struct Emitter {
     /// Characters on the present line.
     column: usize,
     limit: usize,
+    /// Lines are folded behind this column.
+    width: usize,
+    /// Whether lists are indented under their key.
+    indented: bool,
 }
 
 impl Emitter {
+    fn document(mut self, value: &Value) -> Result<String, EmitError> {
+        self.node(value, Place { indent: 0, fresh: true, scalar_indent: 2 }, 0)?;
+        if !self.out.ends_with('\n') {
+            self.out.push('\n');
+        }
+        Ok(self.out)
+    }
+
     fn put(&mut self, text: &str) {
         self.out.push_str(text);
         self.column += text.chars().count();
@@ -135,7 +147,7 @@ impl Emitter {
         let sequence = matches!(item, Value::List(_));
         let inner = Place {
             // A list stands at the column of its key.
-            indent: if sequence && !at_key { indent } else { indent + 2 },
+            indent: if sequence && !at_key && !self.indented { indent } else { indent + 2 },
             fresh: at_key,
             scalar_indent: indent + 2,
         };
@@ -164,7 +176,8 @@ impl Emitter {
             Value::Bool(truth) => self.inline(if *truth { "true" } else { "false" }, place),
             Value::Int(_, number) => self.inline(&number.to_string(), place),
             Value::Float(number) => {
-                let text = float(*number).ok_or_else(|| {
+                let text = if self.indented { Some(number::print(*number)) } else { float(*number) };
+                let text = text.ok_or_else(|| {
                     EmitError::Unsupported(format!("json: unsupported value: {}", number::print(*number)))
                 })?;
                 self.inline(&text, place);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Emitter, Place, WIDTH,
+    Emitter, Place,
     style::{Style, is_break, is_printable, style_of},
 };
 
@@ -32,7 +32,7 @@ impl Emitter {
 
     /// Whether a space may become a line break.
     fn folds(&self, allowed: bool, former: Option<char>, next: Option<char>) -> bool {
-        allowed && self.column > WIDTH && former != Some(' ') && next.is_some_and(|next| next != ' ')
+        allowed && self.column > self.width && former != Some(' ') && next.is_some_and(|next| next != ' ')
     }
 
     fn plain(&mut self, text: &str, indent: usize) {
@@ -85,7 +85,13 @@ impl Emitter {
         let mut after_space = false;
         while let Some(character) = characters.next() {
             let next = characters.peek().copied();
-            if character == ' ' && fold && !after_space && self.column > WIDTH && !first && next.is_some() {
+            if character == ' '
+                && fold
+                && !after_space
+                && self.column > self.width
+                && !first
+                && next.is_some()
+            {
                 self.new_line(indent);
                 if next == Some(' ') {
                     self.put("\\");
@@ -162,7 +168,7 @@ impl Emitter {
         if text.ends_with('\n') {
             self.out.pop();
         }
-        self.column = WIDTH;
+        self.column = self.width;
     }
 }
 

@@ -36,8 +36,15 @@ pub(crate) fn execute(
     root: &Value,
     context: &Context,
 ) -> Result<Vec<u8>, TemplateError> {
-    let meter = Meter::new(context.budget);
-    let execution = Execution { templates, context, meter: &meter, file: name };
+    let own;
+    let meter = match context.shared() {
+        Some(meter) => meter,
+        None => {
+            own = Meter::new(context.budget);
+            &own
+        }
+    };
+    let execution = Execution { templates, context, meter, file: name };
     execution.run(name, root)
 }
 

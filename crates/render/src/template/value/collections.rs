@@ -48,12 +48,14 @@ impl fmt::Debug for List {
     }
 }
 
-/// A map with text keys, sorted by bytes; clones are aliases.
+/// A map with text keys, sorted by bytes; clones are aliases. Aliases may differ in the type that they show.
 #[derive(Clone)]
-pub struct Map(Rc<MapData>);
+pub struct Map {
+    kind: MapType,
+    data: Rc<MapData>,
+}
 
 struct MapData {
-    kind: MapType,
     entries: RefCell<BTreeMap<Text, Value>>,
 }
 
@@ -67,7 +69,7 @@ impl Map {
     /// A map of a type.
     #[must_use]
     pub fn new(kind: MapType, entries: BTreeMap<Text, Value>) -> Self {
-        Self(Rc::new(MapData { kind, entries: RefCell::new(entries) }))
+        Self { kind, data: Rc::new(MapData { entries: RefCell::new(entries) }) }
     }
 
     /// An empty `map[string]interface {}`.
@@ -78,50 +80,56 @@ impl Map {
 
     /// Its type.
     #[must_use]
-    pub fn kind(&self) -> MapType {
-        self.0.kind
+    pub const fn kind(&self) -> MapType {
+        self.kind
+    }
+
+    /// An alias that shows another type.
+    #[must_use]
+    pub fn seen_as(&self, kind: MapType) -> Self {
+        Self { kind, data: Rc::clone(&self.data) }
     }
 
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow().get(key).cloned()
+        self.data.entries.borrow().get(key).cloned()
     }
 
     /// Whether the key is there, be it with a nil.
     #[must_use]
     pub fn has(&self, key: &[u8]) -> bool {
-        self.0.entries.borrow().contains_key(key)
+        self.data.entries.borrow().contains_key(key)
     }
 
     /// Sets a key, for all aliases.
     pub fn set(&self, key: impl Into<Text>, value: Value) {
-        let former = self.0.entries.borrow_mut().insert(key.into(), value);
+        let former = self.data.entries.borrow_mut().insert(key.into(), value);
         drop(former);
     }
 
     /// Removes a key, for all aliases.
     pub fn remove(&self, key: &[u8]) {
-        let former = self.0.entries.borrow_mut().remove(key);
+        let former = self.data.entries.borrow_mut().remove(key);
         drop(former);
     }
 
     /// Removes all keys, for all aliases.
     pub fn clear(&self) {
-        let former = std::mem::take(&mut *self.0.entries.borrow_mut());
+        let former = std::mem::take(&mut *self.data.entries.borrow_mut());
         drop(former);
     }
 
     /// The entries as they are now, sorted by key.
     #[must_use]
     pub fn entries(&self) -> Vec<(Text, Value)> {
-        self.0.entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        self.data.entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// The number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.data.entries.borrow().len()
     }
 
     /// Whether there are no keys.
@@ -133,12 +141,12 @@ impl Map {
     /// Whether both are one and the same map.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.data, &other.data)
     }
 
     /// Stands for the map's identity.
     pub(crate) fn address(&self) -> usize {
-        Rc::as_ptr(&self.0).addr()
+        Rc::as_ptr(&self.data).addr()
     }
 }
 
@@ -157,7 +165,7 @@ fn release(mut values: Vec<Value>) {
                     values.append(&mut data.items);
                 }
             }
-            Value::Map(Map(data)) => {
+            Value::Map(Map { data, .. }) => {
                 if let Ok(mut data) = Rc::try_unwrap(data) {
                     values.extend(std::mem::take(data.entries.get_mut()).into_values());
                 }

@@ -1,0 +1,58 @@
+//! Texts that Go's parser reads and the standard does not allow.
+//!
+//! *Idea.* The later lines of a quoted text must lie deeper than the key that they belong to; generators of definitions
+//! wrote many that lie exactly below it, and Go reads them. White space at the beginning of such a line means nothing,
+//! so a line that was refused for this is indented and the text read again.
+//!
+//! *Guarantees.* At most `MAX_REPAIRS` lines, and at most `MAX_BYTES` read again in all.
+
+use std::borrow::Cow;
+
+use serde_saphyr::Error;
+
+/// Most lines that are indented.
+const MAX_REPAIRS: usize = 500;
+/// Most bytes that are read again.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// What the scanner says of such a line.
+const REFUSAL: &str = "invalid indentation in multiline quoted scalar";
+
+/// Reads a text, indenting lines of quoted texts where that is all that is wrong.
+pub(crate) fn read<T>(text: &str, reader: impl Fn(&str) -> Result<T, Error>) -> Result<T, Error> {
+    let mut tried = Cow::Borrowed(text);
+    let mut last = 0;
+    for round in 1..=MAX_REPAIRS {
+        let error = match reader(&tried) {
+            Ok(read) => return Ok(read),
+            Err(error) => error,
+        };
+        let line = error.without_snippet().location().map_or(0, |location| location.line());
+        // The same line a second time will not get better.
+        let hopeless = line <= last || round * text.len() > MAX_BYTES;
+        if hopeless || !error.without_snippet().to_string().contains(REFUSAL) {
+            return Err(error);
+        }
+        let Some(start) = start_of(&tried, line) else { return Err(error) };
+        tried.to_mut().insert(start, ' ');
+        last = line;
+    }
+    reader(&tried)
+}
+
+/// Where a line begins, counted from 1.
+fn start_of(text: &str, line: u64) -> Option<usize> {
+    let before = usize::try_from(line).ok()?.checked_sub(2)?;
+    text.match_indices('\n').nth(before).map(|(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn later_lines_of_quoted_texts_may_lie_below_their_key() {
+        let text = "a:\n  b: 'one\n  two\n  three: x'\n  c: \"four\n  five\"\n";
+        assert_eq!(crate::parse(text, "v"), Ok(json!({"a": {"b": "one two three: x", "c": "four five"}})));
+        assert!(crate::parse("a: 'x\nb: 1\n", "v").is_err());
+    }
+}
