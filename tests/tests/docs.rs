@@ -69,14 +69,16 @@ fn text(output: &Output) -> String {
 }
 
 /// Commands that are not carried out here, by how they begin, and why not. All others are, as they stand on the pages.
-const ONLY_READ: [(&str, &str); 10] = [
+const ONLY_READ: [(&str, &str); 12] = [
     ("cargo run --release -- demo", "it would build everything once more; tests/demo.rs plays the demo"),
     ("cargo run -p strata-tests --example control_plane", "it serves until somebody ends it"),
     ("cargo test", "this is one of its tests"),
     ("cargo fmt", "a step of .ci/run"),
     ("cargo clippy", "a step of .ci/run"),
     (".ci/run", "it runs this test"),
+    ("cargo bench", "it measures, and takes long"),
     ("export KUBEBUILDER_ASSETS=", "a step of .ci/run, which takes long"),
+    ("export STRATA_CHARTS=", "a step of .ci/run, which takes long"),
     ("kubectl config view", "a program of somebody else, on a kubeconfig of the reader"),
     ("strata serve --database postgres:", "that database is nowhere; tests/server.rs has one"),
     ("strata demo --kubeconfig edge-1.kubeconfig --management-kubeconfig", "tests/demo.rs plays it"),
@@ -102,7 +104,12 @@ fn every_command_is_carried_out_or_excused() {
         assert!(all.iter().any(|(_, command)| command.starts_with(begin)), "no page says `{begin}` any more");
     }
     // What is only read is at least there.
-    for file in [".ci/run", "tests/control-plane/build.sh", "tests/examples/control_plane.rs"] {
+    for file in [
+        ".ci/run",
+        "tests/charts/build.sh",
+        "tests/control-plane/build.sh",
+        "tests/examples/control_plane.rs",
+    ] {
         assert!(root().join(file).is_file(), "{file}");
     }
 }
