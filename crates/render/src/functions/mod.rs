@@ -311,7 +311,7 @@ impl Arguments for [Value] {
 pub(crate) fn values_method(map: &Map, name: &str, arguments: &[Value]) -> Result<Value, String> {
     let path = || arguments.string(0).into_owned();
     match name {
-        "AsMap" => Ok(Value::Map(map.clone())),
+        "AsMap" => Ok(Value::Map(map.seen_as(MapType::Interface))),
         "YAML" => match yaml_emit::emit(&Value::Map(map.clone()), 16 << 20) {
             Ok(text) => Ok(Value::from(text)),
             Err(error) => Err(error.to_string()),
