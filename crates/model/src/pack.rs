@@ -1,6 +1,7 @@
 //! Packs: a versioned, immutable unit of content for one layer.
 //!
 //! The folder format is Palette's (`pack.json`, `values.yaml`, `presets.yaml`, `schema.yaml`, `manifests/*.yaml`);
+//! with Helm charts in `charts/*.tgz`;
 //! reading it is the work of `strata-render`, storing it that of `strata-store`.
 
 use std::collections::BTreeMap;
@@ -52,6 +53,9 @@ pub struct Pack {
     /// Templated manifests, in the order in which they render.
     #[serde(default)]
     pub manifests: Vec<PackManifest>,
+    /// Helm charts, in the order in which they render.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charts: Vec<PackChart>,
     /// Keys of `pack.json` that Strata does not know; kept and reported.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub unknown: serde_json::Map<String, serde_json::Value>,
@@ -81,6 +85,33 @@ impl PackManifest {
     pub fn name(&self) -> &str {
         let file = self.path.rsplit('/').next().unwrap_or(&self.path);
         file.strip_suffix(".yaml").or_else(|| file.strip_suffix(".yml")).unwrap_or(file)
+    }
+}
+
+/// One Helm chart of a pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackChart {
+    /// The name that the chart gives itself, and that `values.yaml` knows it by under `charts:`.
+    pub name: String,
+    /// The archive's path inside the pack, e.g. `charts/web-1.2.3.tgz`.
+    pub path: String,
+    /// The archive as it came.
+    #[serde(with = "archive")]
+    pub archive: Vec<u8>,
+}
+
+/// Bytes as text in documents.
+mod archive {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -11,7 +11,7 @@ use strata_model::{
     variable::VariableDefinition,
 };
 
-use crate::{base::LayerBase, template::Engine};
+use crate::{base::LayerBase, chart::Chart, template::Engine};
 
 /// One layer with all that it refers to.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub struct ResolvedLayer<'a> {
     pub base: Option<&'a LayerBase>,
     /// The pack's templates, if they were parsed before; else the render parses them.
     pub templates: Option<&'a Engine>,
+    /// The pack's charts in its order, if they were read before; else the render reads them.
+    pub charts: Option<&'a [Chart]>,
 }
 
 /// Finds the layers of a composition. `contents` has the content of each attached revision and of each held one, `packs`
@@ -118,6 +120,7 @@ impl<'a, P: Borrow<Pack>> Resolver<'a, P> {
                 variables: &content.variables,
                 base: None,
                 templates: None,
+                charts: None,
             }),
             None => {
                 let message = format!(

@@ -1,4 +1,4 @@
-//! Layer in, objects out: the pack format, presets, values, references, Go templates.
+//! Layer in, objects out: the pack format, presets, values, references, Go templates, Helm charts.
 //!
 //! *Idea.* [`load_pack`] turns the files of a pack into a [`strata_model::pack::Pack`]; [`layer_base`] merges what pack,
 //! presets and layer say; [`resolve_layers`] finds the layers of a composition; [`render`] puts overrides and variables on
@@ -8,7 +8,7 @@
 //! budget, and every problem of a text is a [`strata_model::diagnostic::Diagnostic`] with a place and a way out; all
 //! problems are told at once.
 //!
-//! *Caveats.* Helm charts are refused by name until they are rendered. Values are resolved after merging, so an override
+//! *Caveats.* Hooks of Helm charts are named in warnings and left out of what a layer renders. Values are resolved after merging, so an override
 //! may hold references too.
 
 mod assemble;
@@ -24,6 +24,7 @@ mod layers;
 mod manifests;
 mod objects;
 pub mod pack;
+mod pack_charts;
 mod place;
 pub mod preset;
 mod references;
@@ -41,6 +42,7 @@ pub use input::{ClusterIdentity, LayerSeed, RenderInput};
 pub use layers::{ResolvedLayer, resolve_layers};
 pub use manifests::pack_templates;
 pub use pack::{LoadedPack, load_pack, pack_digest};
+pub use pack_charts::pack_charts;
 pub use render::render;
 pub use schema::layer_passwords;
 pub use variables::refuse_value;

@@ -24,13 +24,25 @@ pub(crate) const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// What is left of a render's budget.
 #[derive(Debug)]
 pub(crate) struct Allowance {
-    pub(crate) objects: usize,
-    pub(crate) bytes: usize,
+    objects: usize,
+    bytes: usize,
 }
 
 impl Default for Allowance {
     fn default() -> Self {
         Self { objects: MAX_OBJECTS, bytes: MAX_BYTES }
+    }
+}
+
+impl Allowance {
+    pub(crate) fn take_bytes(&mut self, bytes: usize, file: &str) -> Result<(), Vec<Diagnostic>> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or_else(|| vec![exceeded(file)])?;
+        Ok(())
+    }
+
+    pub(crate) fn take_objects(&mut self, objects: usize, file: &str) -> Result<(), Vec<Diagnostic>> {
+        self.objects = self.objects.checked_sub(objects).ok_or_else(|| vec![exceeded(file)])?;
+        Ok(())
     }
 }
 
@@ -100,16 +112,10 @@ pub(crate) fn run(
             }
         };
         let file = format!("{} (rendered)", layer_file(layer, &manifest.path));
-        let Some(left) = allowance.bytes.checked_sub(text.len()) else {
-            return Err(vec![exceeded(&file)]);
-        };
-        allowance.bytes = left;
+        allowance.take_bytes(text.len(), &file)?;
         match objects::read(&text, &file, &manifest.path) {
             Ok(read) => {
-                let Some(left) = allowance.objects.checked_sub(read.len()) else {
-                    return Err(vec![exceeded(&file)]);
-                };
-                allowance.objects = left;
+                allowance.take_objects(read.len(), &file)?;
                 manifests.extend(read);
             }
             Err(more) => problems.extend(more),

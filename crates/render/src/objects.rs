@@ -91,6 +91,19 @@ pub(crate) fn read(text: &str, file: &str, source: &str) -> Result<Vec<Manifest>
     if reader.problems.is_empty() { Ok(reader.manifests) } else { Err(reader.problems) }
 }
 
+/// The same for objects that were read already, each with its line.
+pub(crate) fn read_values(
+    values: impl IntoIterator<Item = (Value, u32)>,
+    file: &str,
+    source: &str,
+) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
+    let mut reader = Reader { file, source, manifests: Vec::new(), problems: Vec::new() };
+    for (value, line) in values {
+        reader.object(value, line, 0);
+    }
+    if reader.problems.is_empty() { Ok(reader.manifests) } else { Err(reader.problems) }
+}
+
 struct Reader<'a> {
     file: &'a str,
     source: &'a str,

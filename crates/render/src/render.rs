@@ -20,6 +20,8 @@ use crate::{
     layer_values::{Prepared, prepare},
     manifests::{self, Allowance},
     objects::Manifest,
+    pack_charts,
+    template::with_large_stack,
 };
 
 /// How often templates are executed at most until what they ask and what they define agree.
@@ -33,7 +35,7 @@ const MAX_ROUNDS: usize = 4;
 /// # Errors
 /// All problems of all layers, each with layer, file, line and column as far as there are such.
 pub fn render(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
-    settled(input).map_err(|problems| {
+    on_stack(input).map_err(|problems| {
         let defaults: Vec<SecretText> = input
             .layers
             .iter()
@@ -42,6 +44,19 @@ pub fn render(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
             .filter_map(|variable| variable.default_value.as_deref().map(SecretText::new))
             .collect();
         conceal(problems, input.secrets.values().chain(&defaults))
+    })
+}
+
+/// Charts include templates deeper than an ordinary stack allows.
+fn on_stack(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
+    if input.layers.iter().all(|layer| layer.pack.charts.is_empty()) {
+        return settled(input);
+    }
+    with_large_stack(|| settled(input)).unwrap_or_else(|error| {
+        let message = format!("there is no thread to render charts on: {error}");
+        Err(vec![
+            Diagnostic::new("RENDER_WITHOUT_THREAD", message).with_help("try again when less is going on"),
+        ])
     })
 }
 
@@ -93,10 +108,19 @@ fn execute<'a>(
             manifests.push(Vec::new());
             continue;
         }
+        let mut written = Vec::new();
         match manifests::run(input, capabilities, layer, &mut allowance) {
-            Ok(written) => manifests.push(written),
+            Ok(own) => written.extend(own),
             Err(more) => problems.extend(more),
         }
+        match pack_charts::run(input, capabilities, layer, &mut allowance) {
+            Ok(own) => {
+                written.extend(own.manifests);
+                warnings.extend(own.warnings);
+            }
+            Err(more) => problems.extend(more),
+        }
+        manifests.push(written);
     }
     if !problems.is_empty() {
         // Passwords of a schema, and what functions made of secrets, are known only here.

@@ -11,7 +11,7 @@ pub(crate) fn diagnose(error: &TemplateError, code: &str, file: impl Fn(&str) ->
             ("TEMPLATE_SYNTAX", "check that braces, quotes and `end`s match, and that functions exist")
         }
         ErrorKind::UnknownTemplate => {
-            (code, "define it in a file of the folder manifests whose name begins with `_`")
+            (code, "define it in a file beside the others whose name begins with `_`")
         }
         ErrorKind::Execute => (code, "check that the value exists, or give it a `default`"),
         ErrorKind::Function { .. } => (code, "check the kinds and the order of the arguments"),

@@ -102,8 +102,8 @@ fn every_mistake_has_a_place_and_a_way_out() {
         (
             "pack.json",
             "{\"name\":\"a\",\"version\":\"1.0.0\",\"layer\":\"os\",\n\"charts\":[\"x.tgz\"]}",
-            "CHARTS_NOT_SUPPORTED",
-            "pack.json:2:1",
+            "PACK_FILE_MISSING",
+            "pack.json",
         ),
         (
             "pack.json",
@@ -117,7 +117,8 @@ fn every_mistake_has_a_place_and_a_way_out() {
             "PACK_FILE_MISSING",
             "pack.json",
         ),
-        ("charts/x-1.0.0.tgz", "x", "CHARTS_NOT_SUPPORTED", "charts/x-1.0.0.tgz"),
+        ("charts/x-1.0.0.tgz", "x", "CHART_ARCHIVE_INVALID", "charts/x-1.0.0.tgz"),
+        ("charts/x/Chart.yaml", "x", "CHART_ARCHIVE_INVALID", "charts/x/Chart.yaml"),
         ("values.yaml", "a: 1\nb: *x\n", "YAML_SYNTAX", "values.yaml:2:4"),
         ("values.yaml", "- a\n", "YAML_NOT_A_MAPPING", "values.yaml"),
         ("presets.yaml", "presets:\n  - name: x\n", "PRESET_INVALID", "presets.yaml:2:5"),

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
             version: pack.version.clone(),
             digest: strata_render::pack_digest(&pack),
         },
-        values: values(&arguments.values)?,
+        values: values(arguments)?,
         presets: presets(&arguments.presets)?,
         install_priority: None,
         namespace: arguments.namespace.clone(),
@@ -172,13 +172,17 @@ fn read(path: &Path) -> Result<PackFiles, Failed> {
     strata_registry::read_folder(path).map_err(failed)
 }
 
-/// The text of a layer's values: that of the one file, or all of them merged.
-fn values(files: &[PathBuf]) -> Result<String, Failed> {
-    match files {
-        [] => Ok(String::new()),
-        [file] => read_text(file),
-        files => Ok(strata_values::emit(&Value::Object(merged_values(files)?))),
+/// The text of a layer's values: that of the one file, or what files and flags say together.
+fn values(arguments: &RenderArguments) -> Result<String, Failed> {
+    if let (None, [] | [_]) = (&arguments.release, arguments.values.as_slice()) {
+        return arguments.values.first().map_or_else(|| Ok(String::new()), |file| read_text(file));
     }
+    let mut values = merged_values(&arguments.values)?;
+    if let Some(name) = &arguments.release {
+        let release = serde_json::json!({ "releaseNameOverride": name });
+        chart::overlay_values(&mut values, Map::from_iter([("pack".to_owned(), release)]));
+    }
+    Ok(strata_values::emit(&Value::Object(values)))
 }
 
 /// The values of several files; later ones win.

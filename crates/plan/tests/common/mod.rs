@@ -120,6 +120,7 @@ impl Library {
             presets: Vec::new(),
             schema: None,
             manifests: Vec::new(),
+            charts: Vec::new(),
             unknown: serde_json::Map::new(),
         };
         self.put(pack)

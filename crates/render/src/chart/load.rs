@@ -77,9 +77,9 @@ impl Place {
 
 fn archive(bytes: &[u8], place: &Place, usage: &mut Usage) -> Result<Chart, Vec<Diagnostic>> {
     let failed = |error: ArchiveError| {
-        let file = place.prefix.strip_suffix('/').unwrap_or("the archive");
-        let diagnostic = Diagnostic::new("CHART_ARCHIVE_INVALID", error.to_string()).in_file(file);
-        vec![diagnostic.with_help(error.help())]
+        let mut problem = Diagnostic::new("CHART_ARCHIVE_INVALID", error.to_string()).with_help(error.help());
+        problem.file = place.prefix.strip_suffix('/').map(str::to_owned);
+        vec![problem]
     };
     let files = read_tgz(bytes, Tally::new(&CHART_BUDGET, usage, |_| true)).map_err(failed)?;
     let mut inner = Files::new();

@@ -43,7 +43,7 @@ pub(super) fn read(texts: &[RenderedFile]) -> Result<Documents, Vec<Diagnostic>>
             }
             let line = file.text.get(..offset).unwrap_or_default().matches('\n').count();
             match document(&file.path, text, line) {
-                Ok(Some(manifest)) => sort_in(manifest, line, &mut documents),
+                Ok(Some(manifest)) => sort_in(manifest, &mut documents),
                 Ok(None) => {}
                 Err(problem) => problems.push(problem),
             }
@@ -83,9 +83,13 @@ fn document(path: &str, text: &str, line: usize) -> Result<Option<ChartManifest>
     let shifted = |line_in_it: u32| line_in_it.saturating_add(u32::try_from(line).unwrap_or(u32::MAX));
     match first_document(text, &place, &ParseOptions::MANIFESTS) {
         Ok(Value::Null) => Ok(None),
-        Ok(value @ Value::Object(_)) => {
-            Ok(Some(ChartManifest { path: path.to_owned(), text: text.to_owned(), value, hook: None }))
-        }
+        Ok(value @ Value::Object(_)) => Ok(Some(ChartManifest {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            line: shifted(1),
+            value,
+            hook: None,
+        })),
         Ok(other) => {
             let message = format!("a manifest must be a mapping, found {}", kind_of(&other));
             Err(Diagnostic::new("CHART_MANIFEST_INVALID", message)
@@ -100,7 +104,7 @@ fn document(path: &str, text: &str, line: usize) -> Result<Option<ChartManifest>
     }
 }
 
-fn sort_in(mut manifest: ChartManifest, line: usize, documents: &mut Documents) {
+fn sort_in(mut manifest: ChartManifest, documents: &mut Documents) {
     match hook::read(&manifest.value) {
         Read::Plain => documents.manifests.push(manifest),
         Read::Hook(hook) => {
@@ -113,7 +117,7 @@ fn sort_in(mut manifest: ChartManifest, line: usize, documents: &mut Documents) 
                 format!("the hook `{event}` is not known; its manifest is left out"),
             )
             .in_file(format!("{} (rendered)", manifest.path))
-            .at(u32::try_from(line + 1).unwrap_or(u32::MAX), 1)
+            .at(manifest.line, 1)
             .with_help("use one of Helm's hooks, such as pre-install"),
         ),
     }

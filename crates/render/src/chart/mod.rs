@@ -150,6 +150,8 @@ pub struct ChartManifest {
     pub path: String,
     /// The document's text.
     pub text: String,
+    /// The line of the template's text that it begins at, from 1.
+    pub line: u32,
     /// The document, read; always a mapping.
     pub value: serde_json::Value,
     /// What makes it a hook, if it is one.

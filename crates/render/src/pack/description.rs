@@ -37,6 +37,8 @@ pub(super) struct Description {
     pub(super) pack: Pack,
     /// `kubeManifests`, if given.
     pub(super) listed_manifests: Option<Vec<String>>,
+    /// `charts`, if given.
+    pub(super) listed_charts: Option<Vec<String>>,
 }
 
 /// Reads `pack.json`; `None` if the pack cannot be told by it. Every mistake is noted.
@@ -79,7 +81,7 @@ pub(super) fn read(files: &PackFiles, findings: &mut Findings) -> Option<Descrip
     let cloud_types = reader.texts("cloudTypes").unwrap_or_default();
     let constraints = reader.constraints();
     let listed_manifests = reader.texts("kubeManifests");
-    reader.refuse("charts", "CHARTS_NOT_SUPPORTED", "Helm charts, which are not rendered yet");
+    let listed_charts = reader.texts("charts");
     reader.refuse("ansibleRoles", "ROLES_NOT_SUPPORTED", "Ansible roles, which are not carried out");
     let unknown = reader.rest();
     if findings.errors.len() > before {
@@ -96,9 +98,10 @@ pub(super) fn read(files: &PackFiles, findings: &mut Findings) -> Option<Descrip
         presets: Vec::new(),
         schema: None,
         manifests: Vec::new(),
+        charts: Vec::new(),
         unknown,
     };
-    Some(Description { pack, listed_manifests })
+    Some(Description { pack, listed_manifests, listed_charts })
 }
 
 struct Reader<'a> {

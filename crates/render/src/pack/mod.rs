@@ -1,13 +1,14 @@
 //! The pack format: files in, a [`Pack`] or all that is wrong with them out.
 //!
 //! *Idea.* The folder format is Palette's: `pack.json`, `values.yaml`, and optionally `presets.yaml`, `schema.yaml` and
-//! `manifests/*.yaml`. Every file is read even after a mistake in another, so that an author sees all at once.
+//! `manifests/*.yaml` and `charts/*.tgz`. Every file is read even after a mistake in another, so that an author sees all at once.
 //!
 //! *Guarantees.* Each diagnostic has file, line and column where the text has one, and a way out. A pack that loads has
-//! values that are a mapping, presets whose texts read, and manifests whose templates parse.
+//! values that are a mapping, presets whose texts read, manifests whose templates parse, and charts that load.
 //!
-//! *Caveats.* Helm charts and Ansible roles in a pack are refused by name: they are not rendered yet.
+//! *Caveats.* Ansible roles in a pack are refused by name: they are not carried out. Charts come as archives only.
 
+mod charts;
 mod description;
 mod manifests;
 mod presets;
@@ -22,6 +23,7 @@ use strata_model::{
 
 use crate::schema;
 
+pub(crate) use charts::load as load_chart;
 pub(crate) use manifests::is_partial;
 
 /// The description.
@@ -70,7 +72,7 @@ impl Findings {
 /// Reads a pack.
 ///
 /// # Errors
-/// All problems of all files: `PACK_*`, `CHARTS_NOT_SUPPORTED`, `ROLES_NOT_SUPPORTED`, `PRESET_*`, `SCHEMA_*`,
+/// All problems of all files: `PACK_*`, `CHART_*`, `ROLES_NOT_SUPPORTED`, `PRESET_*`, `SCHEMA_*`,
 /// `TEMPLATE_SYNTAX`, and those of `strata_values::parse`.
 pub fn load_pack(files: &PackFiles) -> Result<LoadedPack, Vec<Diagnostic>> {
     let mut findings = Findings::default();
@@ -95,13 +97,16 @@ pub fn load_pack(files: &PackFiles) -> Result<LoadedPack, Vec<Diagnostic>> {
     if let Some(Err(problems)) = schema.as_deref().map(schema::parse_schema) {
         findings.errors.extend(problems);
     }
-    refuse_charts(files, &mut findings);
+    refuse_roles(files, &mut findings);
     let listed = description.as_ref().and_then(|description| description.listed_manifests.as_deref());
     let manifests = manifests::read(files, listed, &mut findings);
+    let listed = description.as_ref().and_then(|description| description.listed_charts.as_deref());
+    let charts = charts::read(files, listed, &mut findings);
     match description {
         Some(description) if findings.errors.is_empty() => {
             let mut pack = description.pack;
             (pack.values, pack.presets, pack.schema, pack.manifests) = (values, presets, schema, manifests);
+            pack.charts = charts;
             Ok(LoadedPack { pack, warnings: findings.warnings })
         }
         _ => Err(findings.errors),
@@ -142,16 +147,7 @@ fn text_of(files: &PackFiles, path: &str, findings: &mut Findings) -> Option<Str
     }
 }
 
-fn refuse_charts(files: &PackFiles, findings: &mut Findings) {
-    if let Some(path) = files.keys().find(|path| path.starts_with("charts/")) {
-        findings.error(
-            Diagnostic::new("CHARTS_NOT_SUPPORTED", "the pack holds Helm charts, which are not rendered yet")
-                .in_file(path.as_str())
-                .with_help(
-                    "put what the chart renders into manifests/*.yaml as templates, and remove the folder charts",
-                ),
-        );
-    }
+fn refuse_roles(files: &PackFiles, findings: &mut Findings) {
     if let Some(path) =
         files.keys().find(|path| path.starts_with("ansible-roles/") || path.starts_with("ansibleRoles/"))
     {

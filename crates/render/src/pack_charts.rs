@@ -1,0 +1,163 @@
+//! A layer's Helm charts, rendered.
+//!
+//! *Idea.* Each chart is a release of its own: `<pack>-<chart>` in the layer's namespace, or what
+//! `pack.releaseNameOverride` says, with the values below `charts.<chart>`. Files below `crds/` are objects of the layer
+//! like any other.
+//!
+//! *Caveats.* Hooks are told by name and left out: they are steps, not part of what a layer keeps on a cluster.
+
+use std::{borrow::Cow, rc::Rc};
+
+use serde_json::Value;
+use strata_model::{diagnostic::Diagnostic, pack::Pack};
+
+use crate::{
+    base::layer_file,
+    capabilities::Capabilities,
+    chart::{Chart, ChartInput, ChartRelease, RenderedChart, render_chart},
+    input::RenderInput,
+    layer_values::{Prepared, context},
+    manifests::Allowance,
+    objects::{self, Manifest},
+    pack::load_chart,
+};
+
+/// Most hooks that a warning names.
+const MAX_NAMED: usize = 10;
+
+/// What the charts of a layer gave.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) manifests: Vec<Manifest>,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// All charts of a pack, read. May be kept and shared by all renders of the pack.
+///
+/// # Errors
+/// `CHART_*` for each that is no chart; packs that were loaded by [`crate::load_pack`] have none.
+pub fn pack_charts(pack: &Pack) -> Result<Vec<Chart>, Vec<Diagnostic>> {
+    let (mut charts, mut problems) = (Vec::new(), Vec::new());
+    for chart in &pack.charts {
+        match load_chart(&chart.path, &chart.archive) {
+            Ok(chart) => charts.push(chart),
+            Err(more) => problems.extend(more),
+        }
+    }
+    if problems.is_empty() { Ok(charts) } else { Err(problems) }
+}
+
+/// Renders the charts of a layer.
+pub(crate) fn run(
+    input: &RenderInput<'_>,
+    capabilities: &Rc<Capabilities>,
+    prepared: &Prepared<'_>,
+    allowance: &mut Allowance,
+) -> Result<Written, Vec<Diagnostic>> {
+    let (layer, pack) = (prepared.layer.layer, prepared.layer.pack);
+    let mut written = Written::default();
+    if pack.charts.is_empty() {
+        return Ok(written);
+    }
+    let Some(seed) = input.seeds.get(&layer.name) else {
+        let message = format!("the layer `{}` has no seed for generated values", layer.name);
+        return Err(vec![Diagnostic::new("SEED_MISSING", message).with_help("plan the change again")]);
+    };
+    let in_layer = |mut problem: Diagnostic| {
+        problem.file = Some(layer_file(layer, problem.file.as_deref().unwrap_or("charts")));
+        problem
+    };
+    let in_layer = |problems: Vec<Diagnostic>| problems.into_iter().map(in_layer).collect::<Vec<_>>();
+    let charts = match prepared.layer.charts {
+        Some(charts) => Cow::Borrowed(charts),
+        None => Cow::Owned(pack_charts(pack).map_err(in_layer)?),
+    };
+    let mut problems = Vec::new();
+    for (chart, source) in charts.iter().zip(&pack.charts) {
+        let name = release_name(pack, &source.name, &prepared.value);
+        let context = context(capabilities, Some(seed));
+        let rendered = render_chart(&ChartInput {
+            chart,
+            values: prepared
+                .value
+                .get("charts")
+                .and_then(|charts| charts.get(&source.name))
+                .unwrap_or(&Value::Null),
+            release: &ChartRelease::install(name, prepared.settings.namespace.as_str()),
+            facts: Rc::clone(capabilities) as Rc<_>,
+            generator: Rc::clone(&context.generator),
+        });
+        match rendered {
+            Ok(rendered) => {
+                let bytes: usize = rendered.texts.iter().map(|file| file.text.len()).sum();
+                allowance.take_bytes(bytes, &layer_file(layer, &source.path))?;
+                match objects_of(&rendered, &source.path, |file| layer_file(layer, file)) {
+                    Ok(read) => {
+                        allowance.take_objects(read.len(), &layer_file(layer, &source.path))?;
+                        written.manifests.extend(read);
+                    }
+                    Err(more) => problems.extend(more),
+                }
+                written.warnings.extend(hooks_left_out(&rendered, &source.name));
+                written.warnings.extend(rendered.warnings);
+            }
+            Err(more) => problems.extend(in_layer(more)),
+        }
+    }
+    written.warnings = in_layer(written.warnings);
+    if problems.is_empty() { Ok(written) } else { Err(problems) }
+}
+
+/// A text names the release of the pack's only chart, a mapping those of several.
+fn release_name(pack: &Pack, chart: &str, values: &Value) -> String {
+    let said = values.get("pack").and_then(|pack| pack.get("releaseNameOverride"));
+    let own = match said {
+        Some(Value::String(name)) => Some(name),
+        Some(Value::Object(names)) => match names.get(chart) {
+            Some(Value::String(name)) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    };
+    match own.filter(|name| !name.is_empty()) {
+        Some(name) => name.clone(),
+        None => format!("{}-{chart}", pack.name),
+    }
+}
+
+fn objects_of(
+    rendered: &RenderedChart,
+    source: &str,
+    file: impl Fn(&str) -> String,
+) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
+    let (mut read, mut problems) = (Vec::new(), Vec::new());
+    let mut keep = |result: Result<Vec<Manifest>, Vec<Diagnostic>>| match result {
+        Ok(manifests) => read.extend(manifests),
+        Err(more) => problems.extend(more),
+    };
+    for definitions in &rendered.crds {
+        keep(objects::read(&definitions.text, &file(&definitions.path), source));
+    }
+    for manifest in &rendered.manifests {
+        let place = format!("{} (rendered)", file(&manifest.path));
+        keep(objects::read_values([(manifest.value.clone(), manifest.line)], &place, source));
+    }
+    if problems.is_empty() { Ok(read) } else { Err(problems) }
+}
+
+fn hooks_left_out(rendered: &RenderedChart, chart: &str) -> Option<Diagnostic> {
+    let named = rendered.hooks.iter().take(MAX_NAMED).map(|hook| {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("?").to_owned();
+        let name = hook.value.get("metadata").and_then(|metadata| metadata.get("name"));
+        format!("{} `{}`", text(hook.value.get("kind")), text(name))
+    });
+    let named: Vec<String> = named.collect();
+    let rest = rendered.hooks.len().checked_sub(named.len()).filter(|rest| *rest > 0);
+    let more = rest.map(|rest| format!(" and {rest} more")).unwrap_or_default();
+    (!named.is_empty()).then(|| {
+        let message = format!("hooks of the chart `{chart}` are left out: {}{more}", named.join(", "));
+        Diagnostic::new("CHART_HOOKS_LEFT_OUT", message)
+            .in_file(chart)
+            .with_help("do by other means what they do, until hooks are steps of a change")
+    })
+}
