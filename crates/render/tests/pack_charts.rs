@@ -74,11 +74,11 @@ fn each_chart_is_a_release_with_its_own_values() {
     );
     // What the composition itself defines counts as served.
     assert_eq!(
-        body(&render, "ConfigMap/shop/app-web")["data"],
+        body(&render, "ConfigMap shop/app-web")["data"],
         json!({"who": "layer in shop", "parts": "true"})
     );
-    assert_eq!(body(&render, "ConfigMap/shop/app-side")["data"]["who"], "chart in shop");
-    assert_eq!(body(&render, "ConfigMap/shop/app-side")["metadata"]["labels"]["by"], "Helm");
+    assert_eq!(body(&render, "ConfigMap shop/app-side")["data"]["who"], "chart in shop");
+    assert_eq!(body(&render, "ConfigMap shop/app-side")["metadata"]["labels"]["by"], "Helm");
     let warnings: Vec<&str> = render.warnings.iter().map(|warning| warning.code.as_str()).collect();
     assert_eq!(warnings, ["CHART_HOOKS_LEFT_OUT"]);
     assert!(render.warnings[0].message.contains("Job `before`"), "{:?}", render.warnings);

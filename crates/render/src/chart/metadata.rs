@@ -112,7 +112,7 @@ pub(super) fn read(map: Map<String, Value>, file: &str) -> Result<Metadata, Vec<
     let metadata = Metadata {
         api_version: Some(fields.text("apiVersion"))
             .filter(|text| !text.is_empty())
-            .unwrap_or("v1".to_owned()),
+            .unwrap_or_else(|| "v1".to_owned()),
         name: fields.text("name"),
         version: fields.text("version"),
         kube_version: fields.text("kubeVersion"),

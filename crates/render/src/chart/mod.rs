@@ -58,7 +58,7 @@ pub struct Chart {
     /// All other files, by path in the chart; those below `crds/` too.
     pub files: BTreeMap<String, Vec<u8>>,
     /// The charts below `charts/`, by the names of their folders and archives.
-    pub subcharts: Vec<Chart>,
+    pub subcharts: Vec<Self>,
 }
 
 impl Chart {

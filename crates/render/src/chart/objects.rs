@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Roots {
     pub(super) dot: Map,
-    pub(super) children: Vec<Roots>,
+    pub(super) children: Vec<Self>,
 }
 
 /// The parts that all charts of a tree share.

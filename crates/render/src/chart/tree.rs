@@ -32,7 +32,7 @@ pub(super) struct Node<'c> {
     pub(super) values: Map,
     /// The declared dependencies that count, under their aliases.
     pub(super) declared: Option<Vec<Dependency>>,
-    pub(super) children: Vec<Node<'c>>,
+    pub(super) children: Vec<Self>,
 }
 
 /// Chooses the charts that count for the user's values.
