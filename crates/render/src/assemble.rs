@@ -8,14 +8,14 @@ use strata_model::{
     diagnostic::Diagnostic,
     object::{Destination, ObjectKey},
     profile::LayerKind,
-    render::{DuplicateObject, RenderedObject},
+    render::{DuplicateObject, RenderedHook, RenderedObject},
 };
 
 use crate::{
     capabilities::Capabilities,
     input::RenderInput,
     layer_values::Prepared,
-    objects::{Manifest, Marks, phase},
+    objects::{Hook, Manifest, Marks, phase},
     scope,
     settings::WantedNamespace,
 };
@@ -27,6 +27,8 @@ const OWN_SOURCE: &str = "values.yaml";
 #[derive(Debug, Default)]
 pub(crate) struct Assembled {
     pub(crate) objects: Vec<RenderedObject>,
+    /// By layer, weight and name, as Helm runs them.
+    pub(crate) hooks: Vec<RenderedHook>,
     pub(crate) duplicates: Vec<DuplicateObject>,
 }
 
@@ -43,18 +45,25 @@ pub(crate) fn assemble(
     for (position, (prepared, manifests)) in layers.into_iter().enumerate() {
         assembler.layer(position, prepared, manifests);
     }
+    assembler.tell_hooks_that_are_objects();
     if !assembler.problems.is_empty() {
         return Err(assembler.problems);
     }
     assembler.entries.sort_by_key(|(order, _)| *order);
     let objects = assembler.entries.into_iter().map(|(_, object)| object).collect();
-    Ok(Assembled { objects, duplicates: assembler.duplicates })
+    assembler.hooks.sort_by(|(a, one), (b, other)| {
+        (a, one.weight, &one.object.key.name).cmp(&(b, other.weight, &other.object.key.name))
+    });
+    let hooks = assembler.hooks.into_iter().map(|(_, hook)| hook).collect();
+    Ok(Assembled { objects, hooks, duplicates: assembler.duplicates })
 }
 
 struct Assembler<'a> {
     input: &'a RenderInput<'a>,
     capabilities: &'a Capabilities,
     entries: Vec<(Order, RenderedObject)>,
+    /// Each with the place of its layer.
+    hooks: Vec<(usize, RenderedHook)>,
     index: HashMap<(Destination, ObjectKey), usize>,
     duplicates: Vec<DuplicateObject>,
     problems: Vec<Diagnostic>,
@@ -66,6 +75,7 @@ impl<'a> Assembler<'a> {
             input,
             capabilities,
             entries: Vec::new(),
+            hooks: Vec::new(),
             index: HashMap::new(),
             duplicates: Vec::new(),
             problems: Vec::new(),
@@ -84,9 +94,14 @@ impl<'a> Assembler<'a> {
             if let (Destination::Workload, true, Some(wanted)) = (destination, is_namespace(&key), wanted) {
                 add_pairs(&mut manifest.body, wanted);
             }
-            let line = manifest.line;
+            let (line, hook) = (manifest.line, manifest.hook.take());
             let object = self.object(prepared, manifest, key, destination);
-            self.put(position, sequence + 1, object, line);
+            match hook {
+                Some(Hook { events, weight, delete }) => {
+                    self.hooks.push((position, RenderedHook { object, events, weight, delete }));
+                }
+                None => self.put(position, sequence + 1, object, line),
+            }
         }
         if !workload {
             return;
@@ -117,9 +132,25 @@ impl<'a> Assembler<'a> {
                 namespace: None,
                 source: OWN_SOURCE.to_owned(),
                 line: 1,
+                hook: None,
             };
             let object = self.object(prepared, manifest, key, Destination::Workload);
             self.put(position, 0, object, 1);
+        }
+    }
+
+    /// What is run cannot be kept at the same time: it would be deleted and sent in turns.
+    fn tell_hooks_that_are_objects(&mut self) {
+        for (_, hook) in &self.hooks {
+            let place = (hook.object.destination, hook.object.key.clone());
+            if self.index.contains_key(&place) {
+                let message = format!("{} is an object and a hook as well", hook.object.key);
+                self.problems.push(
+                    Diagnostic::new("OBJECT_RENDERED_TWICE", message)
+                        .in_file(hook.object.source.as_str())
+                        .with_help("remove one of the two, or give it another name"),
+                );
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use strata_model::{
     diagnostic::Diagnostic,
     object::{ObjectKey, marks, split_api_version},
+    render::{HookDeletePolicy, HookEvent},
 };
 
 use crate::{capabilities::Capabilities, scope};
@@ -26,6 +27,16 @@ pub(crate) struct Manifest {
     pub(crate) source: String,
     /// The line of the rendered text.
     pub(crate) line: u32,
+    /// Set for what is run and not kept.
+    pub(crate) hook: Option<Hook>,
+}
+
+/// What makes an object a hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hook {
+    pub(crate) events: Vec<HookEvent>,
+    pub(crate) weight: i64,
+    pub(crate) delete: Vec<HookDeletePolicy>,
 }
 
 impl Manifest {
@@ -197,7 +208,7 @@ impl Reader<'_> {
             self.check_secret(&body, &name, line);
         }
         let source = self.source.to_owned();
-        self.manifests.push(Manifest { body, api_version, kind, name, namespace, source, line });
+        self.manifests.push(Manifest { body, api_version, kind, name, namespace, source, line, hook: None });
     }
 
     /// Kubernetes takes only texts for labels and annotations; a template easily writes `true` or `1`.

@@ -4,21 +4,26 @@
 //! `pack.releaseNameOverride` says, with the values below `charts.<chart>`. Files below `crds/` are objects of the layer
 //! like any other.
 //!
-//! *Caveats.* Hooks are told by name and left out: they are steps, not part of what a layer keeps on a cluster.
+//! Hooks of installing and upgrading are run around them; those of other moments (tests, deletions, rollbacks) are told by
+//! name and left out.
 
 use std::{borrow::Cow, rc::Rc};
 
 use serde_json::Value;
-use strata_model::{diagnostic::Diagnostic, pack::Pack};
+use strata_model::{
+    diagnostic::Diagnostic,
+    pack::Pack,
+    render::{HookDeletePolicy, HookEvent},
+};
 
 use crate::{
     base::layer_file,
     capabilities::Capabilities,
-    chart::{Chart, ChartInput, ChartRelease, RenderedChart, render_chart},
+    chart::{self, Chart, ChartInput, ChartManifest, ChartRelease, RenderedChart, render_chart},
     input::RenderInput,
     layer_values::{Prepared, context},
     manifests::Allowance,
-    objects::{self, Manifest},
+    objects::{self, Hook, Manifest},
     pack::load_chart,
 };
 
@@ -91,14 +96,22 @@ pub(crate) fn run(
             Ok(rendered) => {
                 let bytes: usize = rendered.texts.iter().map(|file| file.text.len()).sum();
                 allowance.take_bytes(bytes, &layer_file(layer, &source.path))?;
-                match objects_of(&rendered, &source.path, |file| layer_file(layer, file)) {
+                let (run, left_out): (Vec<_>, Vec<_>) = rendered
+                    .hooks
+                    .iter()
+                    .map(|hook| (hook, settings(hook)))
+                    .partition(|(_, hook)| hook.is_some());
+                let hooks: Vec<(&ChartManifest, Hook)> =
+                    run.into_iter().filter_map(|(hook, settings)| Some((hook, settings?))).collect();
+                match objects_of(&rendered, &hooks, &source.path, |file| layer_file(layer, file)) {
                     Ok(read) => {
                         allowance.take_objects(read.len(), &layer_file(layer, &source.path))?;
                         written.manifests.extend(read);
                     }
                     Err(more) => problems.extend(more),
                 }
-                written.warnings.extend(hooks_left_out(&rendered, &source.name));
+                let left_out: Vec<&ChartManifest> = left_out.into_iter().map(|(hook, _)| hook).collect();
+                written.warnings.extend(hooks_left_out(&left_out, &source.name));
                 written.warnings.extend(rendered.warnings);
             }
             Err(more) => problems.extend(in_layer(more)),
@@ -125,8 +138,37 @@ fn release_name(pack: &Pack, chart: &str, values: &Value) -> String {
     }
 }
 
+/// How a hook is run, if it is one of those that are.
+fn settings(manifest: &ChartManifest) -> Option<Hook> {
+    let hook = manifest.hook.as_ref()?;
+    let event = |event: &chart::HookEvent| match event {
+        chart::HookEvent::PreInstall => Some(HookEvent::PreInstall),
+        chart::HookEvent::PostInstall => Some(HookEvent::PostInstall),
+        chart::HookEvent::PreUpgrade => Some(HookEvent::PreUpgrade),
+        chart::HookEvent::PostUpgrade => Some(HookEvent::PostUpgrade),
+        chart::HookEvent::PreDelete
+        | chart::HookEvent::PostDelete
+        | chart::HookEvent::PreRollback
+        | chart::HookEvent::PostRollback
+        | chart::HookEvent::Test => None,
+    };
+    let events: Vec<HookEvent> = hook.events.iter().filter_map(event).collect();
+    let delete = hook.delete_policies.iter().map(|policy| match policy {
+        chart::DeletePolicy::HookSucceeded => HookDeletePolicy::HookSucceeded,
+        chart::DeletePolicy::HookFailed => HookDeletePolicy::HookFailed,
+        chart::DeletePolicy::BeforeHookCreation => HookDeletePolicy::BeforeHookCreation,
+    });
+    let mut delete: Vec<HookDeletePolicy> = delete.collect();
+    if delete.is_empty() {
+        // What Helm does where a hook says nothing.
+        delete.push(HookDeletePolicy::BeforeHookCreation);
+    }
+    (!events.is_empty()).then_some(Hook { events, weight: hook.weight, delete })
+}
+
 fn objects_of(
     rendered: &RenderedChart,
+    hooks: &[(&ChartManifest, Hook)],
     source: &str,
     file: impl Fn(&str) -> String,
 ) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
@@ -142,22 +184,29 @@ fn objects_of(
         let place = format!("{} (rendered)", file(&manifest.path));
         keep(objects::read_values([(manifest.value.clone(), manifest.line)], &place, source));
     }
+    for (manifest, hook) in hooks {
+        let place = format!("{} (rendered)", file(&manifest.path));
+        let read = objects::read_values([(manifest.value.clone(), manifest.line)], &place, source);
+        keep(read.map(|read| {
+            read.into_iter().map(|read| Manifest { hook: Some(hook.clone()), ..read }).collect()
+        }));
+    }
     if problems.is_empty() { Ok(read) } else { Err(problems) }
 }
 
-fn hooks_left_out(rendered: &RenderedChart, chart: &str) -> Option<Diagnostic> {
-    let named = rendered.hooks.iter().take(MAX_NAMED).map(|hook| {
+fn hooks_left_out(hooks: &[&ChartManifest], chart: &str) -> Option<Diagnostic> {
+    let named = hooks.iter().take(MAX_NAMED).map(|hook| {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("?").to_owned();
         let name = hook.value.get("metadata").and_then(|metadata| metadata.get("name"));
         format!("{} `{}`", text(hook.value.get("kind")), text(name))
     });
     let named: Vec<String> = named.collect();
-    let rest = rendered.hooks.len().checked_sub(named.len()).filter(|rest| *rest > 0);
+    let rest = hooks.len().checked_sub(named.len()).filter(|rest| *rest > 0);
     let more = rest.map(|rest| format!(" and {rest} more")).unwrap_or_default();
     (!named.is_empty()).then(|| {
         let message = format!("hooks of the chart `{chart}` are left out: {}{more}", named.join(", "));
-        Diagnostic::new("CHART_HOOKS_LEFT_OUT", message)
-            .in_file(chart)
-            .with_help("do by other means what they do, until hooks are steps of a change")
+        Diagnostic::new("CHART_HOOKS_LEFT_OUT", message).in_file(chart).with_help(
+            "only hooks that install or upgrade are run: tests, deletions and rollbacks have none here",
+        )
     })
 }

@@ -151,9 +151,9 @@ fn finish(
 ) -> Result<Render, Vec<Diagnostic>> {
     let Attempt { prepared, manifests, kubernetes_version, mut warnings } = attempt;
     let mut secrets = Vec::new();
-    let Assembled { objects, duplicates } =
+    let Assembled { objects, hooks, duplicates } =
         assemble(input, capabilities, prepared.iter().zip(manifests).collect())?;
-    for object in &objects {
+    for object in objects.iter().chain(hooks.iter().map(|hook| &hook.object)) {
         secrets.extend(secret_object::secret_values(&object.body));
     }
     warnings.extend(general_warnings(input, capabilities));
@@ -177,7 +177,7 @@ fn finish(
     secrets.retain(|secret| !secret.expose().is_empty());
     Ok(Render {
         objects,
-        hooks: Vec::new(),
+        hooks,
         layers,
         facts_read: capabilities.facts_read(),
         kubernetes_version,

@@ -6,7 +6,10 @@ mod support;
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
-use strata_model::pack::{Pack, PackFiles};
+use strata_model::{
+    pack::{Pack, PackFiles},
+    render::{HookDeletePolicy, HookEvent},
+};
 use strata_render::{load_pack, pack_digest};
 use support::{Scene, body, keys, layer, with_values};
 
@@ -29,6 +32,19 @@ data: {who: '{{ .Values.who }} in {{ .Release.Namespace }}', parts: '{{ .Capabil
 ";
 const HOOK: &str =
     "apiVersion: batch/v1\nkind: Job\nmetadata: {name: before, annotations: {helm.sh/hook: pre-install}}\n";
+const MORE_HOOKS: &str = "apiVersion: batch/v1
+kind: Job
+metadata:
+  name: first
+  annotations:
+    helm.sh/hook: pre-install,pre-upgrade
+    helm.sh/hook-weight: '-1'
+    helm.sh/hook-delete-policy: hook-succeeded
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: check, annotations: {helm.sh/hook: test}}
+";
 const CRD: &str = "apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: parts.acme.io}
@@ -42,6 +58,7 @@ fn files() -> PackFiles {
             ("values.yaml", "who: nobody\n"),
             ("templates/config.yaml", CONFIG),
             ("templates/hook.yaml", HOOK),
+            ("templates/more-hooks.yaml", MORE_HOOKS),
             ("crds/part.yaml", CRD),
         ],
     );
@@ -81,7 +98,27 @@ fn each_chart_is_a_release_with_its_own_values() {
     assert_eq!(body(&render, "ConfigMap shop/app-side")["metadata"]["labels"]["by"], "Helm");
     let warnings: Vec<&str> = render.warnings.iter().map(|warning| warning.code.as_str()).collect();
     assert_eq!(warnings, ["CHART_HOOKS_LEFT_OUT"]);
-    assert!(render.warnings[0].message.contains("Job `before`"), "{:?}", render.warnings);
+    assert!(render.warnings[0].message.contains("Pod `check`"), "{:?}", render.warnings);
+    let hooks: Vec<_> = render
+        .hooks
+        .iter()
+        .map(|hook| (hook.object.key.to_string(), hook.events.clone(), hook.weight, hook.delete.clone()))
+        .collect();
+    let job = |name: &str| format!("Job.batch shop/{name}");
+    assert_eq!(
+        hooks,
+        [
+            (
+                job("first"),
+                vec![HookEvent::PreInstall, HookEvent::PreUpgrade],
+                -1,
+                vec![HookDeletePolicy::HookSucceeded]
+            ),
+            (job("before"), vec![HookEvent::PreInstall], 0, vec![HookDeletePolicy::BeforeHookCreation]),
+        ]
+    );
+    let marked = &render.hooks[0].object.body["metadata"]["labels"];
+    assert_eq!(marked["strata.dev/layer"], "app");
 }
 
 #[test]

@@ -139,7 +139,8 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
     for warning in &rendered.warnings {
         eprintln!("warning: {warning}");
     }
-    write_objects(rendered.objects.into_iter().map(|object| object.body).collect(), format);
+    let hooks = rendered.hooks.into_iter().map(|hook| hook.object);
+    write_objects(rendered.objects.into_iter().chain(hooks).map(|object| object.body).collect(), format);
     Ok(())
 }
 
