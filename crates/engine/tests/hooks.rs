@@ -1,5 +1,7 @@
 //! Hooks of a Helm chart around its objects: run in their order, once, and deleted as they say.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail them")]
+
 mod bench;
 
 use bench::{Bench, layer};

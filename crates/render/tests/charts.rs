@@ -1,6 +1,11 @@
 //! Helm charts, small ones written here. What is expected was recorded from Helm 3.21 on the same charts.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
 
 use std::{collections::BTreeMap, rc::Rc};
 

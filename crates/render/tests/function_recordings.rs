@@ -59,7 +59,7 @@ fn render(template: &str, values: &Json) -> Result<String, String> {
     let mut engine = Engine::new();
     engine.parse("probe", template).map_err(|error| error.to_string())?;
     // A moment in the present: some probes look at the clock.
-    let now = jiff::Timestamp::from_second(1_760_000_000).unwrap();
+    let now = jiff::Timestamp::from_second(1_760_000_000).map_err(|error| error.to_string())?;
     let context = Context::new(Rc::new(NoFacts), Rc::new(SeededGenerator::new([1; 32], now)));
     let text = engine.execute("probe", &Value::from_json(values, Numbers::Float), &context);
     text.map(|text| text.replace("<no value>", "")).map_err(|error| error.to_string())

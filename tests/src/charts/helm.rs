@@ -40,18 +40,12 @@ pub struct Helm {
     output: BufReader<ChildStdout>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct Answer {
     texts: BTreeMap<String, String>,
     objects: Vec<Value>,
     error: String,
-}
-
-impl Default for Answer {
-    fn default() -> Self {
-        Self { texts: BTreeMap::new(), objects: Vec::new(), error: String::new() }
-    }
 }
 
 impl Helm {

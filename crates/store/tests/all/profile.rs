@@ -29,6 +29,7 @@ pub(crate) fn pack(name: &str, version: &str) -> Pack {
         presets: Vec::new(),
         schema: None,
         manifests: Vec::new(),
+        charts: Vec::new(),
         unknown: serde_json::Map::new(),
     }
 }
