@@ -77,7 +77,7 @@ pub(super) fn template(name: &str, base: &str) -> Value {
 }
 
 /// `.Chart`
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct About {
     name: String,
     metadata: Metadata,
@@ -134,7 +134,7 @@ impl Object for About {
             return Some(Value::Bool(self.is_root));
         }
         if name == "Metadata" {
-            return Some(Value::Object(Rc::new(Self::new_from(self))));
+            return Some(Value::Object(Rc::new(self.clone())));
         }
         self.fields().into_iter().find(|(own, ..)| *own == name).map(|(_, _, value)| value)
     }
@@ -154,17 +154,6 @@ impl Object for About {
 
     fn truth(&self) -> bool {
         true
-    }
-}
-
-impl About {
-    fn new_from(other: &Self) -> Self {
-        Self {
-            name: other.name.clone(),
-            metadata: other.metadata.clone(),
-            dependencies: other.dependencies.clone(),
-            is_root: other.is_root,
-        }
     }
 }
 
