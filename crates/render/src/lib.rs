@@ -8,8 +8,8 @@
 //! budget, and every problem of a text is a [`strata_model::diagnostic::Diagnostic`] with a place and a way out; all
 //! problems are told at once.
 //!
-//! *Caveats.* Hooks of Helm charts are named in warnings and left out of what a layer renders. Values are resolved after merging, so an override
-//! may hold references too.
+//! *Caveats.* Hooks of Helm charts are not objects: those that install or upgrade stand beside them, the others are named
+//! in warnings and left out. Values are resolved after merging, so an override may hold references too.
 
 mod assemble;
 mod base;
