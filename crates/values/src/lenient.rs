@@ -17,26 +17,36 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What the scanner says of such a line.
 const REFUSAL: &str = "invalid indentation in multiline quoted scalar";
 
-/// Reads a text, indenting lines of quoted texts where that is all that is wrong.
+/// Reads a text, indenting lines of quoted texts where that is all that is wrong; else the error is that of the text as
+/// it was written.
 pub(crate) fn read<T>(text: &str, reader: impl Fn(&str) -> Result<T, Error>) -> Result<T, Error> {
+    let first = match reader(text) {
+        Ok(read) => return Ok(read),
+        Err(error) => error,
+    };
     let mut tried = Cow::Borrowed(text);
-    let mut last = 0;
+    let (mut line, mut last) = (refused_line(&first), 0);
     for round in 1..=MAX_REPAIRS {
-        let error = match reader(&tried) {
-            Ok(read) => return Ok(read),
-            Err(error) => error,
-        };
-        let line = error.without_snippet().location().map_or(0, |location| location.line());
         // The same line a second time will not get better.
-        let hopeless = line <= last || round * text.len() > MAX_BYTES;
-        if hopeless || !error.without_snippet().to_string().contains(REFUSAL) {
-            return Err(error);
-        }
-        let Some(start) = start_of(&tried, line) else { return Err(error) };
+        let Some(refused) = line.filter(|line| *line > last && round * text.len() <= MAX_BYTES) else {
+            break;
+        };
+        let Some(start) = start_of(&tried, refused) else { break };
         tried.to_mut().insert(start, ' ');
-        last = line;
+        last = refused;
+        match reader(&tried) {
+            Ok(read) => return Ok(read),
+            Err(error) => line = refused_line(&error),
+        }
     }
-    reader(&tried)
+    Err(first)
+}
+
+/// The line that was refused for its indentation.
+fn refused_line(error: &Error) -> Option<u64> {
+    let error = error.without_snippet();
+    let line = error.location().map_or(0, |location| location.line());
+    error.to_string().contains(REFUSAL).then_some(line)
 }
 
 /// Where a line begins, counted from 1.

