@@ -34,7 +34,10 @@ pub struct Fleet {
 
 #[derive(Debug)]
 enum Clusters {
-    Simulated(Simulator),
+    Simulated {
+        simulator: Simulator,
+        want_network: bool,
+    },
     Real {
         #[expect(dead_code, reason = "they run as long as this value lives")]
         planes: Vec<ControlPlane>,
@@ -48,11 +51,23 @@ impl Drop for Fleet {
 }
 
 impl Fleet {
-    /// Simulated clusters.
+    /// Simulated clusters. As in life, nodes of those that are provided are ready once a network runs on them.
     ///
     /// # Errors
     /// When the simulator does not start.
     pub async fn simulated(names: &[&str]) -> Result<Self> {
+        Self::simulate(names, true).await
+    }
+
+    /// The same with machines whose image brings the network along.
+    ///
+    /// # Errors
+    /// When the simulator does not start.
+    pub async fn simulated_with_network(names: &[&str]) -> Result<Self> {
+        Self::simulate(names, false).await
+    }
+
+    async fn simulate(names: &[&str], want_network: bool) -> Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let simulator = Simulator::start(SimulatorOptions::default()).await?;
         let add = |name: &str| {
@@ -77,7 +92,8 @@ impl Fleet {
         let kubeconfigs: BTreeMap<_, _> =
             workloads.iter().map(|(name, cluster)| (name.clone(), cluster.kubeconfig())).collect();
         let (kubeconfig, imported) = (management.kubeconfig(), imported.kubeconfig());
-        Self::start(Clusters::Simulated(simulator), client, kubeconfig, imported, kubeconfigs).await
+        let clusters = Clusters::Simulated { simulator, want_network };
+        Self::start(clusters, client, kubeconfig, imported, kubeconfigs).await
     }
 
     /// Real control planes, as many as there are names, and two; none, said by name, where their programs are missing.
@@ -118,15 +134,16 @@ impl Fleet {
         let namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await?;
         let kubeconfigs = Arc::new(workloads.clone());
-        let mut options = cluster_api::Options::new(
-            // Some names end in something random that nobody could register before.
-            move |_, name| {
-                let known = name.rsplit_once('-').map(|(known, _)| known);
-                kubeconfigs.get(name).or_else(|| kubeconfigs.get(known?)).cloned()
-            },
-            |_, _, _| {},
-        );
+        let mut options =
+            cluster_api::Options::new(move |_, name| provided(&kubeconfigs, name).cloned(), |_, _, _| {});
         options.machine_time = Duration::from_millis(50);
+        if let Clusters::Simulated { simulator, want_network: true } = &clusters {
+            let networks: BTreeMap<String, SimCluster> =
+                workloads.keys().filter_map(|name| Some((name.clone(), simulator.cluster(name)?))).collect();
+            options.has_network = Arc::new(move |_, name| {
+                provided(&networks, name).is_some_and(|it| !it.objects("apps/v1", "DaemonSet", "").is_empty())
+            });
+        }
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(cluster_api::run(client, options, stop.clone()));
         tasks.close();
@@ -170,7 +187,7 @@ impl Fleet {
     #[must_use]
     pub const fn provider(&self) -> &'static str {
         match self.clusters {
-            Clusters::Simulated(_) => "docker",
+            Clusters::Simulated { .. } => "docker",
             Clusters::Real { .. } => "aws",
         }
     }
@@ -185,8 +202,14 @@ impl Fleet {
     #[must_use]
     pub fn simulated_cluster(&self, name: &str) -> Option<SimCluster> {
         match &self.clusters {
-            Clusters::Simulated(simulator) => simulator.cluster(name),
+            Clusters::Simulated { simulator, .. } => simulator.cluster(name),
             Clusters::Real { .. } => None,
         }
     }
+}
+
+/// What there is of a cluster. Some names end in something random that nobody could register before.
+fn provided<'a, T>(clusters: &'a BTreeMap<String, T>, name: &str) -> Option<&'a T> {
+    let known = name.rsplit_once('-').map(|(known, _)| known);
+    clusters.get(name).or_else(|| clusters.get(known?))
 }

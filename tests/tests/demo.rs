@@ -146,7 +146,8 @@ impl Given {
     const WORKLOAD: [&str; 1] = ["strata-demo"];
 
     async fn simulated() -> Result<Self> {
-        Self::of(Fleet::simulated(&Self::WORKLOAD).await?).await
+        // The demo's machines have no network layer.
+        Self::of(Fleet::simulated_with_network(&Self::WORKLOAD).await?).await
     }
 
     async fn real_or_leave_out() -> Result<Option<Self>> {

@@ -214,6 +214,9 @@ pub struct Step {
     pub kind: StepKind,
     /// Whether nodes are replaced in it.
     pub repaves: bool,
+    /// The later step that is sent before this one is waited for; none when it is waited for at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_with: Option<u32>,
     /// Where it stands.
     pub state: StepState,
     /// How many of its actions are done.

@@ -210,6 +210,9 @@ pub struct PlannedStep {
     pub actions: Vec<u32>,
     /// Whether nodes are replaced in it.
     pub repaves: bool,
+    /// The later step that is sent before this one is waited for; none when it is waited for at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_with: Option<u32>,
 }
 
 /// Which nodes are replaced.

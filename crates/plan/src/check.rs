@@ -35,6 +35,12 @@ pub enum Violation {
         /// Index of the step.
         step: usize,
     },
+    /// A step is to be waited for with one that does not come after it.
+    #[error("step {step} is waited for with no later one")]
+    Settled {
+        /// Index of the step.
+        step: usize,
+    },
     /// A step has no action.
     #[error("step {step} is empty")]
     EmptyStep {
@@ -130,6 +136,10 @@ fn check_steps(plan: &Plan, violations: &mut Vec<Violation>) {
     for (index, step) in plan.steps.iter().enumerate() {
         if step.actions.is_empty() {
             violations.push(Violation::EmptyStep { step: index });
+        }
+        let later = |with| usize::try_from(with).is_ok_and(|with| index < with && with < plan.steps.len());
+        if step.settled_with.is_some_and(|with| !later(with)) {
+            violations.push(Violation::Settled { step: index });
         }
         let late = plan.steps.iter().take(index).any(|earlier| place(&earlier.kind) > place(&step.kind));
         if late || plan.steps.iter().take(index).any(|earlier| earlier.kind == step.kind) {

@@ -70,7 +70,7 @@ pub fn clean_up(
         Vec::new()
     } else {
         let indices = (0_u32..).zip(&actions).map(|(index, _)| index).collect();
-        vec![PlannedStep { kind: StepKind::Orphans, actions: indices, repaves: false }]
+        vec![PlannedStep { kind: StepKind::Orphans, actions: indices, repaves: false, settled_with: None }]
     };
     let reversible = decision != Decision::Delete || actions.is_empty();
     let composition =

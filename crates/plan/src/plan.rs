@@ -74,7 +74,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let repave = repave::impact(input, &pairs);
     let hooks = hooks::runs(input, &actions);
     let hook_findings = hooks::findings(input, &hooks);
-    let (actions, steps) = steps::arrange(actions, hooks, input.render, &repave);
+    let (actions, steps) = steps::arrange(actions, hooks, input.render, &repave, input.applied.is_none());
     let mut findings = input.composed.findings.clone();
     findings.extend(guards::findings(input, &pairs));
     findings.extend(object_findings);

@@ -73,6 +73,7 @@ pub fn steps(plan: &Plan) -> Vec<Step> {
         .map(|step| Step {
             kind: step.kind.clone(),
             repaves: step.repaves,
+            settled_with: step.settled_with,
             state: StepState::Waiting,
             done: 0,
             total: u32::try_from(step.actions.len()).unwrap_or(u32::MAX),

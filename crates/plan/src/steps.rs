@@ -3,6 +3,10 @@
 //! Infrastructure first: the control plane, then each pool; then what infrastructure layers put into the cluster itself
 //! (a CNI's or CSI's manifests), as add-ons of priority `i32::MIN`; then add-ons by priority, lowest first; then orphans.
 //! Where hooks run before the add-ons of a priority, its namespaces and definitions go before them, as a step of their own.
+//!
+//! Each step is waited for before the next one begins, but for one case: a cluster that is being made. Its nodes become
+//! ready only with the network that infrastructure layers put into it, so that its machines and this network are sent
+//! first, and then waited for together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,12 +48,14 @@ enum Phase {
 /// Kinds of a lower rank are what hooks may stand on: namespaces and definitions.
 const FOUNDATIONS_BELOW: u16 = 200;
 
-/// Puts actions and hooks into the order in which they happen, and cuts them into steps.
+/// Puts actions and hooks into the order in which they happen, and cuts them into steps. `first` says that the cluster
+/// runs nothing yet.
 pub(crate) fn arrange(
     actions: Vec<PlannedAction>,
     hooks: Vec<HookRun<'_>>,
     render: &Render,
     repave: &Repave,
+    first: bool,
 ) -> (Vec<PlannedAction>, Vec<PlannedStep>) {
     let pools = pools(render);
     let rendered: BTreeMap<(Destination, &ObjectKey), (usize, &RenderedObject)> = render
@@ -106,11 +112,32 @@ pub(crate) fn arrange(
         };
         match steps.last_mut() {
             Some(step) if step.kind == kind => step.actions.push(index),
-            _ => steps.push(PlannedStep { repaves: repaves(&kind, repave), kind, actions: vec![index] }),
+            _ => steps.push(PlannedStep {
+                repaves: repaves(&kind, repave),
+                kind,
+                actions: vec![index],
+                settled_with: None,
+            }),
         }
         actions.push(action);
     }
+    if first {
+        wait_for_machines_with_network(&mut steps);
+    }
     (actions, steps)
+}
+
+/// Lets the machines of a new cluster be waited for only once what infrastructure layers put into it is there.
+fn wait_for_machines_with_network(steps: &mut [PlannedStep]) {
+    let network = |step: &PlannedStep| step.kind == StepKind::AddOns { priority: INFRASTRUCTURE_PRIORITY };
+    let Some(network) = steps.iter().position(network).and_then(|index| u32::try_from(index).ok()) else {
+        return;
+    };
+    for step in steps {
+        if matches!(step.kind, StepKind::ControlPlane | StepKind::WorkerPool { .. }) {
+            step.settled_with = Some(network);
+        }
+    }
 }
 
 fn repaves(kind: &StepKind, repave: &Repave) -> bool {

@@ -43,6 +43,7 @@ fn step(repaves: bool) -> Step {
     Step {
         kind: StepKind::ControlPlane,
         repaves,
+        settled_with: None,
         state: StepState::Waiting,
         done: 0,
         total: 1,

@@ -246,6 +246,14 @@ fn steps_come_in_the_order_of_the_design() {
     let names: Vec<String> =
         plan.steps[4].actions.iter().map(|index| plan.actions[*index as usize].key.kind.clone()).collect();
     assert_eq!(names, ["Namespace", "Secret", "ClusterRole", "Deployment", "Deployment"]);
+    // The nodes of a new cluster wait for its network; those of one that runs have it.
+    let settled: Vec<Option<u32>> = plan.steps.iter().map(|step| step.settled_with).collect();
+    assert_eq!(settled, [None; 5], "it runs something");
+    let new = World { applied: None, ..world };
+    let plan = new.plan(&wanted, &render);
+    assert_eq!(check(&plan, &render, &key()), []);
+    let settled: Vec<Option<u32>> = plan.steps.iter().map(|step| step.settled_with).collect();
+    assert_eq!(settled, [Some(2), Some(2), None, None, None]);
 }
 
 #[test]

@@ -131,17 +131,24 @@ impl Run {
         if self.change.state == ChangeState::Scheduled && !self.begin().await? {
             return Ok(());
         }
+        // Steps that were sent and are waited for with a later one.
+        let mut open: Vec<(u32, u32, send::Sent)> = Vec::new();
         for index in 0..self.plan.steps.len() {
             let number = u32::try_from(index).unwrap_or(u32::MAX);
-            if self.change.steps.get(index).is_some_and(|step| step.state == StepState::Succeeded) {
-                continue;
+            if self.change.steps.get(index).is_none_or(|step| step.state != StepState::Succeeded) {
+                self.check_stop()?;
+                if self.plan.steps.get(index).is_some_and(|step| step.kind.runs_hooks()) {
+                    self.run_hooks(number).await?;
+                } else {
+                    let sent = self.send_step(number).await?;
+                    match self.plan.steps.get(index).and_then(|step| step.settled_with) {
+                        Some(with) => open.push((with, number, sent)),
+                        None => self.settle_step(number, sent).await?,
+                    }
+                }
             }
-            self.check_stop()?;
-            if self.plan.steps.get(index).is_some_and(|step| step.kind.runs_hooks()) {
-                self.run_hooks(number).await?;
-            } else {
-                let sent = self.send_step(number).await?;
-                self.settle_step(number, sent).await?;
+            for (_, earlier, sent) in open.extract_if(.., |(with, ..)| *with <= number) {
+                self.settle_step(earlier, sent).await?;
             }
         }
         self.verify().await?;

@@ -181,8 +181,12 @@ fn next(
             allowed(sends)?;
             let index =
                 step_index(&change, *step).ok_or_else(|| illegal.clone().because("it has no such step"))?;
-            let earlier_done = change.steps.iter().take(index).all(|step| step.state == StepState::Succeeded);
-            require(earlier_done, "an earlier step is not done")?;
+            let done = |earlier: &Step| match earlier.state {
+                StepState::Succeeded => true,
+                StepState::Settling => earlier.settled_with.is_some_and(|with| *step <= with),
+                _ => false,
+            };
+            require(change.steps.iter().take(index).all(done), "an earlier step is not done")?;
             let step = step_of(&mut change, index, &illegal)?;
             // A step that was under way begins again after a restart: re-sent objects change nothing.
             require(step.state != StepState::Succeeded, "the step is done")?;

@@ -1,7 +1,7 @@
 //! The simulated clusters: one that manages, those that it provides, one that somebody else provides; and the stand-in for
 //! Cluster API's controllers, which works on the managing one as an ordinary client.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -52,7 +52,7 @@ impl Simulated {
 
         let client = super::fleet::client(&management.kubeconfig()).await?;
         furnish(&client, namespace).await?;
-        let (kubeconfigs, versions) = (provided.clone(), provided.clone());
+        let (kubeconfigs, versions, networks) = (provided.clone(), provided.clone(), provided.clone());
         let mut options = cluster_api::Options::new(
             move |_, name| kubeconfigs.get(name).map(SimCluster::kubeconfig),
             move |_, name, version| {
@@ -62,6 +62,9 @@ impl Simulated {
             },
         );
         options.machine_time = MACHINE_TIME;
+        options.has_network = Arc::new(move |_, name| {
+            networks.get(name).is_some_and(|it| !it.objects("apps/v1", "DaemonSet", "").is_empty())
+        });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(cluster_api::run(client, options, stop.clone()));
         tasks.close();

@@ -29,27 +29,30 @@ pub(super) struct Tally {
     pub(super) wanted: i64,
     pub(super) total: i64,
     pub(super) current: i64,
+    /// Machines whose node is ready: all of them, or none where nodes have no network.
+    pub(super) ready: i64,
     /// The lowest version among the machines; "" while there are none.
     pub(super) lowest: String,
 }
 
 impl Tally {
-    /// As many machines as wanted, and none of an old kind.
+    /// As many machines as wanted, all ready, and none of an old kind.
     pub(super) fn is_complete(&self) -> bool {
-        self.current == self.wanted && self.total == self.wanted
+        self.current == self.wanted && self.total == self.wanted && self.ready == self.wanted
     }
 
     pub(super) fn add(&mut self, other: &Self) {
         self.wanted += other.wanted;
         self.total += other.total;
         self.current += other.current;
+        self.ready += other.ready;
     }
 
     /// As a Cluster shows it.
     pub(super) fn counts(&self) -> Value {
         json!({
-            "desiredReplicas": self.wanted, "replicas": self.total, "readyReplicas": self.total,
-            "availableReplicas": self.total, "upToDateReplicas": self.current,
+            "desiredReplicas": self.wanted, "replicas": self.total, "readyReplicas": self.ready,
+            "availableReplicas": self.ready, "upToDateReplicas": self.current,
         })
     }
 }
@@ -81,6 +84,7 @@ impl Pass {
             wanted,
             total,
             current: total - i64::try_from(outdated.len()).unwrap_or(0),
+            ready: 0,
             lowest: String::new(),
         };
         let mut gone = None;
@@ -111,6 +115,9 @@ impl Pass {
                     tally.current -= 1;
                 }
             }
+        }
+        if (self.options.has_network)(namespace, &pool.cluster) {
+            tally.ready = tally.total;
         }
         let left =
             own.iter().filter(|m| gone.is_none_or(|gone| gone != **m)).map(|m| text(m, "/spec/version"));

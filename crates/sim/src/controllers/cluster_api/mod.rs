@@ -38,6 +38,9 @@ pub type KubeconfigSource = Arc<dyn Fn(&str, &str) -> Option<String> + Send + Sy
 /// Told when a control plane has reached a version: namespace, cluster name, version.
 pub type VersionSink = Arc<dyn Fn(&str, &str, &str) + Send + Sync>;
 
+/// Tells whether a workload cluster has a network, without which no node is ready: namespace, name.
+pub type NetworkProbe = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
 /// How the stand-in works.
 #[derive(Clone)]
 pub struct Options {
@@ -45,6 +48,8 @@ pub struct Options {
     pub kubeconfig: KubeconfigSource,
     /// Called when all machines of a control plane have its version.
     pub on_version: VersionSink,
+    /// Whether the nodes of a cluster can be ready. At first: always.
+    pub has_network: NetworkProbe,
     /// Pause between passes, in each of which a pool moves at most one machine.
     pub machine_time: Duration,
     /// Versions told so far, by control plane.
@@ -66,6 +71,7 @@ impl Options {
         Self {
             kubeconfig: Arc::new(kubeconfig),
             on_version: Arc::new(on_version),
+            has_network: Arc::new(|_, _| true),
             machine_time: Duration::from_millis(20),
             reported: Arc::default(),
         }

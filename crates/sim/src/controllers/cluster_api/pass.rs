@@ -103,12 +103,13 @@ impl Pass {
             }),
         };
         let tally = self.roll(&pool, machines).await?;
-        let ready = tally.total > 0;
+        let initialized = tally.total > 0;
+        let ready = tally.ready > 0;
         let complete = tally.is_complete();
         let mut status = json!({
             "observedGeneration": integer(plane, "/metadata/generation"),
             "replicas": tally.total,
-            "readyReplicas": tally.total,
+            "readyReplicas": tally.ready,
             "selector": format!("cluster.x-k8s.io/cluster-name={name},cluster.x-k8s.io/control-plane"),
         });
         // The lowest version among the machines: an upgrade shows only once the last one is through.
@@ -121,12 +122,12 @@ impl Pass {
         ];
         if self.kinds.modern {
             set(&mut status, &["upToDateReplicas"], tally.current);
-            set(&mut status, &["availableReplicas"], tally.total);
-            set(&mut status, &["initialization", "controlPlaneInitialized"], ready);
+            set(&mut status, &["availableReplicas"], tally.ready);
+            set(&mut status, &["initialization", "controlPlaneInitialized"], initialized);
         } else {
             set(&mut status, &["updatedReplicas"], tally.current);
-            set(&mut status, &["unavailableReplicas"], (tally.wanted - tally.total).max(0));
-            set(&mut status, &["initialized"], ready);
+            set(&mut status, &["unavailableReplicas"], (tally.wanted - tally.ready).max(0));
+            set(&mut status, &["initialized"], initialized);
             set(&mut status, &["ready"], ready);
         }
         self.finish(&self.kinds.control_plane, plane, status, &conditions, complete && ready).await?;
@@ -169,8 +170,8 @@ impl Pass {
         let mut status = json!({
             "observedGeneration": integer(deployment, "/metadata/generation"),
             "replicas": tally.total,
-            "readyReplicas": tally.total,
-            "availableReplicas": tally.total,
+            "readyReplicas": tally.ready,
+            "availableReplicas": tally.ready,
             "selector": format!("cluster.x-k8s.io/deployment-name={}", text(deployment, "/metadata/name")),
             "phase": phase,
         });
@@ -178,10 +179,10 @@ impl Pass {
             set(&mut status, &["upToDateReplicas"], tally.current);
         } else {
             set(&mut status, &["updatedReplicas"], tally.current);
-            set(&mut status, &["unavailableReplicas"], (tally.wanted - tally.total).max(0));
+            set(&mut status, &["unavailableReplicas"], (tally.wanted - tally.ready).max(0));
         }
         let conditions = [
-            ("Available", tally.total >= tally.wanted, "Available"),
+            ("Available", tally.ready >= tally.wanted, "Available"),
             ("RollingOut", !complete, if complete { "NotRollingOut" } else { "RollingOut" }),
         ];
         self.finish(&self.kinds.deployment, deployment, status, &conditions, complete).await?;
