@@ -13,7 +13,7 @@ use strata_cluster::{
     ApplyOptions, ClusterClient, ConnectOptions, KubeconfigPolicy, MANAGER, ObjectReference,
 };
 use strata_engine::{
-    DraftContent, DraftLayer, DraftPack, Engine, EngineError, EngineOptions, Page, RegisterCluster,
+    Adopted, DraftContent, DraftLayer, DraftPack, Engine, EngineError, EngineOptions, Page, RegisterCluster,
     RegisterInfrastructure, RequestOptions, RevisionWish, Session, Wish,
 };
 use strata_model::{
@@ -197,7 +197,7 @@ impl Bench {
         let mut layers = Vec::new();
         for part in parts {
             let pack = format!("{profile}-{}", part.name);
-            self.session.publish_pack(part.pack(&pack, version)).await?;
+            self.session.publish_pack(part.pack(&pack, version), Adopted::default()).await?;
             layers.push(part.layer(&pack, version));
         }
         let (profile, version) = (profile.to_owned(), version.to_owned());

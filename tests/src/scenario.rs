@@ -90,7 +90,7 @@ impl Person {
     /// When one is refused.
     pub async fn publish_packs(&self, folder: &Path) -> Result<()> {
         for pack in strata_registry::list_packs(folder)? {
-            self.publish_pack(&strata_registry::read_folder(&pack.path)?).await.map_err(describe)?;
+            self.publish_pack(&strata_registry::read_pack(&pack.path)?).await.map_err(describe)?;
         }
         Ok(())
     }

@@ -88,7 +88,7 @@ fn judge(helm: &mut Helm, case: Case) -> Result<Outcome> {
                 Ok(ours) => {
                     let mut objects = helm.objects(&ours.definitions)?;
                     objects.extend(ours.objects);
-                    outcome.differences = compare::objects(&both, &objects);
+                    outcome.differences = compare::objects([&both[0].objects, &both[1].objects], &objects);
                     outcome.texts = compare::texts(&both, &ours.texts);
                     if !outcome.differences.is_empty() {
                         outcome.kind = Some(Kind::Objects);

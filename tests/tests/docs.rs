@@ -97,7 +97,8 @@ fn every_command_is_carried_out_or_excused() {
         .collect();
     assert!(all.len() > 10, "only {} commands were found: are the blocks still called `console`?", all.len());
     for (page, command) in &all {
-        let carried_out = page == "README.md" && command.starts_with("strata ");
+        let carried_out =
+            ["README.md", "docs/packs.md"].contains(&page.as_str()) && command.starts_with("strata ");
         assert!(carried_out || excuse(command).is_some(), "{page}: `{command}`");
     }
     for (begin, _) in ONLY_READ {
@@ -182,6 +183,66 @@ async fn the_readme_leads_to_a_running_application() -> Result<()> {
     let deployment = cluster.object("apps/v1", "Deployment", "hello-universe", "hello-universe-deployment");
     let deployment = deployment.context("the application is not there")?;
     assert_eq!(deployment["spec"]["replicas"], 2);
+    Ok(())
+}
+
+/// What the page for authors of packs tells, as it stands there and in that order: its files are written into one folder, its
+/// commands carried out there, and where it shows what a command prints, that is what is printed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_for_pack_authors_holds() -> Result<()> {
+    let page = read("docs/packs.md");
+    let folder = tempfile::tempdir()?;
+    let files = Regex::new(r"(?s)`([a-z]+/[\w./-]+)`[^`]*?:\n\n```\w+\n(.*?)```\n")?;
+    let mut written = 0;
+    for file in files.captures_iter(&page) {
+        let path = folder.path().join(&file[1]);
+        fs::create_dir_all(path.parent().context("a file in no folder")?)?;
+        fs::write(path, &file[2])?;
+        written += 1;
+    }
+    ensure!(written == 9, "{written} files were found on the page");
+    // The pack of the page holds the chart of the page.
+    let chart = folder.path().join("shop/charts/web");
+    fs::create_dir_all(chart.join("templates"))?;
+    for file in ["Chart.yaml", "values.yaml", "templates/deployment.yaml"] {
+        fs::copy(folder.path().join("web").join(file), chart.join(file))?;
+    }
+    let helm = strata_tests::charts::helm::program_or_leave_out();
+
+    let server = Server::start(program!(), Database::Sqlite).await?;
+    let blocks = Regex::new(r"(?s)```console\n(.*?)```\n(?:\n```text\n(.*?)```)?")?;
+    let mut carried_out = 0;
+    for block in blocks.captures_iter(&page) {
+        let mut printed = String::new();
+        for command in block[1].lines() {
+            let words = words(command);
+            if words[2] == "verify" && helm.is_none() {
+                continue;
+            }
+            let mut path = std::env::var_os("PATH").unwrap_or_default();
+            if let Some(helm) = &helm {
+                let folders = std::env::split_paths(&path).collect::<Vec<_>>();
+                path = std::env::join_paths(helm.parent().map(Path::to_owned).into_iter().chain(folders))?;
+            }
+            let run = tokio::process::Command::new(program!())
+                .args(&words[1..])
+                .current_dir(folder.path())
+                .env("PATH", path)
+                .env("STRATA_SERVER", server.url())
+                .env("STRATA_TOKEN_FILE", server.token_file())
+                .stdin(Stdio::null())
+                .kill_on_drop(true)
+                .output();
+            let output = tokio::time::timeout(PATIENCE, run).await.with_context(|| command.to_owned())??;
+            ensure!(output.status.success(), "`{command}` ended with {}:\n{}", output.status, text(&output));
+            printed = String::from_utf8(output.stdout)?;
+            carried_out += 1;
+        }
+        if let Some(shown) = block.get(2) {
+            ensure!(printed == shown.as_str(), "`{}` prints\n{printed}", &block[1]);
+        }
+    }
+    ensure!(carried_out >= 7, "{carried_out} commands were found on the page");
     Ok(())
 }
 

@@ -87,7 +87,7 @@ impl Socket {
 async fn publish(harness: &Harness) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/packs");
     for pack in strata_registry::list_packs(&folder).unwrap() {
-        let files: Vec<Value> = strata_registry::read_folder(&pack.path)
+        let files: Vec<Value> = strata_registry::read_pack(&pack.path)
             .unwrap()
             .iter()
             .map(|(path, bytes)| json!({ "path": path, "contentBase64": STANDARD.encode(bytes) }))

@@ -25,7 +25,7 @@ impl Budget {
         max_files: 2_000,
         max_file_bytes: 8 * 1024 * 1024,
         max_total_bytes: 32 * 1024 * 1024,
-        max_depth: 8,
+        max_depth: 24,
         max_path_bytes: 512,
     };
 }

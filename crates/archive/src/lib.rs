@@ -4,6 +4,8 @@
 //! [`Tally`], which holds paths, sizes and counts to a [`Budget`]; a reader of folders uses the same tally. Archives
 //! inside archives share one [`Usage`], so that nesting buys nothing.
 //!
+//! [`write_tgz`] is the way back, for what lies in a folder and is kept as an archive.
+//!
 //! *Guarantees.* Pure: nothing is opened, nothing written. Never more than the budget is held in memory, however an
 //! archive is compressed. Links, device files, absolute paths and `..` are refused.
 //!
@@ -12,12 +14,14 @@
 mod budget;
 mod error;
 mod tgz;
+mod write;
 
 use std::collections::BTreeMap;
 
 pub use budget::{Budget, Keep, Tally, Usage, shortened};
 pub use error::ArchiveError;
 pub use tgz::read_tgz;
+pub use write::write_tgz;
 
 /// Bytes by path; paths are relative, with `/` between plain names.
 pub type Files = BTreeMap<String, Vec<u8>>;

@@ -108,10 +108,16 @@ pub enum ClientCommand {
 /// `strata pack …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum PackCommand {
-    /// Add packs from a folder (of one pack, or of many) or a .tgz
+    /// Add packs: a folder or .tgz of a pack, of a Helm chart or of plain manifests, or a folder of many
     Add {
-        /// The folder or archive.
+        /// The folder, archive or manifest.
         path: PathBuf,
+        /// The name of the pack, for plain manifests [default: that of the folder or file]
+        #[arg(long)]
+        name: Option<String>,
+        /// The version of the pack, for plain manifests; a chart has one
+        #[arg(long)]
+        version: Option<String>,
     },
     /// List packs
     List,

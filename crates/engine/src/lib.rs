@@ -40,6 +40,7 @@ pub use error::EngineError;
 pub use reads::*;
 pub use session::{Caller, Session};
 pub use strata_plan::requirements;
+pub use strata_render::Adopted;
 pub use verbs::*;
 pub use wish::{OverrideEdit, OverrideWish, RequestOptions, RevisionWish, Wish};
 

@@ -1,8 +1,7 @@
 //! Packs: a versioned, immutable unit of content for one layer.
 //!
-//! The folder format is Palette's (`pack.json`, `values.yaml`, `presets.yaml`, `schema.yaml`, `manifests/*.yaml`);
-//! with Helm charts in `charts/*.tgz`;
-//! reading it is the work of `strata-render`, storing it that of `strata-store`.
+//! The folder format is Palette's (`pack.json`, `values.yaml`, `presets.yaml`, `schema.yaml`, `manifests/*.yaml`, and Helm
+//! charts in `charts/`); reading it is the work of `strata-render`, storing it that of `strata-store`.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +11,42 @@ use crate::{digest::Digest, profile::LayerKind, version::Version};
 
 /// The bytes of a pack as they came from a registry: path inside the pack → text or bytes.
 pub type PackFiles = BTreeMap<String, Vec<u8>>;
+
+/// The file that makes files a pack.
+pub const PACK_FILE: &str = "pack.json";
+/// The file that makes files a Helm chart.
+pub const CHART_FILE: &str = "Chart.yaml";
+
+/// What files hold that may become a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentKind {
+    /// A pack: there is a `pack.json`.
+    Pack,
+    /// A Helm chart: there is a `Chart.yaml`.
+    Chart,
+    /// Manifests of Kubernetes: texts in YAML or JSON, and none of the above.
+    Manifests,
+}
+
+impl ContentKind {
+    /// What the files hold; none when there is nothing to render in them.
+    #[must_use]
+    pub fn of(files: &PackFiles) -> Option<Self> {
+        if files.contains_key(PACK_FILE) {
+            Some(Self::Pack)
+        } else if files.contains_key(CHART_FILE) {
+            Some(Self::Chart)
+        } else {
+            files.keys().any(|path| is_manifest(path)).then_some(Self::Manifests)
+        }
+    }
+}
+
+/// Whether a file of this name may be a manifest.
+#[must_use]
+pub fn is_manifest(path: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending))
+}
 
 /// Which pack: the name, version and content that a layer is pinned to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,6 +77,15 @@ pub struct Pack {
     /// Constraints on other packs.
     #[serde(default)]
     pub constraints: Vec<PackConstraint>,
+    /// What it asks of machines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<PackResource>,
+    /// `eol` of `pack.json`: when its support ends, as its author wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_of_life: Option<String>,
+    /// `annotations` of `pack.json`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// `values.yaml` as its author wrote it.
     pub values: String,
     /// Choices that rewrite the values.
@@ -66,6 +110,13 @@ impl Pack {
     #[must_use]
     pub fn semver(&self) -> Option<Version> {
         self.version.parse().ok()
+    }
+
+    /// The digest that layers pin it by.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        // Serialising plain data with string keys cannot fail.
+        Digest::of_document(&serde_json::to_value(self).unwrap_or_default())
     }
 }
 
@@ -165,4 +216,57 @@ pub struct PackConstraint {
     /// How it relates.
     #[serde(rename = "type")]
     pub kind: ConstraintKind,
+}
+
+/// What a pack asks of the machines it runs on: one entry of `constraints.resources`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackResource {
+    /// Of what.
+    #[serde(rename = "type")]
+    pub kind: ResourceKind,
+    /// The least, as its author wrote it (`500m`, `2Gi`, `10GB`); it does not count where there are components.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_limit: Option<String>,
+    /// Parts of the pack that ask for it, each by its values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<ResourceComponent>,
+}
+
+/// What machines have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ResourceKind {
+    /// Processor cores.
+    Cpu,
+    /// Memory.
+    Memory,
+    /// Disk.
+    DiskSize,
+}
+
+/// A part of a pack that asks for a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceComponent {
+    /// On which machines it runs.
+    pub schedule_type: ScheduleType,
+    /// The dotted path of its request in the pack's values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_request_param_ref: Option<String>,
+    /// The dotted path of its number of replicas in the pack's values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_count_param_ref: Option<String>,
+}
+
+/// Which machines a part of a pack runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ScheduleType {
+    /// Each machine.
+    All,
+    /// Those of the control plane.
+    Master,
+    /// Workers.
+    Worker,
 }

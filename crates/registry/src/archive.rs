@@ -1,11 +1,11 @@
-//! Packs from archives (`.tgz`).
+//! Packs, charts and manifests from archives (`.tgz`).
 
 use strata_archive::{Budget, Tally, Usage, read_tgz};
-use strata_model::pack::PackFiles;
+use strata_model::pack::{ContentKind, PackFiles};
 
-use crate::{PACK_FILE, RegistryError, wanted};
+use crate::{RegistryError, wanted};
 
-/// Reads a pack from the bytes of a `.tgz` under [`Budget::DEFAULT`]. The pack may lie at the root of the archive or in
+/// Reads what is in the bytes of a `.tgz`, under [`Budget::DEFAULT`]. It may lie at the root of the archive or in
 /// one folder, as Helm and many tools pack it.
 ///
 /// # Errors
@@ -23,19 +23,20 @@ pub fn read_archive_with(bytes: &[u8], budget: &Budget) -> Result<PackFiles, Reg
     rooted(read_tgz(bytes, Tally::new(budget, &mut usage, wanted))?)
 }
 
-/// The files as seen from the folder that holds `pack.json`.
+/// The files as seen from the folder that holds them, where all lie in one.
 fn rooted(files: PackFiles) -> Result<PackFiles, RegistryError> {
-    if files.contains_key(PACK_FILE) {
-        return Ok(files);
+    let nothing = || RegistryError::NothingToRender { place: "the archive".to_owned() };
+    match ContentKind::of(&files).ok_or_else(nothing)? {
+        ContentKind::Pack | ContentKind::Chart => return Ok(files),
+        ContentKind::Manifests => {}
     }
-    let no_pack = || RegistryError::NoPackFile { place: "the archive".to_owned() };
     let folder =
-        files.keys().next().and_then(|path| path.split_once('/')).map(|(folder, _)| folder.to_owned());
-    let prefix = format!("{}/", folder.ok_or_else(no_pack)?);
-    let mut inner = PackFiles::new();
-    for (path, bytes) in files {
-        let path = path.strip_prefix(&prefix).ok_or_else(no_pack)?;
-        inner.insert(path.to_owned(), bytes);
+        files.keys().next().and_then(|path| path.split_once('/')).map(|(folder, _)| format!("{folder}/"));
+    match folder {
+        Some(folder) if files.keys().all(|path| path.starts_with(&folder)) => Ok(files
+            .into_iter()
+            .filter_map(|(path, bytes)| Some((path.strip_prefix(&folder)?.to_owned(), bytes)))
+            .collect()),
+        _ => Ok(files),
     }
-    if inner.contains_key(PACK_FILE) { Ok(inner) } else { Err(no_pack()) }
 }

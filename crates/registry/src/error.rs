@@ -19,9 +19,9 @@ pub enum RegistryError {
     /// The archive, or what is in it or the folder, is not taken in.
     #[error(transparent)]
     Content(#[from] ArchiveError),
-    /// There is no `pack.json`.
-    #[error("no pack.json in `{place}`: a pack has one at its root")]
-    NoPackFile {
+    /// There is neither a pack, nor a chart, nor a manifest.
+    #[error("nothing to render in `{place}`: no pack.json, no Chart.yaml, no manifest")]
+    NothingToRender {
         /// The folder, or `the archive`.
         place: String,
     },
@@ -46,10 +46,10 @@ impl RegistryError {
         match self {
             Self::Read { .. } => "check that the path exists and that this user may read it",
             Self::Content(error) => error.help(),
-            Self::NoPackFile { .. } => {
-                "name the folder that holds pack.json itself, or for several packs the folder above"
+            Self::NothingToRender { .. } => {
+                "name the folder of a pack, of a Helm chart or of manifests, or for several the folder above"
             }
-            Self::NotAFolder { .. } => "name a folder whose sub-folders are packs",
+            Self::NotAFolder { .. } => "name a folder, or an archive that ends in .tgz",
             Self::TooManyPacks { .. } => "split the registry into several folders",
         }
     }

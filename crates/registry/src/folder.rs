@@ -1,4 +1,4 @@
-//! Packs from folders.
+//! Packs, charts and manifests from folders.
 
 use std::{
     fs::{self, File},
@@ -7,53 +7,11 @@ use std::{
 };
 
 use strata_archive::{ArchiveError, Budget, ENTRIES_PER_FILE, Tally, Usage, shortened};
-use strata_model::pack::PackFiles;
+use strata_model::pack::{ContentKind, PackFiles};
 
-use crate::{PACK_FILE, RegistryError, wanted};
+use crate::{RegistryError, wanted};
 
-/// Most entries of one registry folder.
-const MAX_PACKS: usize = 10_000;
-
-/// A pack found in a registry folder; not read yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackFolder {
-    /// The sub-folder's name, for messages. Name and version of the pack stand in its `pack.json`.
-    pub name: String,
-    /// Where it is.
-    pub path: PathBuf,
-}
-
-/// The packs of a registry folder: each sub-folder that has a `pack.json`, sorted by name.
-///
-/// A folder that is a pack itself is a registry of one.
-///
-/// # Errors
-/// [`RegistryError`] if the folder cannot be listed, or has more than 10,000 entries.
-pub fn list_packs(registry: &Path) -> Result<Vec<PackFolder>, RegistryError> {
-    let read = |source| RegistryError::Read { path: registry.to_owned(), source };
-    if !fs::metadata(registry).map_err(read)?.is_dir() {
-        return Err(RegistryError::NotAFolder { path: registry.to_owned() });
-    }
-    let mut packs = Vec::new();
-    for (count, entry) in fs::read_dir(registry).map_err(read)?.enumerate() {
-        if count >= MAX_PACKS {
-            return Err(RegistryError::TooManyPacks { limit: MAX_PACKS });
-        }
-        let entry = entry.map_err(read)?;
-        let path = entry.path();
-        // Links are not followed: what a registry offers lies in the registry.
-        if entry.file_type().map_err(read)?.is_dir() && path.join(PACK_FILE).is_file() {
-            packs.push(PackFolder { name: entry.file_name().to_string_lossy().into_owned(), path });
-        }
-    }
-    if packs.is_empty() && registry.join(PACK_FILE).is_file() {
-        packs.push(PackFolder { name: shortened(registry), path: registry.to_owned() });
-    }
-    packs.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(packs)
-}
-
-/// Reads the pack in a folder under [`Budget::DEFAULT`].
+/// Reads the pack, chart or manifests in a folder under [`Budget::DEFAULT`].
 ///
 /// # Errors
 /// [`RegistryError`].
@@ -68,8 +26,8 @@ pub fn read_folder(path: &Path) -> Result<PackFiles, RegistryError> {
 pub fn read_folder_with(root: &Path, budget: &Budget) -> Result<PackFiles, RegistryError> {
     let mut usage = Usage::default();
     let files = read_files(root, Tally::new(budget, &mut usage, wanted))?;
-    if !files.contains_key(PACK_FILE) {
-        return Err(RegistryError::NoPackFile { place: shortened(root) });
+    if ContentKind::of(&files).is_none() {
+        return Err(RegistryError::NothingToRender { place: shortened(root) });
     }
     Ok(files)
 }
@@ -77,7 +35,7 @@ pub fn read_folder_with(root: &Path, budget: &Budget) -> Result<PackFiles, Regis
 /// Reads the files of a folder that the tally wants.
 ///
 /// # Errors
-/// As [`read_folder`], but [`RegistryError::NoPackFile`].
+/// As [`read_folder`], but [`RegistryError::NothingToRender`].
 pub fn read_files(root: &Path, mut tally: Tally<'_>) -> Result<PackFiles, RegistryError> {
     let read = |path: &Path| {
         let path = path.to_owned();

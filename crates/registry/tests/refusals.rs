@@ -7,7 +7,7 @@ use std::{fs, io::Write as _, path::Path};
 use flate2::{Compression, write::GzEncoder};
 use strata_registry::{
     ArchiveError, Budget, RegistryError, list_packs, read_archive, read_archive_with, read_folder,
-    read_folder_with,
+    read_folder_with, read_pack, take_files,
 };
 use tar::{Builder, EntryType, Header};
 
@@ -82,7 +82,7 @@ fn budgets_hold_for_both_readers() {
             vec![("pack.json", b""), ("a123456789012345678901234567890123456789012345678901234567890", b"")],
             |e| matches!(e, RegistryError::Content(ArchiveError::ForbiddenPath { .. })),
         ),
-        ("no pack.json", vec![("values.yaml", b"")], |e| matches!(e, RegistryError::NoPackFile { .. })),
+        ("nothing", vec![("README.md", b"")], |e| matches!(e, RegistryError::NothingToRender { .. })),
     ];
     for (what, entries, expected) in cases {
         let error = read_folder_with(folder(&entries).path(), &SMALL).unwrap_err();
@@ -151,7 +151,7 @@ fn damaged_archives_are_refused() {
         assert!(
             matches!(
                 error,
-                RegistryError::Content(ArchiveError::Damaged { .. }) | RegistryError::NoPackFile { .. }
+                RegistryError::Content(ArchiveError::Damaged { .. }) | RegistryError::NothingToRender { .. }
             ),
             "{error}"
         );
@@ -160,14 +160,48 @@ fn damaged_archives_are_refused() {
 
 #[test]
 fn a_registry_lists_its_packs_by_name() {
-    let registry =
-        folder(&[("b/pack.json", b"{}"), ("a/pack.json", b"{}"), ("docs/README.md", b""), ("pack.txt", b"")]);
+    let registry = folder(&[
+        ("b/pack.json", b"{}"),
+        ("a/Chart.yaml", b"{}"),
+        ("c-1.0.0.tgz", b""),
+        ("docs/README.md", b""),
+        ("pack.txt", b""),
+    ]);
     let names: Vec<_> = list_packs(registry.path()).unwrap().into_iter().map(|pack| pack.name).collect();
-    assert_eq!(names, ["a", "b"]);
+    assert_eq!(names, ["a", "b", "c-1.0.0"]);
     assert_eq!(list_packs(&registry.path().join("a")).unwrap().len(), 1);
+    let one = list_packs(&registry.path().join("c-1.0.0.tgz")).unwrap();
+    assert_eq!(one[0].name, "c-1.0.0");
     assert!(matches!(list_packs(Path::new("/nowhere/at/all")).unwrap_err(), RegistryError::Read { .. }));
-    assert!(matches!(
-        list_packs(&registry.path().join("pack.txt")).unwrap_err(),
-        RegistryError::NotAFolder { .. }
-    ));
+}
+
+#[test]
+fn charts_and_manifests_are_read_as_well() {
+    let chart: &[(&str, &[u8])] = &[("Chart.yaml", b"name: x"), (".helmignore", b"*.md"), ("a.md", b"")];
+    let read = read_pack(folder(chart).path()).unwrap();
+    assert_eq!(read.keys().collect::<Vec<_>>(), [".helmignore", "Chart.yaml", "a.md"]);
+    let archived = read_archive(&files(&[("x/Chart.yaml", b"name: x"), ("x/a.md", b"")])).unwrap();
+    assert_eq!(archived.keys().collect::<Vec<_>>(), ["Chart.yaml", "a.md"]);
+    let manifests = folder(&[("app.yaml", b"a: 1"), ("more/b.json", b"{}")]);
+    assert_eq!(read_pack(manifests.path()).unwrap().len(), 2);
+    assert_eq!(read_pack(&manifests.path().join("app.yaml")).unwrap()["app.yaml"], b"a: 1");
+    // In an archive, manifests may lie in one folder or in several.
+    let one = read_archive(&files(&[("x/a.yaml", b""), ("x/y/b.yaml", b"")])).unwrap();
+    assert_eq!(one.keys().collect::<Vec<_>>(), ["a.yaml", "y/b.yaml"]);
+    let several = read_archive(&files(&[("x/a.yaml", b""), ("y/b.yaml", b"")])).unwrap();
+    assert_eq!(several.keys().collect::<Vec<_>>(), ["x/a.yaml", "y/b.yaml"]);
+}
+
+#[test]
+fn files_that_were_sent_are_held_to_the_same_rules() {
+    let send = |path: &str| take_files([(path.to_owned(), b"x".to_vec())]);
+    assert_eq!(send("./manifests/a.yaml").unwrap().keys().collect::<Vec<_>>(), ["manifests/a.yaml"]);
+    assert!(send(".git/config").unwrap().is_empty());
+    for path in ["../evil", "/etc/passwd", "a/../../b", "a\\b"] {
+        let error = send(path).unwrap_err();
+        assert!(
+            matches!(error, RegistryError::Content(ArchiveError::ForbiddenPath { .. })),
+            "{path}: {error}"
+        );
+    }
 }

@@ -11,6 +11,7 @@
 //! *Caveats.* Hooks of Helm charts are not objects: those that install or upgrade stand beside them, the others are named
 //! in warnings and left out. Values are resolved after merging, so an override may hold references too.
 
+mod alone;
 mod assemble;
 mod base;
 mod capabilities;
@@ -37,12 +38,13 @@ pub mod template;
 mod template_error;
 mod variables;
 
+pub use alone::{ALONE_KUBE_VERSION, Alone, releases_alone, render_alone, report, written_alone};
 pub use base::{LayerBase, layer_base};
 pub use input::{ClusterIdentity, LayerSeed, RenderInput};
 pub use layers::{ResolvedLayer, resolve_layers};
 pub use manifests::pack_templates;
-pub use pack::{LoadedPack, load_pack, pack_digest};
-pub use pack_charts::pack_charts;
-pub use render::render;
+pub use pack::{Adopted, LoadedPack, adopt, load_pack};
+pub use pack_charts::{PackRelease, pack_charts};
+pub use render::{Written, render};
 pub use schema::layer_passwords;
 pub use variables::refuse_value;

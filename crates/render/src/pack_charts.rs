@@ -12,7 +12,7 @@ use std::{borrow::Cow, rc::Rc};
 use serde_json::Value;
 use strata_model::{
     diagnostic::Diagnostic,
-    pack::Pack,
+    pack::{Pack, PackChart},
     render::{HookDeletePolicy, HookEvent},
 };
 
@@ -52,6 +52,35 @@ pub fn pack_charts(pack: &Pack) -> Result<Vec<Chart>, Vec<Diagnostic>> {
     if problems.is_empty() { Ok(charts) } else { Err(problems) }
 }
 
+/// One chart of a layer, as the release that it becomes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackRelease {
+    /// The name that the chart gives itself.
+    pub chart: String,
+    /// Its archive's path in the pack.
+    pub path: String,
+    /// The release.
+    pub release: ChartRelease,
+    /// What the layer says over the chart's own values: a mapping, or null for nothing.
+    pub values: Value,
+}
+
+/// The releases of a layer, in the order of the pack's charts.
+pub(crate) fn releases(prepared: &Prepared<'_>) -> Vec<PackRelease> {
+    let pack = prepared.layer.pack;
+    let release = |source: &PackChart| {
+        let values = prepared.value.get("charts").and_then(|charts| charts.get(&source.name));
+        let name = release_name(pack, &source.name, &prepared.value);
+        PackRelease {
+            chart: source.name.clone(),
+            path: source.path.clone(),
+            release: ChartRelease::install(name, prepared.settings.namespace.as_str()),
+            values: values.cloned().unwrap_or_default(),
+        }
+    };
+    pack.charts.iter().map(release).collect()
+}
+
 /// Renders the charts of a layer.
 pub(crate) fn run(
     input: &RenderInput<'_>,
@@ -78,17 +107,12 @@ pub(crate) fn run(
         None => Cow::Owned(pack_charts(pack).map_err(in_layer)?),
     };
     let mut problems = Vec::new();
-    for (chart, source) in charts.iter().zip(&pack.charts) {
-        let name = release_name(pack, &source.name, &prepared.value);
+    for (chart, source) in charts.iter().zip(releases(prepared)) {
         let context = context(capabilities, Some(seed));
         let rendered = render_chart(&ChartInput {
             chart,
-            values: prepared
-                .value
-                .get("charts")
-                .and_then(|charts| charts.get(&source.name))
-                .unwrap_or(&Value::Null),
-            release: &ChartRelease::install(name, prepared.settings.namespace.as_str()),
+            values: &source.values,
+            release: &source.release,
             facts: Rc::clone(capabilities) as Rc<_>,
             generator: Rc::clone(&context.generator),
         });
@@ -111,7 +135,7 @@ pub(crate) fn run(
                     Err(more) => problems.extend(more),
                 }
                 let left_out: Vec<&ChartManifest> = left_out.into_iter().map(|(hook, _)| hook).collect();
-                written.warnings.extend(hooks_left_out(&left_out, &source.name));
+                written.warnings.extend(hooks_left_out(&left_out, &source.chart));
                 written.warnings.extend(rendered.warnings);
             }
             Err(more) => problems.extend(in_layer(more)),

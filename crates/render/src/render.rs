@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use serde_json::Value;
 use strata_model::{
     cluster::Infrastructure,
     diagnostic::Diagnostic,
@@ -35,7 +36,41 @@ const MAX_ROUNDS: usize = 4;
 /// # Errors
 /// All problems of all layers, each with layer, file, line and column as far as there are such.
 pub fn render(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
-    on_stack(input).map_err(|problems| {
+    rendered(input, finish)
+}
+
+/// What the templates of a composition wrote, with nothing done to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The objects as the templates have them: layer by layer, definitions of charts first and hooks of charts last.
+    pub objects: Vec<Value>,
+    /// The namespaces that the layers want, and that would be made for them.
+    pub namespaces: Vec<String>,
+    /// What the author should know but what does not stop the render.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Renders a composition, and leaves the objects as they were written: no labels of ours, no namespaces filled in.
+///
+/// # Errors
+/// As [`render`], but for what is wrong between objects.
+pub(crate) fn written(input: &RenderInput<'_>) -> Result<Written, Vec<Diagnostic>> {
+    rendered(input, |input, capabilities, attempt| {
+        let mut warnings = attempt.warnings;
+        warnings.extend(general_warnings(input, capabilities));
+        let namespaces = attempt.prepared.iter().flat_map(|layer| &layer.settings.namespaces);
+        let objects = attempt.manifests.into_iter().flatten().map(|manifest| Value::Object(manifest.body));
+        Ok(Written {
+            objects: objects.collect(),
+            namespaces: namespaces.map(|namespace| namespace.name.clone()).collect(),
+            warnings,
+        })
+    })
+}
+
+/// Executes the templates and makes something of what they wrote.
+fn rendered<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Vec<Diagnostic>> {
+    on_stack(input, finish).map_err(|problems| {
         let defaults: Vec<SecretText> = input
             .layers
             .iter()
@@ -47,12 +82,15 @@ pub fn render(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
     })
 }
 
+/// What is made of an execution whose answers hold.
+type Finish<T> = fn(&RenderInput<'_>, &Rc<Capabilities>, Attempt<'_>) -> Result<T, Vec<Diagnostic>>;
+
 /// Charts include templates deeper than an ordinary stack allows.
-fn on_stack(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
+fn on_stack<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Vec<Diagnostic>> {
     if input.layers.iter().all(|layer| layer.pack.charts.is_empty()) {
-        return settled(input);
+        return settled(input, finish);
     }
-    with_large_stack(|| settled(input)).unwrap_or_else(|error| {
+    with_large_stack(|| settled(input, finish)).unwrap_or_else(|error| {
         let message = format!("there is no thread to render charts on: {error}");
         Err(vec![
             Diagnostic::new("RENDER_WITHOUT_THREAD", message).with_help("try again when less is going on"),
@@ -60,7 +98,7 @@ fn on_stack(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
     })
 }
 
-fn settled(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
+fn settled<T>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Vec<Diagnostic>> {
     let mut definitions = Definitions::default();
     let mut round = 1;
     loop {

@@ -6,8 +6,9 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use serde_json::Value as Json;
-use strata_render::template::{
-    Context, Engine, FactReader, KubeVersion, Numbers, SeededGenerator, Value, with_large_stack,
+use strata_render::{
+    chart::DefaultFacts,
+    template::{Context, Engine, Numbers, SeededGenerator, Value, with_large_stack},
 };
 
 /// Templates that differ, and why.
@@ -17,14 +18,6 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
     (
         r#"{{ fromYaml "a: yes\nb: 010\nc: 1_000\nd: 1e3\ne: .inf\nf: 0x1f\ng: 2020-01-01\nh: ~\ni: 12:30" }}"#,
         YAML_WORDS,
-    ),
-    (
-        r#"{{ fromYaml "a: 1\n---\nb: 2" }}"#,
-        "several documents are refused, where Go's reader takes the first",
-    ),
-    (
-        r#"{{ fromYamlArray "[1]\n---\n[2]" }}"#,
-        "several documents are refused, where Go's reader takes the first",
     ),
     (r#"{{ fromYaml "\ta: 1" }}"#, "a tab before the first key is a blank, as YAML 1.2 has it"),
     (r#"{{ fromToml "x" }}"#, TOML_WORDS),
@@ -36,31 +29,13 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
 const YAML_WORDS: &str = "the problem is told in the words of another reader";
 const TOML_WORDS: &str = YAML_WORDS;
 
-#[derive(Debug)]
-struct NoFacts;
-
-impl FactReader for NoFacts {
-    fn api_versions_has(&self, _: &str) -> bool {
-        false
-    }
-    fn api_versions(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn kube_version(&self) -> KubeVersion {
-        KubeVersion { version: "v1.33.0".into(), major: "1".into(), minor: "33".into() }
-    }
-    fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Json {
-        serde_json::json!({})
-    }
-}
-
 /// The text as it ends up in a file: without what stands for a missing value.
 fn render(template: &str, values: &Json) -> Result<String, String> {
     let mut engine = Engine::new();
     engine.parse("probe", template).map_err(|error| error.to_string())?;
     // A moment in the present: some probes look at the clock.
     let now = jiff::Timestamp::from_second(1_760_000_000).map_err(|error| error.to_string())?;
-    let context = Context::new(Rc::new(NoFacts), Rc::new(SeededGenerator::new([1; 32], now)));
+    let context = Context::new(Rc::new(DefaultFacts::new()), Rc::new(SeededGenerator::new([1; 32], now)));
     let text = engine.execute("probe", &Value::from_json(values, Numbers::Float), &context);
     text.map(|text| text.replace("<no value>", "")).map_err(|error| error.to_string())
 }

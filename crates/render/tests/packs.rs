@@ -2,8 +2,12 @@
 
 mod support;
 
-use strata_model::{pack::ConstraintKind, profile::LayerKind};
-use strata_render::{load_pack, pack_digest};
+use strata_model::{
+    diagnostic::Diagnostic,
+    pack::{ConstraintKind, ResourceKind, ScheduleType},
+    profile::LayerKind,
+};
+use strata_render::{Adopted, Alone, LoadedPack, adopt, load_pack, render_alone, report};
 
 use support::{example, examples, files};
 
@@ -43,7 +47,9 @@ fn a_whole_pack_is_read() {
             "pack.json",
             r#"{"name":"app","version":"2.0.0","layer":"cni","cloudTypes":["aws"],"kubeManifests":["b.yaml","manifests/a.yaml"],
                 "constraints":{"dependencies":[{"packName":"k","layer":"k8s","minVersion":"1.0","maxVersion":"","type":"notSupported"}],
-                "resources":[]},"eol":"2030-01-01","flavour":"sweet"}"#,
+                "resources":[{"type":"memory","minLimit":"","components":[{"scheduleType":"worker","resourceRequestParamRef":"a.memory",
+                    "replicaCountParamRef":"a.replicas"}]},{"type":"cpu","minLimit":"500m"}]},
+                "eol":"2030-01-01","annotations":{"system_state":"deprecated"},"flavour":"sweet"}"#,
         ),
         ("values.yaml", "# words\na: 1\n"),
         ("manifests/a.yaml", "a: {{ .Values.a }}"),
@@ -67,12 +73,25 @@ fn a_whole_pack_is_read() {
     );
     let paths: Vec<&str> = pack.manifests.iter().map(|manifest| manifest.path.as_str()).collect();
     assert_eq!(paths, ["manifests/_names.tpl", "manifests/b.yaml", "manifests/a.yaml"]);
-    assert_eq!(pack.unknown["eol"], "2030-01-01");
+    let machines = &pack.resources;
+    assert_eq!((machines[0].kind, machines[0].min_limit.as_deref()), (ResourceKind::Memory, None));
+    let component = &machines[0].components[0];
+    assert_eq!(
+        (
+            component.schedule_type,
+            component.resource_request_param_ref.as_deref(),
+            component.replica_count_param_ref.as_deref()
+        ),
+        (ScheduleType::Worker, Some("a.memory"), Some("a.replicas"))
+    );
+    assert_eq!((machines[1].kind, machines[1].min_limit.as_deref()), (ResourceKind::Cpu, Some("500m")));
+    assert_eq!(pack.end_of_life.as_deref(), Some("2030-01-01"));
+    assert_eq!(pack.annotations["system_state"], "deprecated");
     assert_eq!(pack.unknown["flavour"], "sweet");
     let codes: Vec<&str> = loaded.warnings.iter().map(|warning| warning.code.as_str()).collect();
     assert_eq!(codes, ["PACK_CONSTRAINT_NOT_CHECKED", "PACK_UNKNOWN_KEY", "MANIFEST_NOT_LISTED"]);
     assert!(loaded.warnings[1].line.is_some());
-    assert_ne!(pack_digest(&pack), pack_digest(&load_pack(&files(&[])).unwrap().pack));
+    assert_ne!(pack.digest(), load_pack(&files(&[])).unwrap().pack.digest());
 }
 
 #[test]
@@ -113,12 +132,25 @@ fn every_mistake_has_a_place_and_a_way_out() {
         ),
         (
             "pack.json",
+            "{\"name\":\"a\",\"version\":\"1.0.0\",\"layer\":\"os\",\n\"constraints\":{\"resources\":[\n{\"type\":\"luck\"}]}}",
+            "PACK_FIELD_INVALID",
+            "pack.json:3:2",
+        ),
+        (
+            "pack.json",
+            "{\"name\":\"a\",\"version\":\"1.0.0\",\"layer\":\"os\",\n\"annotations\":{\"a\":1}}",
+            "PACK_FIELD_INVALID",
+            "pack.json:2:16",
+        ),
+        (
+            "pack.json",
             "{\"name\":\"a\",\"version\":\"1.0.0\",\"layer\":\"os\",\"kubeManifests\":[\"no.yaml\"]}",
             "PACK_FILE_MISSING",
             "pack.json",
         ),
         ("charts/x-1.0.0.tgz", "x", "CHART_ARCHIVE_INVALID", "charts/x-1.0.0.tgz"),
-        ("charts/x/Chart.yaml", "x", "CHART_ARCHIVE_INVALID", "charts/x/Chart.yaml"),
+        ("charts/x/Chart.yaml", "x", "YAML_NOT_A_MAPPING", "charts/x/Chart.yaml"),
+        ("charts/README.md", "x", "CHART_ARCHIVE_INVALID", "charts/README.md"),
         ("values.yaml", "a: 1\nb: *x\n", "YAML_SYNTAX", "values.yaml:2:4"),
         ("values.yaml", "- a\n", "YAML_NOT_A_MAPPING", "values.yaml"),
         ("presets.yaml", "presets:\n  - name: x\n", "PRESET_INVALID", "presets.yaml:2:5"),
@@ -203,4 +235,117 @@ fn an_alias_bomb_is_refused_where_it_goes_off() {
         assert_eq!((problems[0].code.as_str(), problems[0].file.as_deref()), ("YAML_TOO_LARGE", Some(file)));
         assert!(problems[0].line.is_some());
     }
+}
+
+fn adopted(entries: &[(&str, &str)], said: &Adopted) -> Result<LoadedPack, Vec<Diagnostic>> {
+    let files = entries.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+    load_pack(&adopt(files, said)?)
+}
+
+const CHART: &[(&str, &str)] = &[
+    ("Chart.yaml", "apiVersion: v2\nname: web\nversion: v1.2.0\n"),
+    ("values.yaml", "# how many\nreplicas: 2\n\nempty: null\n"),
+    (
+        "templates/config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {count: \"{{ .Values.replicas }}\"}\n",
+    ),
+    (".helmignore", "*.md\n"),
+    ("notes.md", "not part of it"),
+];
+
+#[test]
+fn a_chart_becomes_a_pack() {
+    let loaded = adopted(CHART, &Adopted::default()).unwrap();
+    let pack = loaded.pack;
+    assert_eq!((pack.name.as_str(), pack.version.as_str(), pack.layer), ("web", "1.2.0", LayerKind::Addon));
+    // Its values are shown and left to it.
+    assert!(pack.values.contains("charts:\n  web: {}\n"), "{}", pack.values);
+    assert!(pack.values.ends_with("# # how many\n# replicas: 2\n#\n# empty: null\n"), "{}", pack.values);
+    let render = render_alone(pack.clone(), &Alone::default()).unwrap();
+    let body = &render.objects[0].body;
+    assert_eq!((&body["metadata"]["name"], &body["data"]["count"]), (&"web-web".into(), &"2".into()));
+    // The same files give the same pack, and what is ignored does not count.
+    let others: Vec<(&str, &str)> = CHART.iter().copied().filter(|(path, _)| *path != "notes.md").collect();
+    assert_eq!(adopted(&others, &Adopted::default()).unwrap().pack.digest(), pack.digest());
+    let said = Adopted { name: Some("shop".into()), version: Some("9.0.0".into()) };
+    let named = adopted(CHART, &said).unwrap().pack;
+    assert_eq!((named.name.as_str(), named.version.as_str()), ("shop", "9.0.0"));
+    let library = [("Chart.yaml", "apiVersion: v2\nname: lib\nversion: 1.0.0\ntype: library\n")];
+    assert_eq!(adopted(&library, &Adopted::default()).unwrap_err()[0].code, "CHART_IS_LIBRARY");
+}
+
+#[test]
+fn a_chart_in_a_pack_may_be_a_folder() {
+    let mut entries: Vec<(String, &str)> =
+        CHART.iter().map(|(path, text)| (format!("charts/web/{path}"), *text)).collect();
+    entries.push(("values.yaml".to_owned(), "charts:\n  web:\n    replicas: 5\n"));
+    let entries: Vec<(&str, &str)> = entries.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+    let pack = load_pack(&files(&entries)).unwrap().pack;
+    assert_eq!((pack.charts[0].name.as_str(), pack.charts[0].path.as_str()), ("web", "charts/web"));
+    let render = render_alone(pack, &Alone::default()).unwrap();
+    assert_eq!(render.objects[0].body["data"]["count"], "5");
+}
+
+#[test]
+fn plain_manifests_become_a_pack() {
+    let said = Adopted { name: Some("rules".into()), version: Some("1.0.0".into()) };
+    let text =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: alert}\ndata: {text: 'on {{ $labels.node }}'}\n";
+    let json = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"two"}}"#;
+    let entries = [("_alert.yaml", text), ("more/two.json", json), ("README.md", "")];
+    let pack = adopted(&entries, &said).unwrap().pack;
+    let paths: Vec<&str> = pack.manifests.iter().map(|manifest| manifest.path.as_str()).collect();
+    assert_eq!(paths, ["manifests/alert.yaml", "manifests/more/two.json.yaml"]);
+    let render = render_alone(pack, &Alone::default()).unwrap();
+    let alert = render.objects.iter().find(|object| object.key.name == "alert").unwrap();
+    assert_eq!(alert.body["data"]["text"], "on {{ $labels.node }}", "it is no template");
+    assert_eq!(render.objects.len(), 2);
+
+    let codes = |entries: &[(&str, &str)], said: &Adopted| -> Vec<String> {
+        adopted(entries, said).unwrap_err().into_iter().map(|problem| problem.code).collect()
+    };
+    assert_eq!(codes(&entries, &Adopted::default()), ["PACK_FIELD_MISSING", "PACK_FIELD_MISSING"]);
+    assert_eq!(codes(&[("a.yaml", "a: 1\n"), ("b.yaml", text)], &said), ["OBJECT_INVALID"]);
+    assert_eq!(codes(&[("kustomization.yaml", "resources: []\n")], &said), ["MANIFESTS_NOT_PLAIN"]);
+    assert_eq!(codes(&[("README.md", "")], &said), ["PACK_FILE_MISSING"]);
+    let pack = [("pack.json", "{}")];
+    assert_eq!(codes(&pack, &said), ["PACK_FIELD_INVALID"], "it names itself");
+}
+
+#[test]
+fn what_will_fail_is_reported_and_no_reason_to_refuse() {
+    let broken = files(&[
+        ("values.yaml", ""),
+        (
+            "manifests/a.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {key: '{{ .Values.key }}!'}\n",
+        ),
+        ("manifests/b.yaml", "metadata: {name: b}\n"),
+    ]);
+    let pack = load_pack(&broken).unwrap().pack;
+    let told: Vec<(String, Option<String>)> =
+        report(&pack).into_iter().map(|problem| (problem.code, problem.file)).collect();
+    let codes: Vec<&str> = told.iter().map(|(code, _)| code.as_str()).collect();
+    assert_eq!(codes, ["SECRET_DATA_NOT_BASE64", "OBJECT_INVALID"], "{told:#?}");
+    assert!(
+        told.iter().all(|(_, file)| file.as_deref().is_some_and(|file| file.contains("manifests/"))),
+        "{told:#?}"
+    );
+    let sound = load_pack(&files(&[("manifests/a.yaml", "")])).unwrap().pack;
+    assert_eq!(report(&sound), []);
+}
+
+#[test]
+fn keys_that_nothing_reads_are_reported() {
+    let values = "pack:\n  namespace: a\n  spectrocloud.com/install-priority: \"3\"\n  namspace: b\ncharts:\n  wbe: {}\nmanifests:\n  a: {}\n  b: {}\n";
+    let loaded = load_pack(&files(&[("values.yaml", values), ("manifests/a.yaml", "")])).unwrap();
+    let told: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "values.yaml:4:3: `pack.namspace` is not known; it is kept [PACK_UNKNOWN_KEY]",
+            "values.yaml:6:3: `charts.wbe` is no chart of the pack; it is kept [PACK_UNKNOWN_KEY]",
+            "values.yaml:9:3: `manifests.b` is no manifest of the pack; it is kept [PACK_UNKNOWN_KEY]",
+        ]
+    );
 }

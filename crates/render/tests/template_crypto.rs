@@ -9,10 +9,12 @@
 
 use std::rc::Rc;
 
-use serde_json::{Value as Json, json};
-use strata_render::template::{
-    Budget, Context, Engine, ErrorKind, Exhausted, FactReader, KubeVersion, SeededGenerator, TemplateError,
-    Value, with_large_stack,
+use strata_render::{
+    chart::DefaultFacts,
+    template::{
+        Budget, Context, Engine, ErrorKind, Exhausted, SeededGenerator, TemplateError, Value,
+        with_large_stack,
+    },
 };
 use x509_cert::{
     Certificate,
@@ -20,31 +22,14 @@ use x509_cert::{
     ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, SubjectAltName, SubjectKeyIdentifier},
 };
 
-#[derive(Debug)]
-struct NoFacts;
-
-impl FactReader for NoFacts {
-    fn api_versions_has(&self, _: &str) -> bool {
-        false
-    }
-    fn api_versions(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn kube_version(&self) -> KubeVersion {
-        KubeVersion { version: "v1.33.0".into(), major: "1".into(), minor: "33".into() }
-    }
-    fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Json {
-        json!({})
-    }
-}
-
 fn seeded(template: &str, seed: u8) -> Result<String, TemplateError> {
     with_large_stack(|| {
         let mut engine = Engine::new();
         engine.parse("t.yaml", template)?;
         let instant = "2026-01-02T03:04:05Z".parse().unwrap();
         let generator = SeededGenerator::new([seed; 32], instant);
-        let context = Context::new(Rc::new(NoFacts), Rc::new(generator)).with_budget(Budget::default());
+        let context =
+            Context::new(Rc::new(DefaultFacts::new()), Rc::new(generator)).with_budget(Budget::default());
         engine.execute("t.yaml", &Value::map([] as [(&str, Value); 0]), &context)
     })
     .unwrap()

@@ -3,36 +3,19 @@
 use std::rc::Rc;
 
 use serde_json::Value as Json;
-use strata_render::template::{
-    Context, Engine, FactReader, KubeVersion, Numbers, SeededGenerator, Value, with_large_stack,
+use strata_render::{
+    chart::DefaultFacts,
+    template::{Context, Engine, Numbers, SeededGenerator, Value, with_large_stack},
 };
 
 /// Probes that differ, and why.
 const KNOWN_DIFFERENCES: &[(&str, &str)] = &[];
 
-#[derive(Debug)]
-struct NoFacts;
-
-impl FactReader for NoFacts {
-    fn api_versions_has(&self, _: &str) -> bool {
-        false
-    }
-    fn api_versions(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn kube_version(&self) -> KubeVersion {
-        KubeVersion { version: "v1.33.0".into(), major: "1".into(), minor: "33".into() }
-    }
-    fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Json {
-        serde_json::json!({})
-    }
-}
-
 fn render(template: &str, values: &Json) -> Result<String, String> {
     let mut engine = Engine::new();
     engine.parse("probe", template).map_err(|error| error.to_string())?;
     let generator = SeededGenerator::new([1; 32], jiff::Timestamp::UNIX_EPOCH);
-    let context = Context::new(Rc::new(NoFacts), Rc::new(generator));
+    let context = Context::new(Rc::new(DefaultFacts::new()), Rc::new(generator));
     engine
         .execute("probe", &Value::from_json(values, Numbers::Float), &context)
         .map_err(|error| error.to_string())

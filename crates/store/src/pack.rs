@@ -121,13 +121,20 @@ impl Scoped<'_> {
         read(self.own_first(rows).ok_or_else(|| StoreError::not_found("pack", digest))?)
     }
 
-    /// The content of a pack.
+    /// The content of a pack, held against the digest that it was published with.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Corrupt`] when it cannot be read.
+    /// [`StoreError::NotFound`]; [`StoreError::Corrupt`] when it cannot be read, or is not what was published.
     pub async fn pack_content(&self, record: &PackRecord) -> Result<Pack, StoreError> {
         let bytes = self.blob_of(&[record.project.uuid()], &record.blob).await?;
-        serde_json::from_slice(&bytes).map_err(|error| StoreError::corrupt("pack", record.id, error))
+        let pack: Pack =
+            serde_json::from_slice(&bytes).map_err(|error| StoreError::corrupt("pack", record.id, error))?;
+        let digest = pack.digest();
+        if digest != record.digest {
+            let message = format!("its content has the digest {digest}, not {}", record.digest);
+            return Err(StoreError::corrupt("pack", record.id, message));
+        }
+        Ok(pack)
     }
 
     /// Packs, by name and then by SemVer precedence, the lowest first.

@@ -25,6 +25,7 @@ pub(crate) enum LocalCommand {
     Demo(DemoArguments),
     Schema,
     Render(RenderArguments, Format),
+    Verify(VerifyArguments, Format),
     CreateAdmin(CreateAdminArguments),
 }
 
@@ -189,10 +190,10 @@ fn version_pair(text: &str) -> Result<(KubernetesVersion, KubernetesVersion), St
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "render",
-    about = "Render a pack or a Helm chart of a folder or .tgz without a server, as YAML or JSON"
+    about = "Render a pack, a Helm chart or plain manifests without a server, as YAML or JSON"
 )]
 pub(crate) struct RenderArguments {
-    /// The folder or archive
+    /// The folder, archive or manifest
     pub(crate) path: PathBuf,
     /// A YAML file with the layer's own values, or with those of the chart; may be repeated, later ones win
     #[arg(long, value_name = "FILE")]
@@ -214,10 +215,26 @@ pub(crate) struct RenderArguments {
     pub(crate) api_versions: Vec<String>,
 }
 
+/// `strata pack verify`
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "verify",
+    about = "Hold what a Helm chart, or each chart of a pack, renders against the `helm` that is installed"
+)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub(crate) render: RenderArguments,
+    /// Helm's program
+    #[arg(long, value_name = "PROGRAM", default_value = "helm")]
+    pub(crate) helm: PathBuf,
+}
+
 /// The command line, with local commands put beside the client commands of the same noun.
 fn command() -> clap::Command {
     Program::command()
-        .mut_subcommand("pack", |pack| pack.subcommand(RenderArguments::command()))
+        .mut_subcommand("pack", |pack| {
+            pack.subcommand(RenderArguments::command()).subcommand(VerifyArguments::command())
+        })
         .mut_subcommand("token", |token| token.subcommand(CreateAdminArguments::command()))
 }
 
@@ -230,10 +247,13 @@ pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocati
     let matches = command.try_get_matches_from_mut(line)?;
     let local = |local| Ok(Invocation::Local(Box::new(local)));
     if let Some(("pack", pack)) = matches.subcommand()
-        && let Some(("render", render)) = pack.subcommand()
+        && let Some((verb @ ("render" | "verify"), given)) = pack.subcommand()
     {
-        let format = render.get_one::<Format>("output").copied().unwrap_or_default();
-        return local(LocalCommand::Render(RenderArguments::from_arg_matches(render)?, format));
+        let format = given.get_one::<Format>("output").copied().unwrap_or_default();
+        return local(match verb {
+            "render" => LocalCommand::Render(RenderArguments::from_arg_matches(given)?, format),
+            _ => LocalCommand::Verify(VerifyArguments::from_arg_matches(given)?, format),
+        });
     }
     if let Some(("token", token)) = matches.subcommand()
         && let Some(("create-admin", create)) = token.subcommand()

@@ -96,6 +96,12 @@ pub(crate) enum Failed {
         /// The problems.
         problems: Vec<strata_model::diagnostic::Diagnostic>,
     },
+    /// What was rendered here and by Helm is not the same.
+    #[error("{count} {}", if *count == 1 { "object differs from what Helm renders" } else { "objects differ from what Helm renders" })]
+    Differs {
+        /// How many.
+        count: usize,
+    },
     /// The demo could not be played to its end.
     #[error("the demo stopped at: {step}")]
     Demo {
@@ -142,6 +148,7 @@ impl Failed {
             Self::Engine { .. }
             | Self::Serve(_)
             | Self::Pack { .. }
+            | Self::Differs { .. }
             | Self::Demo { .. }
             | Self::Unsuitable(_)
             | Self::Remains { .. } => Exit::Failure,

@@ -9,14 +9,13 @@
 //! first token of an installation is written to standard error once.
 
 mod arguments;
-mod chart_render;
 mod create_admin;
 mod demo;
 mod exit;
 mod key;
 mod logging;
 mod migrate;
-mod pack_render;
+mod pack;
 mod program;
 mod serve;
 mod server;

@@ -9,7 +9,7 @@ use crate::{
     arguments::{self, Invocation, LocalCommand},
     create_admin, demo,
     exit::{Exit, Failed},
-    migrate, pack_render, serve,
+    migrate, pack, serve,
 };
 
 /// The program: reads the command line, runs the command, answers with its exit code.
@@ -62,7 +62,8 @@ async fn run(invocation: Invocation) -> ExitCode {
             write_out(&strata_api::sdl());
             Ok(())
         }
-        LocalCommand::Render(arguments, format) => pack_render::run(&arguments, format),
+        LocalCommand::Render(arguments, format) => pack::render(&arguments, format),
+        LocalCommand::Verify(arguments, format) => pack::verify(&arguments, format).await,
     };
     match outcome {
         Ok(()) => Exit::Ok.into(),

@@ -133,13 +133,7 @@ impl Corpus {
     /// # Errors
     /// When the lists and the folder do not fit together.
     pub fn open_or_leave_out() -> Result<Option<Self>> {
-        match locate() {
-            Ok(folder) => Self::open(folder).map(Some),
-            Err(reason) => {
-                PART.leave_out(&reason);
-                Ok(None)
-            }
-        }
+        locate_or_leave_out().map(Self::open).transpose()
     }
 
     fn open(folder: PathBuf) -> Result<Self> {
@@ -195,6 +189,11 @@ pub fn read_list<T: DeserializeOwned>(name: &str) -> Result<T> {
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let options = serde_saphyr::options! { emit_comments: false };
     serde_saphyr::from_str_with_options(&text, options).with_context(|| path.display().to_string())
+}
+
+/// The folder of the corpus, or none with a word about it where it was not fetched.
+pub(super) fn locate_or_leave_out() -> Option<PathBuf> {
+    locate().inspect_err(|reason| PART.leave_out(reason)).ok()
 }
 
 fn locate() -> Result<PathBuf, String> {

@@ -40,6 +40,12 @@ pub struct Helm {
     output: BufReader<ChildStdout>,
 }
 
+/// Helm's command, for tests that need nothing else of the corpus; none, with a word about it, where it was not fetched.
+#[must_use]
+pub fn program_or_leave_out() -> Option<PathBuf> {
+    super::corpus::locate_or_leave_out().map(|folder| folder.join("helm"))
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Answer {

@@ -2,11 +2,13 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use strata_engine::EngineError;
+use strata_engine::{Adopted, EngineError};
 use strata_model::{
     error::{Refusal, RefusalCode},
     pack::PackFiles,
 };
+
+use strata_registry::RegistryError;
 
 use crate::{
     context::session,
@@ -14,7 +16,7 @@ use crate::{
     types::pack::Pack,
 };
 
-/// A pack to publish: either its files, or an archive of them.
+/// A pack to publish: either its files, or an archive of them. A Helm chart, or plain manifests, become a pack.
 #[derive(Debug, InputObject)]
 pub struct PublishPackInput {
     /// The project; may be left out when the token sees one only.
@@ -23,6 +25,10 @@ pub struct PublishPackInput {
     files: Option<Vec<PackFileInput>>,
     /// A `.tgz` of its folder, in base64.
     archive_base64: Option<String>,
+    /// The name of the pack; for plain manifests, which have none, and for a chart that is to have another one.
+    name: Option<String>,
+    /// The version of the pack; as `name`.
+    version: Option<String>,
 }
 
 /// One file of a pack.
@@ -48,29 +54,16 @@ pub struct PublishPackPayload {
 fn files(input: PublishPackInput) -> Result<PackFiles, Refusal> {
     match (input.files, input.archive_base64) {
         (Some(files), None) => {
-            let mut pack = PackFiles::new();
+            let mut sent = Vec::with_capacity(files.len());
             for (index, file) in files.into_iter().enumerate() {
-                let at = |refusal: Refusal| refusal.at(index.to_string()).at("files");
-                let bytes =
-                    decode(&file.content_base64).map_err(|refusal| at(refusal.at("contentBase64")))?;
-                if pack.insert(file.path.clone(), bytes).is_some() {
-                    let message = format!("the file `{}` comes twice", file.path);
-                    let refusal = Refusal::new(RefusalCode::InvalidPack, message, "send each file once");
-                    return Err(at(refusal.at("path")));
-                }
+                let at = |refusal: Refusal| refusal.at("contentBase64").at(index.to_string()).at("files");
+                sent.push((file.path, decode(&file.content_base64).map_err(at)?));
             }
-            Ok(pack)
+            strata_registry::take_files(sent).map_err(|error| unfit(&error).at("files"))
         }
         (None, Some(archive)) => {
             let bytes = decode(&archive).map_err(|refusal| refusal.at("archiveBase64"))?;
-            strata_registry::read_archive(&bytes).map_err(|error| {
-                Refusal::new(
-                    RefusalCode::InvalidPack,
-                    error.to_string(),
-                    "send a `.tgz` of the pack's folder",
-                )
-                .at("archiveBase64")
-            })
+            strata_registry::read_archive(&bytes).map_err(|error| unfit(&error).at("archiveBase64"))
         }
         _ => Err(Refusal::new(
             RefusalCode::InvalidInput,
@@ -78,6 +71,10 @@ fn files(input: PublishPackInput) -> Result<PackFiles, Refusal> {
             "give exactly one of the two",
         )),
     }
+}
+
+fn unfit(error: &RegistryError) -> Refusal {
+    Refusal::new(RefusalCode::InvalidPack, error.to_string(), error.help())
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, Refusal> {
@@ -93,9 +90,10 @@ fn decode(text: &str) -> Result<Vec<u8>, Refusal> {
 async fn publish(ctx: &Context<'_>, input: PublishPackInput) -> Result<(Pack, Vec<Diagnostic>), EngineError> {
     let session = session(ctx, input.project.as_deref())?;
     // Reading an archive is work for the processor: not for a thread that serves others.
+    let said = Adopted { name: input.name.clone(), version: input.version.clone() };
     let read = tokio::task::spawn_blocking(move || files(input));
     let files = read.await.map_err(EngineError::internal)??;
-    let (record, warnings) = session.publish_pack(files).await?;
+    let (record, warnings) = session.publish_pack(files, said).await?;
     Ok((Pack::new(record), warnings.into_iter().map(Diagnostic::from).collect()))
 }
 
@@ -133,6 +131,8 @@ mod tests {
             project: None,
             files: files.map(|files| files.into_iter().map(file).collect()),
             archive_base64: archive.map(str::to_owned),
+            name: None,
+            version: None,
         }
     }
 

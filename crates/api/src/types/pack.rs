@@ -7,7 +7,7 @@ use strata_model::pack;
 use super::{
     connection::{Total, connection, nodes},
     global_id,
-    scalar::{DateTime, DigestText},
+    scalar::{DateTime, DigestText, KeyValue, key_values},
     state::LayerKind,
 };
 
@@ -89,9 +89,29 @@ impl Pack {
         self.pack().constraints.iter().map(PackConstraint::from).collect()
     }
 
-    /// The paths of its templates and charts.
+    /// What it asks of machines; kept, and not checked.
+    async fn resources(&self) -> Vec<PackResource> {
+        self.pack().resources.iter().map(PackResource::from).collect()
+    }
+
+    /// When its support ends, as its author wrote it.
+    async fn end_of_life(&self) -> Option<&str> {
+        self.pack().end_of_life.as_deref()
+    }
+
+    /// What its author noted about it.
+    async fn annotations(&self) -> Vec<KeyValue> {
+        key_values(&self.pack().annotations)
+    }
+
+    /// The paths of its templated manifests.
     async fn manifests(&self) -> Vec<&str> {
         self.pack().manifests.iter().map(|manifest| manifest.path.as_str()).collect()
+    }
+
+    /// The names of its Helm charts.
+    async fn charts(&self) -> Vec<&str> {
+        self.pack().charts.iter().map(|chart| chart.name.as_str()).collect()
     }
 
     /// When it was published here.
@@ -153,6 +173,58 @@ impl From<&pack::PackConstraint> for PackConstraint {
                 Upgrade => "UPGRADE",
             }
             .to_owned(),
+        }
+    }
+}
+
+/// What a pack asks of machines.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct PackResource {
+    /// `CPU`, `MEMORY` or `DISK_SIZE`.
+    #[graphql(name = "type")]
+    pub kind: String,
+    /// The least, as its author wrote it; it does not count where there are components.
+    pub min_limit: Option<String>,
+    /// The parts of the pack that ask for it.
+    pub components: Vec<PackResourceComponent>,
+}
+
+/// A part of a pack that asks for a resource.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct PackResourceComponent {
+    /// On which machines it runs: `ALL`, `MASTER` or `WORKER`.
+    pub schedule_type: String,
+    /// The path of its request in the pack's values.
+    pub resource_request_param_ref: Option<String>,
+    /// The path of its number of replicas in the pack's values.
+    pub replica_count_param_ref: Option<String>,
+}
+
+impl From<&pack::PackResource> for PackResource {
+    fn from(resource: &pack::PackResource) -> Self {
+        use pack::{
+            ResourceKind::{Cpu, DiskSize, Memory},
+            ScheduleType::{All, Master, Worker},
+        };
+        let component = |component: &pack::ResourceComponent| PackResourceComponent {
+            schedule_type: match component.schedule_type {
+                All => "ALL",
+                Master => "MASTER",
+                Worker => "WORKER",
+            }
+            .to_owned(),
+            resource_request_param_ref: component.resource_request_param_ref.clone(),
+            replica_count_param_ref: component.replica_count_param_ref.clone(),
+        };
+        Self {
+            kind: match resource.kind {
+                Cpu => "CPU",
+                Memory => "MEMORY",
+                DiskSize => "DISK_SIZE",
+            }
+            .to_owned(),
+            min_limit: resource.min_limit.clone(),
+            components: resource.components.iter().map(component).collect(),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! `strata pack …`
 
+use std::path::Path;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use strata_model::pack::PackFiles;
+use strata_model::pack::ContentKind;
+use strata_registry::RegistryError;
 
 use super::Outcome;
 use crate::{
@@ -15,25 +18,8 @@ use crate::{
 
 pub(super) async fn run(client: &Client, output: &Output, command: PackCommand) -> Outcome {
     match command {
-        PackCommand::Add { path } => {
-            let packs = read(&path).map_err(|error| CliError::File {
-                path: path.display().to_string(),
-                reason: error.to_string(),
-            })?;
-            let mut added = Vec::new();
-            for files in packs {
-                let files: Vec<Value> = files
-                    .iter()
-                    .map(|(path, bytes)| json!({ "path": path, "contentBase64": STANDARD.encode(bytes) }))
-                    .collect();
-                let payload =
-                    client.mutate(operations::PACK_PUBLISH, "publishPack", json!({ "files": files })).await?;
-                for warning in payload.get("warnings").and_then(Value::as_array).into_iter().flatten() {
-                    let text = |key: &str| warning.get(key).and_then(Value::as_str).unwrap_or_default();
-                    eprintln!("warning: {} {} [{}]", text("file"), text("message"), text("code"));
-                }
-                added.extend(payload.get("pack").cloned());
-            }
+        PackCommand::Add { path, name, version } => {
+            let added = add(client, &path, name, version).await?;
             output.rows(&added, &COLUMNS, "There was no pack in there.");
         }
         PackCommand::List => {
@@ -49,7 +35,14 @@ pub(super) async fn run(client: &Client, output: &Output, command: PackCommand) 
                 ("version", "/version"),
                 ("layer", "/layer"),
                 ("digest", "/digest"),
+                ("end of life", "/endOfLife"),
+                ("clouds", "/cloudTypes"),
+                ("annotations", "/annotations"),
+                ("charts", "/charts"),
+                ("manifests", "/manifests"),
                 ("presets", "/presets"),
+                ("asks of packs", "/constraints"),
+                ("asks of machines", "/resources"),
             ];
             output.record(&pack, &lines);
             if let Some(values) = pack.get("values").and_then(Value::as_str) {
@@ -63,12 +56,53 @@ pub(super) async fn run(client: &Client, output: &Output, command: PackCommand) 
 const COLUMNS: [crate::output::Column; 4] =
     [("NAME", "/name"), ("VERSION", "/version"), ("LAYER", "/layer"), ("DIGEST", "/digest")];
 
-/// The packs at a path: an archive is one, a folder one or many.
-fn read(path: &std::path::Path) -> Result<Vec<PackFiles>, strata_registry::RegistryError> {
-    if path.is_file() {
-        let archive = std::fs::read(path)
-            .map_err(|source| strata_registry::RegistryError::Read { path: path.to_owned(), source })?;
-        return Ok(vec![strata_registry::read_archive(&archive)?]);
+/// Publishes what there is at a path, pack by pack. All of it is read before anything is sent.
+async fn add(
+    client: &Client,
+    path: &Path,
+    name: Option<String>,
+    version: Option<String>,
+) -> Result<Vec<Value>, CliError> {
+    let unread = |error: RegistryError| CliError::File {
+        path: path.display().to_string(),
+        reason: format!("{error}; {}", error.help()),
+    };
+    let sources = strata_registry::list_packs(path).map_err(unread)?;
+    if sources.len() > 1 && (name.is_some() || version.is_some()) {
+        return Err(CliError::Usage(format!(
+            "{} holds {} packs, and --name and --version can name one only",
+            path.display(),
+            sources.len()
+        )));
     }
-    strata_registry::list_packs(path)?.iter().map(|pack| strata_registry::read_folder(&pack.path)).collect()
+    let mut packs = Vec::new();
+    for source in sources {
+        let files = strata_registry::read_pack(&source.path).map_err(unread)?;
+        // Plain manifests are called as the folder or file that they lie in.
+        let manifests = ContentKind::of(&files) == Some(ContentKind::Manifests);
+        let name = name.clone().or_else(|| manifests.then_some(source.name));
+        let files: Vec<Value> = files
+            .iter()
+            .map(|(path, bytes)| json!({ "path": path, "contentBase64": STANDARD.encode(bytes) }))
+            .collect();
+        packs.push(json!({ "files": files, "name": name, "version": version }));
+    }
+    let mut added = Vec::new();
+    for input in packs {
+        let payload = client.mutate(operations::PACK_PUBLISH, "publishPack", input).await?;
+        for warning in payload.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+            let text = |key: &str| warning.get(key).and_then(Value::as_str).unwrap_or_default();
+            eprintln!("warning: {}{} [{}]", place(warning), text("message"), text("code"));
+        }
+        added.extend(payload.get("pack").cloned());
+    }
+    Ok(added)
+}
+
+/// `file:line:column: ` of a diagnostic, as far as it has them.
+fn place(diagnostic: &Value) -> String {
+    let Some(file) = diagnostic.get("file").and_then(Value::as_str) else { return String::new() };
+    let numbers = ["line", "column"].map(|key| diagnostic.get(key).and_then(Value::as_u64));
+    let numbers = numbers.into_iter().map_while(|number| number.map(|number| format!(":{number}")));
+    format!("{file}{}: ", numbers.collect::<String>())
 }

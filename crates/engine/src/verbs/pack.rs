@@ -6,22 +6,35 @@ use strata_model::{
     error::{Refusal, RefusalCode},
     pack::PackFiles,
 };
+use strata_render::{Adopted, LoadedPack};
 use strata_store::Optional as _;
 
 use crate::{error::EngineError, reads::PackRecord, session::Session};
 
 impl Session {
-    /// Publishes a pack from its files. Publishing the same content again changes nothing.
+    /// Publishes a pack from its files. Publishing the same content again changes nothing. A Helm chart or plain manifests
+    /// become one; `said` names what does not say it itself.
+    ///
+    /// What is told beside the pack does not stop it: what is odd, and what fails with the pack's own values.
     ///
     /// # Errors
     /// `FORBIDDEN`, `INVALID_PACK` with every problem at its place, `DUPLICATE_NAME` when this version has other content.
-    pub async fn publish_pack(&self, files: PackFiles) -> Result<(PackRecord, Vec<Diagnostic>), EngineError> {
+    pub async fn publish_pack(
+        &self,
+        files: PackFiles,
+        said: Adopted,
+    ) -> Result<(PackRecord, Vec<Diagnostic>), EngineError> {
         let session = self.clone();
         self.audited(Permission::Author, "publishPack", "pack", async move {
-            let loaded = tokio::task::spawn_blocking(move || strata_render::load_pack(&files))
+            let load = move || {
+                let mut loaded = strata_render::load_pack(&strata_render::adopt(files, &said)?)?;
+                loaded.warnings.extend(strata_render::report(&loaded.pack));
+                Ok(loaded)
+            };
+            let loaded: LoadedPack = tokio::task::spawn_blocking(load)
                 .await
                 .map_err(EngineError::internal)?
-                .map_err(|problems| {
+                .map_err(|problems: Vec<Diagnostic>| {
                     EngineError::diagnostics(
                         RefusalCode::InvalidPack,
                         "the pack cannot be published",
@@ -29,7 +42,7 @@ impl Session {
                     )
                 })?;
             let pack = loaded.pack;
-            let digest = strata_render::pack_digest(&pack);
+            let digest = pack.digest();
             let engine = session.engine.clone();
             let kept = pack.clone();
             let record = engine
@@ -44,14 +57,17 @@ impl Session {
                             .optional()?;
                         let record = match there.filter(|there| there.project == session.project) {
                             Some(there) if there.digest == digest => there,
-                            Some(_) => {
+                            Some(there) => {
                                 return Err(Refusal::new(
                                     RefusalCode::DuplicateName,
                                     format!(
-                                        "{} {} is there already with other content",
-                                        kept.name, kept.version
+                                        "{} {} is there already with other content: {}, not {}",
+                                        kept.name,
+                                        kept.version,
+                                        there.digest.short(),
+                                        digest.short()
                                     ),
-                                    "a published pack never changes: give it a new version",
+                                    "a published pack never changes: give it a new version, and ask who changed this one",
                                 )
                                 .into());
                             }

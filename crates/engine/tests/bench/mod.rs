@@ -14,8 +14,8 @@ use std::{
 
 use strata_cluster::{ConnectOptions, KubeconfigPolicy};
 use strata_engine::{
-    DraftContent, DraftLayer, DraftPack, Engine, EngineOptions, OverrideEdit, OverrideWish, RegisterCluster,
-    RegisterInfrastructure, RequestOptions, RevisionWish, Session, Wish,
+    Adopted, DraftContent, DraftLayer, DraftPack, Engine, EngineOptions, OverrideEdit, OverrideWish,
+    RegisterCluster, RegisterInfrastructure, RequestOptions, RevisionWish, Session, Wish,
 };
 use strata_model::{
     Timestamp,
@@ -151,13 +151,13 @@ impl Bench {
     pub async fn publish_packs(&self) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/packs");
         for pack in strata_registry::list_packs(&folder).unwrap() {
-            let files = strata_registry::read_folder(&pack.path).unwrap();
-            self.session.publish_pack(files).await.unwrap();
+            let files = strata_registry::read_pack(&pack.path).unwrap();
+            self.session.publish_pack(files, Adopted::default()).await.unwrap();
         }
     }
 
     pub async fn publish(&self, files: PackFiles) {
-        self.session.publish_pack(files).await.unwrap();
+        self.session.publish_pack(files, Adopted::default()).await.unwrap();
     }
 
     pub async fn publish_content(

@@ -7,10 +7,10 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use serde_json::Value as Json;
-use strata_model::diagnostic::Diagnostic;
+use strata_model::{diagnostic::Diagnostic, pack::CHART_FILE};
 
 use super::{
-    CHART_FILE, ChartInput, ChartType, RenderedChart, RenderedFile,
+    ChartInput, ChartType, RenderedChart, RenderedFile,
     coalesce::{Notes, Nulls, coalesce},
     imports::import,
     manifest,

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, str};
 
 use strata_archive::{ArchiveError, Budget, Tally, Usage, read_tgz};
-use strata_model::diagnostic::Diagnostic;
+use strata_model::{diagnostic::Diagnostic, pack::CHART_FILE};
 use strata_values::ParseOptions;
 
 use super::{
@@ -17,9 +17,6 @@ use super::{
     metadata,
     yaml::{first_document, first_mapping},
 };
-
-/// The file that makes a folder a chart.
-pub const CHART_FILE: &str = "Chart.yaml";
 
 /// The limits of a chart with all charts inside it.
 pub const CHART_BUDGET: Budget = Budget {
@@ -37,13 +34,17 @@ type Files<'f> = BTreeMap<&'f str, &'f [u8]>;
 
 /// Reads the chart in a folder.
 pub(super) fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Chart, Vec<Diagnostic>> {
+    let mut usage = Usage::of(files);
+    load(rules(files)?.keep(files).collect(), &Place::root(), &mut usage)
+}
+
+/// What of a chart's folder is not part of the chart.
+pub(super) fn rules(files: &BTreeMap<String, Vec<u8>>) -> Result<Rules, Vec<Diagnostic>> {
     let rules = match files.get(IGNORE_FILE) {
         Some(bytes) => Rules::read(&String::from_utf8_lossy(without_mark(bytes))),
         None => Rules::read(""),
     };
-    let rules = rules.map_err(|problem| vec![problem])?;
-    let mut usage = Usage::of(files);
-    load(rules.keep(files).collect(), &Place::root(), &mut usage)
+    rules.map_err(|problem| vec![problem])
 }
 
 /// Reads the chart in an archive.

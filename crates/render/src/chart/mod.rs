@@ -15,6 +15,7 @@
 //! places are refused, where Helm follows them. Signatures and lock files are not looked at.
 
 mod coalesce;
+pub mod compare;
 mod execute;
 mod facts;
 mod hook;
@@ -25,10 +26,11 @@ mod manifest;
 mod metadata;
 mod objects;
 mod order;
+mod package;
 mod schema;
 mod schema_depth;
 mod tree;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -41,8 +43,9 @@ pub use coalesce::overlay_values;
 pub use execute::render_chart;
 pub use facts::{DEFAULT_KUBE_VERSION, DefaultFacts};
 pub use hook::{DeletePolicy, HookEvent, HookInfo};
-pub use load::{CHART_BUDGET, CHART_FILE};
+pub use load::CHART_BUDGET;
 pub use metadata::{ChartType, Dependency, ImportValues, Maintainer, Metadata};
+pub use package::{Packaged, package};
 
 /// A chart with its subcharts, read and checked; may be kept and shared by many renders.
 #[derive(Debug, Clone, PartialEq)]

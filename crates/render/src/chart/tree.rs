@@ -8,10 +8,10 @@
 //! *Caveats.* As in Helm, charts below one that declares nothing are taken as they are, and tags of inner charts are
 //! looked up at the root of all values.
 
-use strata_model::diagnostic::Diagnostic;
+use strata_model::{diagnostic::Diagnostic, pack::CHART_FILE};
 
 use super::{
-    CHART_FILE, Chart, Dependency,
+    Chart, Dependency,
     coalesce::{Notes, Nulls, coalesce, leaf, table},
 };
 use crate::{

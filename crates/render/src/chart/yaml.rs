@@ -7,7 +7,7 @@ use strata_values::{ParseOptions, parse};
 use crate::template::number;
 
 /// The first document of a text; what comes after it is not looked at.
-pub(super) fn first_document(text: &str, file: &str, options: &ParseOptions) -> Result<Value, Diagnostic> {
+pub(crate) fn first_document(text: &str, file: &str, options: &ParseOptions) -> Result<Value, Diagnostic> {
     let options = ParseOptions { resolve_keys: true, ..*options };
     match parse::parse_with(text, file, &options) {
         Err(problem) if problem.code == "YAML_MULTIPLE_DOCUMENTS" => {

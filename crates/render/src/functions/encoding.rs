@@ -13,7 +13,10 @@ use super::{
     json_emit::{self, Layout},
     json_problem, toml_emit, toml_read, yaml_emit,
 };
-use crate::template::{FunctionError, Numbers, Value};
+use crate::{
+    chart::yaml::first_document,
+    template::{FunctionError, Numbers, Value},
+};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("toYaml", &[Any], |call, a| match yaml_emit::emit(a.at(0), call.left()) {
@@ -81,7 +84,7 @@ fn lenient(answer: Answer) -> Answer {
 
 fn parse_yaml(text: &str) -> Result<serde_json::Value, String> {
     let options = ParseOptions { resolve_keys: true, ..ParseOptions::VALUES };
-    strata_values::parse::parse_with(text, "fromYaml", &options).map_err(|diagnostic| diagnostic.to_string())
+    first_document(text, "fromYaml", &options).map_err(|diagnostic| diagnostic.to_string())
 }
 
 fn parse_json(text: &str) -> Result<serde_json::Value, String> {

@@ -1,9 +1,11 @@
 //! `pack.json`: who the pack is, and what it asks of others.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 use strata_model::{
     diagnostic::Diagnostic,
-    pack::{ConstraintKind, Pack, PackConstraint, PackFiles},
+    pack::{Pack, PackFiles},
     profile::LayerKind,
     value_path::{Segment, ValuePath},
 };
@@ -13,8 +15,7 @@ use super::{DESCRIPTION, Findings, text_of};
 use crate::place::Places;
 
 /// Keys that Palette knows and that do not decide what is rendered: kept without a word.
-const DESCRIPTIVE: [&str; 8] =
-    ["addonSubType", "addonType", "annotations", "eol", "group", "type", "kind", "description"];
+const DESCRIPTIVE: [&str; 6] = ["addonSubType", "addonType", "group", "type", "kind", "description"];
 /// The layers by their names in `pack.json`.
 const LAYERS: [(&str, LayerKind); 5] = [
     ("os", LayerKind::Os),
@@ -23,14 +24,6 @@ const LAYERS: [(&str, LayerKind); 5] = [
     ("csi", LayerKind::Csi),
     ("addon", LayerKind::Addon),
 ];
-/// The ways to depend on a pack, by their names in `pack.json`.
-const KINDS: [(&str, ConstraintKind); 4] = [
-    ("required", ConstraintKind::Required),
-    ("optional", ConstraintKind::Optional),
-    ("notSupported", ConstraintKind::NotSupported),
-    ("upgrade", ConstraintKind::Upgrade),
-];
-
 /// What `pack.json` says.
 pub(super) struct Description {
     /// The pack, still without what is in other files.
@@ -79,7 +72,10 @@ pub(super) fn read(files: &PackFiles, findings: &mut Findings) -> Option<Descrip
     let layer = reader.layer();
     let display_name = reader.text("displayName", false).or_else(|| name.clone());
     let cloud_types = reader.texts("cloudTypes").unwrap_or_default();
-    let constraints = reader.constraints();
+    let (constraints, resources) = reader.constraints();
+    // Blank in many published packs.
+    let end_of_life = reader.text("eol", false).filter(|text| !text.trim().is_empty());
+    let annotations = reader.annotations();
     let listed_manifests = reader.texts("kubeManifests");
     let listed_charts = reader.texts("charts");
     reader.refuse("ansibleRoles", "ROLES_NOT_SUPPORTED", "Ansible roles, which are not carried out");
@@ -94,6 +90,9 @@ pub(super) fn read(files: &PackFiles, findings: &mut Findings) -> Option<Descrip
         layer: layer?,
         cloud_types,
         constraints,
+        resources,
+        end_of_life,
+        annotations,
         values: String::new(),
         presets: Vec::new(),
         schema: None,
@@ -104,19 +103,19 @@ pub(super) fn read(files: &PackFiles, findings: &mut Findings) -> Option<Descrip
     Some(Description { pack, listed_manifests, listed_charts })
 }
 
-struct Reader<'a> {
-    places: Places,
-    keys: Map<String, Value>,
-    findings: &'a mut Findings,
+pub(super) struct Reader<'a> {
+    pub(super) places: Places,
+    pub(super) keys: Map<String, Value>,
+    pub(super) findings: &'a mut Findings,
 }
 
 impl Reader<'_> {
-    fn report(&mut self, path: &ValuePath, code: &str, message: String, help: &str) {
+    pub(super) fn report(&mut self, path: &ValuePath, code: &str, message: String, help: &str) {
         let diagnostic = Diagnostic::new(code, message).in_file(DESCRIPTION).with_help(help);
         self.findings.error(self.places.locate(diagnostic, path));
     }
 
-    fn wrong(&mut self, path: &ValuePath, expected: &str, found: &Value) {
+    pub(super) fn wrong(&mut self, path: &ValuePath, expected: &str, found: &Value) {
         let message = format!("`{path}` must be {expected}, found {}", kind_of(found));
         self.report(path, "PACK_FIELD_INVALID", message, "correct the value");
     }
@@ -179,13 +178,47 @@ impl Reader<'_> {
 
     fn layer(&mut self) -> Option<LayerKind> {
         let text = self.text("layer", true)?;
-        let kind = LAYERS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
-        if kind.is_none() {
+        self.layer_named(&ValuePath::of_keys(["layer"]), &text)
+    }
+
+    pub(super) fn layer_named(&mut self, path: &ValuePath, text: &str) -> Option<LayerKind> {
+        self.one_of(path, text, &LAYERS, "a layer")
+    }
+
+    /// What a name stands for; notes when it stands for nothing.
+    pub(super) fn one_of<T: Copy>(
+        &mut self,
+        path: &ValuePath,
+        text: &str,
+        known: &[(&str, T)],
+        what: &str,
+    ) -> Option<T> {
+        let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        if found.is_none() {
             let shown: String = text.chars().take(40).collect();
-            let message = format!("`{shown}` is not a layer");
-            self.report(&ValuePath::of_keys(["layer"]), "PACK_FIELD_INVALID", message, LAYER_HELP);
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            let message = format!("`{shown}` is not {what}");
+            self.report(path, "PACK_FIELD_INVALID", message, &format!("use one of {}", names.join(", ")));
         }
-        kind
+        found
+    }
+
+    fn annotations(&mut self) -> BTreeMap<String, String> {
+        let root = ValuePath::of_keys(["annotations"]);
+        let mut read = BTreeMap::new();
+        match self.keys.shift_remove("annotations") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(annotations)) => {
+                for (key, value) in annotations {
+                    match value {
+                        Value::String(text) => drop(read.insert(key, text)),
+                        other => self.wrong(&root.key(&key), "a text", &other),
+                    }
+                }
+            }
+            Some(other) => self.wrong(&root, "an object of texts", &other),
+        }
+        read
     }
 
     fn texts(&mut self, key: &str) -> Option<Vec<String>> {
@@ -218,97 +251,6 @@ impl Reader<'_> {
         }
     }
 
-    fn constraints(&mut self) -> Vec<PackConstraint> {
-        let root = ValuePath::of_keys(["constraints"]);
-        let mut constraints = match self.keys.shift_remove("constraints") {
-            None | Some(Value::Null) => return Vec::new(),
-            Some(Value::Object(map)) => map,
-            Some(other) => {
-                self.wrong(&root, "an object", &other);
-                return Vec::new();
-            }
-        };
-        let path = root.key("dependencies");
-        let dependencies = match constraints.shift_remove("dependencies") {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(items)) => items,
-            Some(other) => {
-                self.wrong(&path, "a list", &other);
-                Vec::new()
-            }
-        };
-        let mut read = Vec::with_capacity(dependencies.len());
-        for (index, item) in dependencies.into_iter().enumerate() {
-            read.extend(self.constraint(&path.child(Segment::Index(index)), item));
-        }
-        if !constraints.is_empty() {
-            for key in constraints.keys() {
-                let path = root.key(key);
-                let diagnostic = Diagnostic::new(
-                    "PACK_CONSTRAINT_NOT_CHECKED",
-                    format!("`{path}` is kept and not checked"),
-                )
-                .in_file(DESCRIPTION)
-                .with_help("only constraints.dependencies is checked");
-                self.findings.warning(self.places.locate(diagnostic, &path));
-            }
-            self.keys.insert("constraints".to_owned(), Value::Object(constraints));
-        }
-        read
-    }
-
-    fn constraint(&mut self, path: &ValuePath, item: Value) -> Option<PackConstraint> {
-        let Value::Object(mut fields) = item else {
-            self.wrong(path, "an object", &item);
-            return None;
-        };
-        let mut text = |reader: &mut Self, key: &str| match fields.shift_remove(key) {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text).filter(|text| !text.is_empty()),
-            Some(other) => {
-                reader.wrong(&path.key(key), "a text", &other);
-                None
-            }
-        };
-        let pack_name = text(self, "packName");
-        let layer = text(self, "layer");
-        let (min_version, max_version) = (text(self, "minVersion"), text(self, "maxVersion"));
-        let kind = text(self, "type");
-        if pack_name.is_none() {
-            let message = format!("`{path}` does not say which pack it is about");
-            self.report(path, "PACK_FIELD_MISSING", message, "add packName");
-        }
-        let layer = match layer {
-            None => None,
-            Some(text) => {
-                let found = LAYERS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
-                if found.is_none() {
-                    let path = path.key("layer");
-                    self.report(&path, "PACK_FIELD_INVALID", format!("`{path}` is not a layer"), LAYER_HELP);
-                }
-                found
-            }
-        };
-        let kind = match kind {
-            None => Some(ConstraintKind::Required),
-            Some(text) => {
-                let found = KINDS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
-                if found.is_none() {
-                    let path = path.key("type");
-                    let help = "use required, optional, notSupported or upgrade";
-                    self.report(
-                        &path,
-                        "PACK_FIELD_INVALID",
-                        format!("`{path}` is no kind of constraint"),
-                        help,
-                    );
-                }
-                found
-            }
-        };
-        Some(PackConstraint { pack_name: pack_name?, layer, min_version, max_version, kind: kind? })
-    }
-
     /// What is left: kept, and reported where nobody knows it.
     fn rest(&mut self) -> Map<String, Value> {
         let rest = std::mem::take(&mut self.keys);
@@ -323,5 +265,3 @@ impl Reader<'_> {
         rest
     }
 }
-
-const LAYER_HELP: &str = "use os, k8s, cni, csi or addon";

@@ -1,11 +1,8 @@
 //! The templated manifests of a pack, in the order in which they render.
 
-use strata_model::{
-    diagnostic::Diagnostic,
-    pack::{PackFiles, PackManifest},
-};
+use strata_model::pack::{PackFiles, PackManifest};
 
-use super::{DESCRIPTION, Findings, text_of};
+use super::{Findings, listed::Listing, text_of};
 use crate::template::Engine;
 
 /// Where manifests lie.
@@ -29,37 +26,17 @@ pub(super) fn read(
                 || (path.ends_with(".tpl") && is_partial(path)))
     };
     let present: Vec<&String> = files.keys().filter(candidate).collect();
-    let partials = present.iter().copied().filter(|path| is_partial(path));
-    let whole: Vec<&String> = present.iter().copied().filter(|path| !is_partial(path)).collect();
-    let mut order: Vec<String> = partials.cloned().collect();
-    match listed.filter(|listed| !listed.is_empty()) {
-        None => order.extend(whole.into_iter().cloned()),
-        Some(listed) => {
-            for name in listed {
-                let path = name.strip_prefix("./").unwrap_or(name);
-                let path = if path.starts_with(FOLDER) { path.to_owned() } else { format!("{FOLDER}{path}") };
-                if !files.contains_key(&path) {
-                    let shown: String = name.chars().take(100).collect();
-                    let message = format!("kubeManifests names `{shown}`, which the pack does not have");
-                    let diagnostic = Diagnostic::new("PACK_FILE_MISSING", message).in_file(DESCRIPTION);
-                    findings
-                        .error(diagnostic.with_help("add the file, or take its name out of kubeManifests"));
-                } else if !order.contains(&path) {
-                    order.push(path);
-                }
-            }
-            for path in whole.into_iter().filter(|path| !order.contains(path)) {
-                findings.warning(
-                    Diagnostic::new(
-                        "MANIFEST_NOT_LISTED",
-                        "the manifest is not rendered: kubeManifests leaves it out",
-                    )
-                    .in_file(path.as_str())
-                    .with_help("add it to kubeManifests in pack.json, or remove the file"),
-                );
-            }
-        }
-    }
+    let (partials, whole): (Vec<&str>, Vec<&str>) =
+        present.iter().map(|path| path.as_str()).partition(|path| is_partial(path));
+    let listing = Listing {
+        key: "kubeManifests",
+        folder: FOLDER,
+        not_listed: "MANIFEST_NOT_LISTED",
+        noun: "manifest",
+        present: whole,
+    };
+    let mut order: Vec<String> = partials.into_iter().map(str::to_owned).collect();
+    order.extend(listing.in_order(listed, findings));
     let mut manifests = Vec::with_capacity(order.len());
     for path in order {
         let Some(text) = text_of(files, &path, findings) else { continue };

@@ -1,15 +1,20 @@
 //! The pack format: files in, a [`Pack`] or all that is wrong with them out.
 //!
-//! *Idea.* The folder format is Palette's: `pack.json`, `values.yaml`, and optionally `presets.yaml`, `schema.yaml` and
-//! `manifests/*.yaml` and `charts/*.tgz`. Every file is read even after a mistake in another, so that an author sees all at once.
+//! *Idea.* The folder format is Palette's: `pack.json`, `values.yaml`, and optionally `presets.yaml`, `schema.yaml`,
+//! `manifests/*.yaml` and charts in `charts/`. Every file is read even after a mistake in another, so that an author sees
+//! all at once. What is no pack but a Helm chart or plain manifests is made one by [`adopt`].
 //!
 //! *Guarantees.* Each diagnostic has file, line and column where the text has one, and a way out. A pack that loads has
 //! values that are a mapping, presets whose texts read, manifests whose templates parse, and charts that load.
 //!
-//! *Caveats.* Ansible roles in a pack are refused by name: they are not carried out. Charts come as archives only.
+//! *Caveats.* Ansible roles in a pack are refused by name: they are not carried out.
 
+mod adopt;
 mod charts;
+mod constraints;
 mod description;
+mod keys;
+mod listed;
 mod manifests;
 mod presets;
 
@@ -17,17 +22,17 @@ use std::str;
 
 use strata_model::{
     diagnostic::Diagnostic,
-    digest::Digest,
-    pack::{Pack, PackFiles},
+    pack::{PACK_FILE, Pack, PackFiles},
 };
 
 use crate::schema;
 
+pub use adopt::{Adopted, adopt};
 pub(crate) use charts::load as load_chart;
 pub(crate) use manifests::is_partial;
 
 /// The description.
-pub const DESCRIPTION: &str = "pack.json";
+const DESCRIPTION: &str = PACK_FILE;
 /// The default values.
 pub const VALUES: &str = "values.yaml";
 /// The choices.
@@ -77,9 +82,10 @@ impl Findings {
 pub fn load_pack(files: &PackFiles) -> Result<LoadedPack, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let description = description::read(files, &mut findings);
+    let mut parsed = None;
     let values = match text_of(files, VALUES, &mut findings) {
         Some(values) => {
-            findings.keep(strata_values::parse_mapping(&values, VALUES));
+            parsed = findings.keep(strata_values::parse_mapping(&values, VALUES));
             values
         }
         None if files.contains_key(VALUES) => String::new(),
@@ -102,6 +108,9 @@ pub fn load_pack(files: &PackFiles) -> Result<LoadedPack, Vec<Diagnostic>> {
     let manifests = manifests::read(files, listed, &mut findings);
     let listed = description.as_ref().and_then(|description| description.listed_charts.as_deref());
     let charts = charts::read(files, listed, &mut findings);
+    if let Some(parsed) = parsed {
+        keys::report(&values, &parsed, &charts, &manifests, &mut findings);
+    }
     match description {
         Some(description) if findings.errors.is_empty() => {
             let mut pack = description.pack;
@@ -111,13 +120,6 @@ pub fn load_pack(files: &PackFiles) -> Result<LoadedPack, Vec<Diagnostic>> {
         }
         _ => Err(findings.errors),
     }
-}
-
-/// The digest that layers pin a pack by.
-#[must_use]
-pub fn pack_digest(pack: &Pack) -> Digest {
-    // Serialising plain data with string keys cannot fail.
-    Digest::of_document(&serde_json::to_value(pack).unwrap_or_default())
 }
 
 /// A file as text; notes why not.

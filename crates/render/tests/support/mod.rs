@@ -25,9 +25,7 @@ use strata_model::{
     render::{Render, RenderedObject},
     secret::{Fingerprint, SecretText},
 };
-use strata_render::{
-    ClusterIdentity, LayerSeed, RenderInput, load_pack, pack_digest, render, resolve_layers,
-};
+use strata_render::{ClusterIdentity, LayerSeed, RenderInput, load_pack, render, resolve_layers};
 use uuid::Uuid;
 
 pub fn uuid(number: u128) -> Uuid {
@@ -80,11 +78,7 @@ pub fn layer(name: &str, pack: &Pack) -> Layer {
     Layer {
         name: name.parse().unwrap(),
         kind: pack.layer,
-        pack: PackReference {
-            name: pack.name.clone(),
-            version: pack.version.clone(),
-            digest: pack_digest(pack),
-        },
+        pack: PackReference { name: pack.name.clone(), version: pack.version.clone(), digest: pack.digest() },
         values: String::new(),
         presets: Vec::new(),
         install_priority: None,
@@ -172,7 +166,7 @@ impl Scene {
         mut content: ProfileContent,
     ) {
         for (layer, pack) in layers {
-            self.packs.insert(pack_digest(&pack), pack);
+            self.packs.insert(pack.digest(), pack);
             content.layers.push(layer);
         }
         let revision = revision(profile, version);

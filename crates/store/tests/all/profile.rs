@@ -25,6 +25,9 @@ pub(crate) fn pack(name: &str, version: &str) -> Pack {
         layer: LayerKind::Addon,
         cloud_types: Vec::new(),
         constraints: Vec::new(),
+        resources: Vec::new(),
+        end_of_life: None,
+        annotations: std::collections::BTreeMap::new(),
         values: "replicas: 1\n".to_owned(),
         presets: Vec::new(),
         schema: None,
@@ -233,6 +236,24 @@ on_both_databases! {
         store.close().await;
     }
 
+    /// What is stored under a digest must have it.
+    a_pack_is_held_against_its_digest(database) {
+        let store = database.open().await;
+        let project = store.installation().default_project;
+        let insert = |pack: Pack, digest: Digest| {
+            store.write(move |tx| {
+                Box::pin(async move { tx.pack_insert(project, &pack, &digest, "folder").await })
+            })
+        };
+        let sound = pack("sound", "1.0.0");
+        let record = insert(sound.clone(), sound.digest()).await.unwrap();
+        assert_eq!(store.project(project).pack_content(&record).await.unwrap(), sound);
+        let record = insert(pack("swapped", "1.0.0"), sound.digest()).await.unwrap();
+        let read = store.project(project).pack_content(&record).await;
+        assert!(matches!(read, Err(StoreError::Corrupt { noun: "pack", .. })), "{read:?}");
+        store.close().await;
+    }
+
     /// Packs and profiles of the shared project are read by all, a project's own first.
     the_shared_project_is_read_by_all(database) {
         let store = database.open().await;
@@ -241,21 +262,21 @@ on_both_databases! {
             let pack = Pack { values: text.to_owned(), ..pack(name, version) };
             store.write(move |tx| {
                 Box::pin(async move {
-                    let digest = Digest::of_content(pack.values.as_bytes());
+                    let digest = pack.digest();
                     tx.pack_insert(project, &pack, &digest, "folder").await
                 })
             })
         };
         insert(shared, "hello", "1.10.0", "from: shared").await.unwrap();
         insert(shared, "hello", "1.9.0", "from: shared").await.unwrap();
-        insert(shared, "hello", "latest", "x: 1").await.unwrap();
+        let latest = insert(shared, "hello", "latest", "x: 1").await.unwrap();
         insert(default, "hello", "1.10.0", "from: own").await.unwrap();
         let again = insert(default, "hello", "1.10.0", "from: other").await;
         assert!(matches!(again, Err(StoreError::Duplicate { noun: "pack", .. })));
         let scope = store.project(default);
         let own = scope.pack_by_version("hello", "1.10.0").await.unwrap();
         assert_eq!(scope.pack_content(&own).await.unwrap().values, "from: own");
-        let by_digest = scope.pack_by_digest(&Digest::of_content(b"x: 1")).await.unwrap();
+        let by_digest = scope.pack_by_digest(&latest.digest).await.unwrap();
         assert_eq!(by_digest.version, "latest");
         let listed = scope.pack_list(&PackFilter::default(), &Page::default()).await.unwrap();
         let versions: Vec<String> = listed.into_nodes().into_iter().map(|pack| pack.version).collect();
