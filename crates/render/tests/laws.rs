@@ -131,6 +131,28 @@ fn scene(pack_values: &Value, own: &Value) -> Scene {
     single(&files, &strata_values::emit(own))
 }
 
+/// A pack with a chart that has a subchart, whose templates show all values in the same ways.
+fn chart_scene(chart_values: &Value, own: &Value) -> Scene {
+    let chart = |name: &str| format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n");
+    let inner = SHOWS_ALL.replace("name: shown", "name: inner").replace("name: made", "name: inner-made");
+    let inner = inner.replace("name: of-", "name: inner-of-");
+    let values = strata_values::emit(chart_values);
+    let (outer_chart, inner_chart) = (chart("outer"), chart("inner"));
+    let files = [
+        ("charts/outer/Chart.yaml", outer_chart.as_str()),
+        ("charts/outer/values.yaml", &values),
+        ("charts/outer/templates/all.yaml", SHOWS_ALL),
+        ("charts/outer/charts/inner/Chart.yaml", &inner_chart),
+        ("charts/outer/charts/inner/values.yaml", &values),
+        ("charts/outer/charts/inner/templates/all.yaml", &inner),
+    ];
+    let mut own = own.clone();
+    if let Value::Object(map) = &mut own {
+        map.insert("inner".to_owned(), Value::Object(map.clone()));
+    }
+    single(&files, &strata_values::emit(&json!({"charts": {"outer": own}})))
+}
+
 fn with_presets(values: &str, presets: Vec<Preset>) -> Pack {
     Pack { presets, ..pack(&[("values.yaml", values)]) }
 }
@@ -178,6 +200,21 @@ proptest! {
         let (pack_values, own) = (Value::Object(pack_values), Value::Object(own));
         let straight = objects(&scene(&pack_values, &own));
         let other = objects(&scene(&turned(&pack_values, by), &turned(&own, by + 1)));
+        prop_assert_eq!(String::from_utf8(straight).unwrap(), String::from_utf8(other).unwrap());
+    }
+
+    #[test]
+    fn rendering_a_chart_twice_gives_equal_bytes(values in mapping(), own in mapping()) {
+        let scene = chart_scene(&Value::Object(values), &Value::Object(own));
+        let bytes = |scene: &Scene| serde_json::to_vec(&scene.rendered()).unwrap();
+        prop_assert_eq!(bytes(&scene), bytes(&scene));
+    }
+
+    #[test]
+    fn the_order_of_maps_does_not_matter_to_charts(values in mapping(), own in mapping(), by in 1_usize..6) {
+        let (values, own) = (Value::Object(values), Value::Object(own));
+        let straight = objects(&chart_scene(&values, &own));
+        let other = objects(&chart_scene(&turned(&values, by), &turned(&own, by + 1)));
         prop_assert_eq!(String::from_utf8(straight).unwrap(), String::from_utf8(other).unwrap());
     }
 

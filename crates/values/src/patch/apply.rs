@@ -84,10 +84,8 @@ pub fn apply_operation(operation: &PatchOperation, value: &mut Value) -> Result<
             if list.find(value).is_none() {
                 return Ok(());
             }
-            let items = list_at(value, list)?;
-            if let Some(index) = keyed::position(items, item) {
-                items.remove(index);
-            }
+            // All of that key: where it is there twice, what is left would still be what was to go.
+            list_at(value, list)?.retain(|other| other.get(&item.field) != Some(&item.value));
             Ok(())
         }
         PatchOperation::Move { list, item, before } => {
@@ -303,6 +301,13 @@ mod tests {
             apply(&Patch(vec![taken]), &value).unwrap_err(),
             PatchConflict::Exists { path: path("c[name=a]") }
         );
+    }
+
+    #[test]
+    fn an_item_that_is_there_twice_goes_as_a_whole() {
+        let item = PatchOperation::RemoveItem { list: path("c"), item: key("a") };
+        let value = json!({"c": [{"name": "a"}, {"name": "b"}, {"name": "a", "v": 1}]});
+        assert_eq!(apply(&Patch(vec![item]), &value).unwrap(), json!({"c": [{"name": "b"}]}));
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod texts;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use order::natural_order;
+use order::in_natural_order;
 use style::{Style, is_break, style_of};
 
 use crate::template::{Exhausted, Text, Value, format::MAX_NESTING, number, value::whole};
@@ -111,8 +111,7 @@ impl Emitter {
                 }
             }
             Value::Map(map) => {
-                let mut entries = map.entries();
-                entries.sort_by(|(a, _), (b, _)| natural_order(&a.to_str(), &b.to_str()));
+                let entries = in_natural_order(map.entries(), |(key, _)| key.to_str());
                 for (index, (key, item)) in entries.iter().enumerate() {
                     if index > 0 || !place.fresh {
                         self.new_line(place.indent);
