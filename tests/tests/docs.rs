@@ -69,7 +69,7 @@ fn text(output: &Output) -> String {
 }
 
 /// Commands that are not carried out here, by how they begin, and why not. All others are, as they stand on the pages.
-const ONLY_READ: [(&str, &str); 12] = [
+const ONLY_READ: [(&str, &str); 13] = [
     ("cargo run --release -- demo", "it would build everything once more; tests/demo.rs plays the demo"),
     ("cargo run -p strata-tests --example control_plane", "it serves until somebody ends it"),
     ("cargo test", "this is one of its tests"),
@@ -79,6 +79,7 @@ const ONLY_READ: [(&str, &str); 12] = [
     ("cargo bench", "it measures, and takes long"),
     ("export KUBEBUILDER_ASSETS=", "a step of .ci/run, which takes long"),
     ("export STRATA_CHARTS=", "a step of .ci/run, which takes long"),
+    ("tests/fuzz/run.sh", "a step of .ci/run, which takes long"),
     ("kubectl config view", "a program of somebody else, on a kubeconfig of the reader"),
     ("strata serve --database postgres:", "that database is nowhere; tests/server.rs has one"),
     ("strata demo --kubeconfig edge-1.kubeconfig --management-kubeconfig", "tests/demo.rs plays it"),
@@ -109,6 +110,7 @@ fn every_command_is_carried_out_or_excused() {
         ".ci/run",
         "tests/charts/build.sh",
         "tests/control-plane/build.sh",
+        "tests/fuzz/run.sh",
         "tests/examples/control_plane.rs",
     ] {
         assert!(root().join(file).is_file(), "{file}");

@@ -198,8 +198,8 @@ pub(crate) struct RenderArguments {
     /// A YAML file with the layer's own values, or with those of the chart; may be repeated, later ones win
     #[arg(long, value_name = "FILE")]
     pub(crate) values: Vec<PathBuf>,
-    /// A preset to choose, `group=name`; may be repeated
-    #[arg(long = "preset", value_name = "GROUP=NAME")]
+    /// A preset to choose, by its name, or `group=name` where several have that name; may be repeated
+    #[arg(long = "preset", value_name = "[GROUP=]NAME")]
     pub(crate) presets: Vec<String>,
     /// The namespace to render into
     #[arg(long)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
-use strata_model::profile::PresetChoice;
+use strata_model::{pack::Pack, profile::PresetChoice};
 use strata_render::{
     Alone,
     chart::{self, ChartRelease, DefaultFacts},
@@ -12,14 +12,14 @@ use strata_render::{
 use crate::{arguments::RenderArguments, exit::Failed};
 
 /// What a pack is rendered with.
-pub(super) fn alone(arguments: &RenderArguments) -> Result<Alone, Failed> {
+pub(super) fn alone(arguments: &RenderArguments, pack: &Pack) -> Result<Alone, Failed> {
     let version = arguments.kube_version.as_deref().map(str::parse).transpose();
     let kube_version = version.map_err(|error: strata_model::version::InvalidKubernetesVersion| {
         Failed::Settings { message: error.to_string(), help: "write it like 1.33.0" }
     })?;
     Ok(Alone {
         values: layer_values(arguments)?,
-        presets: presets(&arguments.presets)?,
+        presets: presets(&arguments.presets, pack)?,
         namespace: arguments.namespace.clone(),
         kube_version,
         api_versions: arguments.api_versions.clone(),
@@ -84,13 +84,31 @@ fn read_text(file: &Path) -> Result<String, Failed> {
     })
 }
 
-fn presets(texts: &[String]) -> Result<Vec<PresetChoice>, Failed> {
+/// Presets by `group=name`, or by a name that only one of the pack has.
+fn presets(texts: &[String], pack: &Pack) -> Result<Vec<PresetChoice>, Failed> {
     let choice = |text: &String| {
-        let (group, name) = text.split_once('=').ok_or_else(|| Failed::Settings {
-            message: format!("`{text}` chooses no preset"),
-            help: "write it like group=name; `strata pack show` lists them",
-        })?;
-        Ok(PresetChoice { group: group.to_owned(), name: name.to_owned() })
+        if let Some((group, name)) = text.split_once('=') {
+            return Ok(PresetChoice { group: group.to_owned(), name: name.to_owned() });
+        }
+        let mut named = pack.presets.iter().filter(|preset| preset.name == *text);
+        match (named.next(), named.next()) {
+            (Some(preset), None) => {
+                Ok(PresetChoice { group: preset.group.clone(), name: preset.name.clone() })
+            }
+            (Some(_), Some(_)) => Err(Failed::Settings {
+                message: format!("several presets are called `{text}`"),
+                help: "say which one is meant: group=name",
+            }),
+            (None, _) => {
+                let known: Vec<String> =
+                    pack.presets.iter().map(|preset| format!("{}={}", preset.group, preset.name)).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                Err(Failed::Settings {
+                    message: format!("the pack has no preset `{text}`; it has {known}"),
+                    help: "name one of these",
+                })
+            }
+        }
     };
     texts.iter().map(choice).collect()
 }

@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
             (rendered.objects().map_err(fails)?, rendered.warnings)
         }
         Source::Pack(pack) => {
-            let written = written_alone(*pack, &input::alone(arguments)?).map_err(fails)?;
+            let alone = input::alone(arguments, &pack)?;
+            let written = written_alone(*pack, &alone).map_err(fails)?;
             if !written.namespaces.is_empty() {
                 eprintln!("note: namespaces that are made for it: {}", written.namespaces.join(", "));
             }

@@ -98,7 +98,8 @@ fn cases(arguments: &RenderArguments, folder: &Path) -> Result<Vec<Case>, Failed
     let fails = |problems| does_not_render(arguments, problems);
     let charts = pack_charts(&pack).map_err(fails)?;
     let archives: Vec<Vec<u8>> = pack.charts.iter().map(|chart| chart.archive.clone()).collect();
-    let releases = releases_alone(pack, &input::alone(arguments)?).map_err(fails)?;
+    let alone = input::alone(arguments, &pack)?;
+    let releases = releases_alone(pack, &alone).map_err(fails)?;
     let mut cases = Vec::new();
     for (index, ((chart, archive), release)) in charts.into_iter().zip(archives).zip(releases).enumerate() {
         let path = folder.join(format!("{index}.tgz"));
