@@ -1,8 +1,10 @@
-//! Contents: frozen profile revisions and packs, kept in memory because they never change.
+//! Contents: frozen profile revisions and packs, kept in memory because they never change; packs with their templates parsed
+//! and their charts read.
 //!
-//! The cache is bounded by number; what falls out is read again. Secrets are never cached.
+//! The cache is bounded by number, and packs by size as well; what falls out is read again. Secrets are never cached.
 
 use std::{
+    borrow::Borrow,
     collections::BTreeMap,
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
@@ -18,19 +20,66 @@ use strata_model::{
     secret::{Fingerprint, SecretText},
     variable::VariableValue,
 };
+use strata_render::{ResolvedLayer, chart::Chart, template::Engine};
 
 use crate::{error::EngineError, session::Session};
 
 /// How many revisions are kept; one is a few kilobytes.
 const REVISIONS: NonZeroUsize = NonZeroUsize::new(512).expect("not zero");
-/// How many packs are kept; one is up to a few hundred kilobytes.
+/// How many packs are kept.
 const PACKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// How large they may be together, in bytes of texts and archives. In memory a chart takes several times its archive.
+const PACK_BYTES: usize = 64 << 20;
 
 /// Frozen content by what names it.
 #[derive(Debug)]
 pub(crate) struct ContentCache {
     revisions: Mutex<LruCache<(ProjectId, RevisionReference), Arc<ProfileContent>>>,
-    packs: Mutex<LruCache<(ProjectId, Digest), Arc<Pack>>>,
+    packs: Mutex<LruCache<(ProjectId, Digest), SharedPack>>,
+}
+
+/// A pack with what every render of it would read anew.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedPack(Arc<ReadPack>);
+
+#[derive(Debug)]
+struct ReadPack {
+    pack: Pack,
+    /// None where a render is to say what is wrong.
+    templates: Option<Engine>,
+    charts: Option<Vec<Chart>>,
+}
+
+impl SharedPack {
+    fn read(pack: Pack) -> Self {
+        let templates = strata_render::pack_templates(&pack).ok();
+        let charts = strata_render::pack_charts(&pack).ok();
+        Self(Arc::new(ReadPack { pack, templates, charts }))
+    }
+
+    /// The pack itself.
+    pub(crate) fn pack(&self) -> &Pack {
+        &self.0.pack
+    }
+
+    /// Gives a layer of this pack what was read before.
+    pub(crate) fn lend<'a>(&'a self, layer: &mut ResolvedLayer<'a>) {
+        layer.templates = self.0.templates.as_ref();
+        layer.charts = self.0.charts.as_deref();
+    }
+
+    fn bytes(&self) -> usize {
+        let pack = self.pack();
+        let texts = pack.manifests.iter().map(|manifest| manifest.text.len());
+        let archives = pack.charts.iter().map(|chart| chart.archive.len());
+        pack.values.len() + texts.chain(archives).sum::<usize>()
+    }
+}
+
+impl Borrow<Pack> for SharedPack {
+    fn borrow(&self) -> &Pack {
+        self.pack()
+    }
 }
 
 impl Default for ContentCache {
@@ -43,7 +92,7 @@ impl Default for ContentCache {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Contents {
     profiles: BTreeMap<RevisionReference, Arc<ProfileContent>>,
-    packs: BTreeMap<Digest, Arc<Pack>>,
+    packs: BTreeMap<Digest, SharedPack>,
     pub(crate) secrets: BTreeMap<Fingerprint, SecretText>,
 }
 
@@ -53,7 +102,7 @@ impl strata_plan::Contents for Contents {
     }
 
     fn pack(&self, digest: &Digest) -> Option<&Pack> {
-        self.packs.get(digest).map(Arc::as_ref)
+        self.packs.get(digest).map(SharedPack::pack)
     }
 
     fn secret(&self, fingerprint: &Fingerprint) -> Option<&SecretText> {
@@ -68,7 +117,7 @@ impl Contents {
     }
 
     /// The packs by digest.
-    pub(crate) const fn packs(&self) -> &BTreeMap<Digest, Arc<Pack>> {
+    pub(crate) const fn packs(&self) -> &BTreeMap<Digest, SharedPack> {
         &self.packs
     }
 }
@@ -131,15 +180,23 @@ impl Session {
     }
 
     /// One pack by the digest of its content.
-    pub(crate) async fn pack_content(&self, digest: &Digest) -> Result<Arc<Pack>, EngineError> {
+    pub(crate) async fn pack_content(&self, digest: &Digest) -> Result<SharedPack, EngineError> {
         let key = (self.project, digest.clone());
         let cache = &self.engine.contents().packs;
         if let Some(pack) = cache.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Arc::clone(pack));
+            return Ok(pack.clone());
         }
         let record = self.rows().pack_by_digest(digest).await?;
-        let pack = Arc::new(self.rows().pack_content(&record).await?);
-        cache.lock().unwrap_or_else(PoisonError::into_inner).put(key, Arc::clone(&pack));
+        let pack = self.rows().pack_content(&record).await?;
+        // Unpacking charts is work for the processor: not for a thread that serves others.
+        let read = tokio::task::spawn_blocking(move || SharedPack::read(pack));
+        let pack = read.await.map_err(EngineError::internal)?;
+        let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.put(key, pack.clone());
+        let mut bytes: usize = cache.iter().map(|(_, pack)| pack.bytes()).sum();
+        while bytes > PACK_BYTES && cache.len() > 1 {
+            bytes -= cache.pop_lru().map_or(0, |(_, pack)| pack.bytes());
+        }
         Ok(pack)
     }
 }

@@ -57,7 +57,7 @@ impl Session {
 
     async fn passwords_of(&self, layer: &Layer) -> Result<Vec<SecretText>, EngineError> {
         let pack = self.pack_content(&layer.pack.digest).await?;
-        Ok(strata_render::layer_passwords(layer, &pack))
+        Ok(strata_render::layer_passwords(layer, pack.pack()))
     }
 
     fn redactor(&self, secrets: Vec<SecretText>) -> Redactor {

@@ -278,7 +278,7 @@ impl Session {
         let found = rows.pack_list(&PackFilter::default(), &page.into()).await?;
         let mut items = Vec::with_capacity(found.edges.len());
         for edge in found.edges {
-            let pack = self.pack_content(&edge.node.digest).await?.as_ref().clone();
+            let pack = self.pack_content(&edge.node.digest).await?.pack().clone();
             let record = PackRecord {
                 id: edge.node.id,
                 pack,

@@ -526,7 +526,7 @@ impl Session {
         };
         for layer in &content.layers {
             let pack = self.pack_content(&layer.pack.digest).await?;
-            if let Err(found) = strata_render::layer_base(layer, &pack, &reference) {
+            if let Err(found) = strata_render::layer_base(layer, pack.pack(), &reference) {
                 problems.extend(found);
             }
         }

@@ -157,9 +157,14 @@ fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, En
             diagnostics,
         )
     };
-    let layers =
-        strata_render::resolve_layers(composition, gathered.contents.profiles(), gathered.contents.packs())
-            .map_err(failed)?;
+    let packs = gathered.contents.packs();
+    let mut layers =
+        strata_render::resolve_layers(composition, gathered.contents.profiles(), packs).map_err(failed)?;
+    for layer in &mut layers {
+        if let Some(pack) = packs.get(&layer.layer.pack.digest) {
+            pack.lend(layer);
+        }
+    }
     let none = std::collections::BTreeMap::new();
     let macros = std::collections::BTreeMap::new();
     let input = RenderInput {
