@@ -1,7 +1,7 @@
 //! A server that is killed at any moment, and started again, ends where one that ran through ends.
 //!
 //! One story is told many times: packs and a profile, a first apply, an upgrade that needs approval, leaves things behind
-//! and replaces a Job, a clean-up, and a rollout to a second cluster. Once nobody disturbs it. Every other time the server
+//! and replaces a Job and runs a hook again, a clean-up, and a rollout to a second cluster. Once nobody disturbs it. Every other time the server
 //! process is killed (`SIGKILL`) at a moment chosen from outside, by what a cluster or a subscriber sees of it, and
 //! started again on the same database. The clusters live on in the test. In the end, all that can be seen must be the same:
 //! changes, inventory, orphans, rollout, the objects in the clusters, and how often each of them was written.
@@ -19,6 +19,7 @@ use strata_cli::{
     exit::CliError,
     operations::{self, Operation},
 };
+use strata_model::pack::PackFiles;
 use strata_sim::{ClusterOptions, LoggedRequest, Simulator, SimulatorOptions};
 use strata_tests::{
     Database, Postgres, Server, Subscription,
@@ -42,6 +43,21 @@ const JOB: &str = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: prepare\n
     - name: prepare\n          image: busybox:1.36\n";
 const JOB_VALUES: &str =
     "pack:\n  namespace: prepare\n  installPriority: 20\nmanifests:\n  all:\n    text: none\n";
+
+/// A chart with a hook that runs before its objects, at each upgrade anew.
+const CHART: [(&str, &str); 3] = [
+    ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
+    (
+        "templates/migrate.yaml",
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    helm.sh/hook: \
+         pre-install,pre-upgrade\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        \
+         - name: migrate\n          image: busybox:1.36\n",
+    ),
+    (
+        "templates/state.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: state\ndata:\n  text: {{ .Values.text | quote }}\n",
+    ),
+];
 
 const PROGRESS: Operation = Operation {
     name: "change_progress",
@@ -109,11 +125,24 @@ fn look_at_the_deployment(request: &LoggedRequest) -> bool {
 }
 
 fn job_write(request: &LoggedRequest) -> bool {
-    write(request) && request.path.contains("/jobs/") && request.method != "DELETE"
+    write(request) && request.path.contains("/jobs/prepare") && request.method != "DELETE"
 }
 
 fn job_deletion(request: &LoggedRequest) -> bool {
-    request.method == "DELETE" && request.path.contains("/jobs/")
+    request.method == "DELETE" && request.path.contains("/jobs/prepare")
+}
+
+fn hook_write(request: &LoggedRequest) -> bool {
+    write(request) && request.path.contains("/jobs/migrate") && request.method != "DELETE"
+}
+
+fn hook_deletion(request: &LoggedRequest) -> bool {
+    request.method == "DELETE" && request.path.contains("/jobs/migrate")
+}
+
+/// What comes after a hook, when it is done and before that is recorded or after.
+fn after_the_hook(request: &LoggedRequest) -> bool {
+    write(request) && request.path.contains("/configmaps/state")
 }
 
 macro_rules! kills {
@@ -137,6 +166,10 @@ kills! {
     between_two_steps: Upgrade, When::Event("stepSucceeded");
     before_a_job_is_deleted_to_be_replaced: Upgrade, When::Request(1, job_deletion);
     between_deletion_and_creation_of_a_job: Upgrade, When::Request(1, job_write);
+    when_a_hook_is_started: FirstApply, When::Request(1, hook_write);
+    when_a_hook_is_done: FirstApply, When::Request(1, after_the_hook);
+    when_the_former_run_of_a_hook_is_deleted: Upgrade, When::Request(1, hook_deletion);
+    when_a_hook_is_started_anew: Upgrade, When::Request(1, hook_write);
     at_verification: Upgrade, When::Event("verificationStarted");
     before_the_restore_record: CleanUp, When::Request(1, look_at_the_deployment);
     after_the_restore_record: CleanUp, When::Request(1, write);
@@ -233,12 +266,16 @@ impl Story {
         let person = admin(&self.server)?;
         person.publish_packs(&example_packs()).await?;
         person.publish_manifest("prepare", "1.0.0", JOB, JOB_VALUES).await?;
+        let chart = CHART.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        person.publish_pack(&PackFiles::from(chart)).await.map_err(describe)?;
         person.create_profile("greeting", "ADDON").await?;
         for (version, preset, text) in [("1.0.0", "disable-api", "first"), ("1.1.0", "enable-api", "second")]
         {
             let job = json!({"name": "prepare", "pack": {"name": "prepare", "version": "1.0.0"},
                 "values": format!("manifests:\n  all:\n    text: {text}\n"), "onImmutable": "REPLACE"});
-            let content = json!({"layers": [application(preset), job]});
+            let shop = json!({"name": "shop", "pack": {"name": "shop", "version": "1.0.0"}, "installPriority": 30,
+                "namespace": "shop", "values": format!("charts:\n  shop:\n    text: {text}\n")});
+            let content = json!({"layers": [application(preset), job, shop]});
             person.publish_version("greeting", version, content).await.map_err(describe)?;
         }
         for name in CLUSTERS {
@@ -533,6 +570,7 @@ fn plain(value: &Value) -> Value {
                     || key.contains("controller-uid")
                     || key.ends_with("IP")
                     || key.ends_with("IPs")
+                    || key == "strata.dev/run"
             };
             map.iter()
                 .filter(|(key, _)| !differs(key))
@@ -557,7 +595,8 @@ fn plain(value: &Value) -> Value {
 fn same_everywhere(value: &Value) -> Value {
     static DRAWN: LazyLock<Regex> = LazyLock::new(|| {
         let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-        let suffixes = "(hello-universe-deployment|ui|api|postgres|prepare)-[a-z0-9]{5,10}(-[a-z0-9]{5})?";
+        let suffixes =
+            "(hello-universe-deployment|ui|api|postgres|prepare|migrate)-[a-z0-9]{5,10}(-[a-z0-9]{5})?";
         Regex::new(&format!("{uuid}|\\b{suffixes}\\b")).expect("a valid expression")
     });
     match value {
