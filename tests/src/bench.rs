@@ -44,6 +44,8 @@ pub struct Part {
     name: String,
     values: String,
     manifests: String,
+    /// Templates of a Helm chart in the pack; none where there are none.
+    chart: String,
     priority: Option<i32>,
     on_conflict: ConflictPolicy,
     on_immutable: ImmutablePolicy,
@@ -57,6 +59,7 @@ impl Part {
             name: name.to_owned(),
             values: format!("pack:\n  namespace: {namespace}\n"),
             manifests: String::new(),
+            chart: String::new(),
             priority: None,
             on_conflict: ConflictPolicy::default(),
             on_immutable: ImmutablePolicy::default(),
@@ -74,6 +77,13 @@ impl Part {
     #[must_use]
     pub fn template(mut self, text: &str) -> Self {
         self.manifests = format!("{}---\n{text}\n", self.manifests);
+        self
+    }
+
+    /// With this object too, in a Helm chart of the pack.
+    #[must_use]
+    pub fn chart_object(mut self, object: &Value) -> Self {
+        self.chart = format!("{}---\n{object}\n", self.chart);
         self
     }
 
@@ -107,11 +117,17 @@ impl Part {
 
     fn pack(&self, name: &str, version: &str) -> PackFiles {
         let description = json!({"name": name, "displayName": name, "version": version, "layer": "addon", "cloudTypes": ["all"]});
-        PackFiles::from([
+        let mut files = PackFiles::from([
             ("pack.json".to_owned(), description.to_string().into_bytes()),
             ("values.yaml".to_owned(), self.values.clone().into_bytes()),
             ("manifests/objects.yaml".to_owned(), self.manifests.clone().into_bytes()),
-        ])
+        ]);
+        if !self.chart.is_empty() {
+            let chart = "apiVersion: v2\nname: chart\nversion: 1.0.0\n";
+            files.insert("charts/chart/Chart.yaml".to_owned(), chart.as_bytes().to_vec());
+            files.insert("charts/chart/templates/all.yaml".to_owned(), self.chart.clone().into_bytes());
+        }
+        files
     }
 
     fn layer(&self, pack: &str, version: &str) -> DraftLayer {

@@ -193,6 +193,62 @@ async fn a_changed_job_is_blocked_or_replaced() -> Result<()> {
     Ok(())
 }
 
+/// A hook of a chart: before installing and upgrading, and gone when it fails.
+fn hook(name: &str, note: &str, nodes: Option<&str>) -> Value {
+    let mut job = job(name, note);
+    job["metadata"]["annotations"] = json!({
+        "helm.sh/hook": "pre-install,pre-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation,hook-failed",
+    });
+    if let Some(nodes) = nodes {
+        // No node has it, so that the Job's own deadline ends it.
+        job["spec"]["template"]["spec"]["nodeSelector"] = json!({"edge.example.com/nodes": nodes});
+        job["spec"]["activeDeadlineSeconds"] = json!(2);
+    }
+    job
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_that_fails_stops_the_change_before_its_objects() -> Result<()> {
+    let Some(bench) = bench().await? else { return Ok(()) };
+    let place = key("batch", "Job", "edge-hook", "prepare");
+    let url = "/apis/batch/v1/namespaces/edge-hook/jobs/prepare";
+    let state = "/api/v1/namespaces/edge-hook/configmaps/state";
+    let part = |hook: &Value, text: &str| {
+        let part = Part::new("app", "edge-hook").chart_object(hook);
+        part.chart_object(&config_map("state", &json!({"text": text})))
+    };
+    bench.publish("hooked", "1.0.0", &[part(&hook("prepare", "one", Some("none")), "one")]).await?;
+    bench.publish("hooked", "1.1.0", &[part(&hook("prepare", "two", None), "two")]).await?;
+    bench.publish("hooked", "1.2.0", &[part(&hook("prepare", "two", None), "three")]).await?;
+
+    let change = bench.run(bench.wish("hooked", "1.0.0")).await?;
+    let failed = failure(&change)?;
+    assert_eq!((failed.code.as_str(), failed.object.as_ref()), ("NOT_HEALTHY", Some(&place)), "{failed:?}");
+    assert!(failed.message.contains("longer than specified deadline"), "{failed:?}");
+    assert_eq!(bench.read(url).await.err().map(|error| error.to_string().contains("NotFound")), Some(true));
+    assert!(bench.read(state).await.is_err(), "its objects were sent all the same");
+
+    // Another version, whose hook does not fail.
+    bench.succeed(bench.wish("hooked", "1.1.0")).await?;
+    let first = bench.read(url).await?;
+    assert_eq!(first["status"]["succeeded"], 1);
+    assert_eq!(bench.read(state).await?["data"]["text"], "two");
+    bench.holds_still().await?;
+    assert_eq!(
+        bench.read(url).await?["metadata"]["uid"],
+        first["metadata"]["uid"],
+        "a hook ran without a change"
+    );
+
+    // It runs again before an upgrade, in place of its former run.
+    bench.succeed(bench.wish("hooked", "1.2.0")).await?;
+    assert_ne!(bench.read(url).await?["metadata"]["uid"], first["metadata"]["uid"]);
+    assert_eq!(bench.read(state).await?["data"]["text"], "three");
+    assert!(bench.inventory().await?.iter().all(|entry| entry.key != place), "hooks are run, not kept");
+    bench.stop().await;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changed_claim_templates_are_blocked_or_replaced() -> Result<()> {
     let Some(bench) = bench().await? else { return Ok(()) };

@@ -156,11 +156,18 @@ pub struct Unhealthy {
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// Not everything became what was waited for.
-    #[error("{} objects are not as they should be: {}", .0.pending.len(), summary(.0))]
+    #[error("{}: {}", counted(.0.pending.len()), summary(.0))]
     Unhealthy(Unhealthy),
     /// The cluster refused, or did not answer to the end.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+}
+
+fn counted(pending: usize) -> String {
+    match pending {
+        1 => "an object is not as it should be".to_owned(),
+        several => format!("{several} objects are not as they should be"),
+    }
 }
 
 fn summary(unhealthy: &Unhealthy) -> String {
