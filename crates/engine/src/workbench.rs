@@ -179,29 +179,31 @@ impl Session {
         intent: Intent,
     ) -> Result<Assembled, EngineError> {
         let mut gathered = self.gather(cluster, kind, change, &intent).await?;
-        for _ in 0..LOOKUP_ROUNDS {
+        let mut rounds = 0;
+        loop {
             let (given, wanted) = (gathered, intent.clone());
             let (back, made) = pure(move || {
-                let made = make::make(&given, &wanted)?;
-                Ok((given, made))
+                let made = make::make(&given, &wanted);
+                Ok::<_, EngineError>((given, made))
             })
             .await?;
             gathered = back;
-            let unknown = made.unknown_lookups(&gathered.facts);
-            if unknown.is_empty() || !self.look_up(&cluster.value, &mut gathered.facts, unknown).await {
-                return Ok(assembled(&gathered, made, intent));
+            // What a template makes of an empty answer may be a mistake: that is known only with the real one.
+            let unknown = match &made {
+                Ok(made) => made.unknown_lookups(&gathered.facts),
+                Err(unmade) => unmade.unknown_lookups.clone(),
+            };
+            let ask = !unknown.is_empty() && rounds < LOOKUP_ROUNDS;
+            if !ask || !self.look_up(&cluster.value, &mut gathered.facts, unknown).await {
+                return match made {
+                    Ok(made) => Ok(assembled(&gathered, made, intent)),
+                    Err(unmade) => Err(unmade.error),
+                };
             }
             let key = self.engine.store().digest_key();
             gathered.facts_digest = Some(strata_store::facts_digest(key, &gathered.facts)?);
+            rounds += 1;
         }
-        let given = gathered;
-        let wanted = intent.clone();
-        let (gathered, made) = pure(move || {
-            let made = make::make(&given, &wanted)?;
-            Ok((given, made))
-        })
-        .await?;
-        Ok(assembled(&gathered, made, intent))
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) struct Capabilities {
     asked: RefCell<BTreeSet<String>>,
     listed: Cell<bool>,
     version_unknown: Cell<bool>,
-    unanswered: RefCell<BTreeSet<String>>,
+    unanswered: RefCell<BTreeSet<FactKey>>,
 }
 
 impl Capabilities {
@@ -144,7 +144,7 @@ impl Capabilities {
     }
 
     /// Questions of `lookup` that have no answer yet.
-    pub(crate) fn unanswered(&self) -> Vec<String> {
+    pub(crate) fn unanswered(&self) -> Vec<FactKey> {
         self.unanswered.borrow().iter().cloned().collect()
     }
 
@@ -200,9 +200,8 @@ impl FactReader for Capabilities {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         };
-        let text = key.to_string();
-        if !self.facts.lookups.contains_key(&text) {
-            self.unanswered.borrow_mut().insert(text);
+        if !self.facts.lookups.contains_key(&key.to_string()) {
+            self.unanswered.borrow_mut().insert(key.clone());
         }
         match self.read(key) {
             Value::Null => Value::Object(serde_json::Map::new()),

@@ -45,6 +45,6 @@ pub use layers::{ResolvedLayer, resolve_layers};
 pub use manifests::pack_templates;
 pub use pack::{Adopted, LoadedPack, adopt, load_pack};
 pub use pack_charts::{PackRelease, pack_charts};
-pub use render::{Written, render};
+pub use render::{Unrendered, Written, render, render_asking};
 pub use schema::layer_passwords;
 pub use variables::refuse_value;

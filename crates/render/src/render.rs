@@ -6,6 +6,7 @@ use serde_json::Value;
 use strata_model::{
     cluster::Infrastructure,
     diagnostic::Diagnostic,
+    fact::FactKey,
     render::{LayerValues, Render},
     secret::SecretText,
 };
@@ -36,6 +37,24 @@ const MAX_ROUNDS: usize = 4;
 /// # Errors
 /// All problems of all layers, each with layer, file, line and column as far as there are such.
 pub fn render(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
+    render_asking(input).map_err(|failed| failed.problems)
+}
+
+/// A render that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unrendered {
+    /// All problems of all layers.
+    pub problems: Vec<Diagnostic>,
+    /// What `lookup` asked for and nobody has read yet: such an answer counts as empty, and with a real one the render may
+    /// succeed.
+    pub unanswered: Vec<FactKey>,
+}
+
+/// [`render`], for a caller that can ask the cluster and try again.
+///
+/// # Errors
+/// As [`render`], and what was asked meanwhile.
+pub fn render_asking(input: &RenderInput<'_>) -> Result<Render, Unrendered> {
     rendered(input, finish)
 }
 
@@ -55,7 +74,7 @@ pub struct Written {
 /// # Errors
 /// As [`render`], but for what is wrong between objects.
 pub(crate) fn written(input: &RenderInput<'_>) -> Result<Written, Vec<Diagnostic>> {
-    rendered(input, |input, capabilities, attempt| {
+    let written = rendered(input, |input, capabilities, attempt| {
         let mut warnings = attempt.warnings;
         warnings.extend(general_warnings(input, capabilities));
         let namespaces = attempt.prepared.iter().flat_map(|layer| &layer.settings.namespaces);
@@ -65,12 +84,13 @@ pub(crate) fn written(input: &RenderInput<'_>) -> Result<Written, Vec<Diagnostic
             namespaces: namespaces.map(|namespace| namespace.name.clone()).collect(),
             warnings,
         })
-    })
+    });
+    written.map_err(|failed| failed.problems)
 }
 
 /// Executes the templates and makes something of what they wrote.
-fn rendered<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Vec<Diagnostic>> {
-    on_stack(input, finish).map_err(|problems| {
+fn rendered<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Unrendered> {
+    on_stack(input, finish).map_err(|failed| {
         let defaults: Vec<SecretText> = input
             .layers
             .iter()
@@ -78,7 +98,8 @@ fn rendered<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Ve
             .filter(|variable| variable.sensitive)
             .filter_map(|variable| variable.default_value.as_deref().map(SecretText::new))
             .collect();
-        conceal(problems, input.secrets.values().chain(&defaults))
+        let problems = conceal(failed.problems, input.secrets.values().chain(&defaults));
+        Unrendered { problems, ..failed }
     })
 }
 
@@ -86,37 +107,38 @@ fn rendered<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Ve
 type Finish<T> = fn(&RenderInput<'_>, &Rc<Capabilities>, Attempt<'_>) -> Result<T, Vec<Diagnostic>>;
 
 /// Charts include templates deeper than an ordinary stack allows.
-fn on_stack<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Vec<Diagnostic>> {
+fn on_stack<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Unrendered> {
     if input.layers.iter().all(|layer| layer.pack.charts.is_empty()) {
         return settled(input, finish);
     }
     with_large_stack(|| settled(input, finish)).unwrap_or_else(|error| {
         let message = format!("there is no thread to render charts on: {error}");
-        Err(vec![
-            Diagnostic::new("RENDER_WITHOUT_THREAD", message).with_help("try again when less is going on"),
-        ])
+        let problem = Diagnostic::new("RENDER_WITHOUT_THREAD", message);
+        let problem = problem.with_help("try again when less is going on");
+        Err(Unrendered { problems: vec![problem], unanswered: Vec::new() })
     })
 }
 
-fn settled<T>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Vec<Diagnostic>> {
+fn settled<T>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Unrendered> {
     let mut definitions = Definitions::default();
     let mut round = 1;
     loop {
         let capabilities = Rc::new(Capabilities::new(input.facts.clone(), definitions));
-        let attempt = execute(input, &capabilities)?;
+        let failed = |problems| Unrendered { problems, unanswered: capabilities.unanswered() };
+        let attempt = execute(input, &capabilities).map_err(failed)?;
         let mut found = Definitions::default();
         for manifest in attempt.manifests.iter().flatten() {
             found.add_manifest(&manifest.body);
         }
         if !capabilities.depends_on(&found) {
             capabilities.settle(found);
-            return finish(input, &capabilities, attempt);
+            return finish(input, &capabilities, attempt).map_err(failed);
         }
         if round == MAX_ROUNDS {
             let message = "what the templates define depends on what they define: they come to no end";
-            return Err(vec![Diagnostic::new("CAPABILITIES_DO_NOT_SETTLE", message).with_help(
-                "do not render a definition only where `.Capabilities.APIVersions.Has` denies it",
-            )]);
+            let problem = Diagnostic::new("CAPABILITIES_DO_NOT_SETTLE", message);
+            let help = "do not render a definition only where `.Capabilities.APIVersions.Has` denies it";
+            return Err(failed(vec![problem.with_help(help)]));
         }
         definitions = found;
         round += 1;

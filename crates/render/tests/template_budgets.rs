@@ -237,3 +237,13 @@ proptest! {
         let _ = execute(&text, &root, small());
     }
 }
+
+/// Found by fuzzing: beyond 65,535 digits the standard library panics.
+#[test]
+fn a_float_is_written_with_as_many_digits_as_are_asked_for() {
+    let budget = Budget { memory: 16 << 20, ..small() };
+    for (verb, length) in [("%.70000f", 70_002), ("%.70000e", 70_006), ("%#.70000g", 70_001)] {
+        let text = execute(&format!("{{{{ printf \"{verb}\" 2.5 }}}}"), &json!({}), budget).unwrap();
+        assert_eq!((text.len(), text.get(..4)), (length, Some("2.50")), "{verb}");
+    }
+}

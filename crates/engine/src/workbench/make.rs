@@ -38,12 +38,26 @@ impl Made {
     }
 }
 
+/// Why nothing was made.
+#[derive(Debug)]
+pub(super) struct Unmade {
+    pub(super) error: EngineError,
+    /// What `lookup` asked for and nobody has read yet: with answers, something may be made.
+    pub(super) unknown_lookups: Vec<FactKey>,
+}
+
+impl<E: Into<EngineError>> From<E> for Unmade {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), unknown_lookups: Vec::new() }
+    }
+}
+
 /// Plans an intent.
-pub(super) fn make(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineError> {
+pub(super) fn make(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> {
     match intent {
         Intent::CleanUp { orphans, decision } => {
             let (Some(applied), Some(_)) = (&gathered.applied, gathered.applied_id) else {
-                return Err(nothing_applied(&gathered.cluster));
+                return Err(nothing_applied(&gathered.cluster).into());
             };
             let chosen: Vec<_> =
                 gathered.orphans.iter().filter(|orphan| orphans.contains(&orphan.id)).cloned().collect();
@@ -65,7 +79,7 @@ pub(super) fn make(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineE
 /// Composes the first composition of a cluster that runs nothing yet.
 pub(super) fn compose_first(gathered: &Gathered, intent: &Intent) -> Result<Composition, EngineError> {
     let redactor = Redactor::new(&gathered.key, contents_secrets(gathered));
-    Ok(composed(gathered, intent, &redactor)?.composition)
+    composed(gathered, intent, &redactor).map(|composed| composed.composition).map_err(|unmade| unmade.error)
 }
 
 /// Every secret of a composition.
@@ -74,11 +88,11 @@ pub(super) fn secrets(
     composition: &Composition,
 ) -> Result<Vec<SecretText>, EngineError> {
     let mut secrets = contents_secrets(gathered);
-    secrets.extend(rendered(gathered, composition)?.secrets);
+    secrets.extend(rendered(gathered, composition).map_err(|unmade| unmade.error)?.secrets);
     Ok(secrets)
 }
 
-fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineError> {
+fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> {
     let current = match &gathered.applied {
         Some(applied) => Some(rendered(gathered, applied)?),
         None => None,
@@ -91,7 +105,8 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineEr
     let redactor = Redactor::new(&gathered.key, secrets.iter().cloned());
     let composed = composed(gathered, intent, &redactor)?;
     // A render that failed cannot tell of its own secrets; but what the cluster runs with is known.
-    let render = rendered(gathered, &composed.composition).map_err(|error| concealed(error, &redactor))?;
+    let render = rendered(gathered, &composed.composition)
+        .map_err(|unmade| Unmade { error: concealed(unmade.error, &redactor), ..unmade })?;
     secrets.extend(render.secrets.iter().cloned());
     let redactor = Redactor::new(&gathered.key, secrets);
     let wanted_layers = compose::layers(&composed.composition, &gathered.contents)?;
@@ -122,16 +137,16 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, EngineEr
     Ok(Made { plan, render, composition: Some(composed.composition) })
 }
 
-fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result<Composed, EngineError> {
+fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result<Composed, Unmade> {
     match intent {
         Intent::Compose { request, .. } => {
             let surroundings = Surroundings { infrastructure: &gathered.cluster.infrastructure, redactor };
             compose::compose(gathered.base.as_ref(), request, &gathered.contents, surroundings)
-                .map_err(EngineError::Refused)
+                .map_err(|refusals| EngineError::Refused(refusals).into())
         }
         Intent::RollBack { .. } => {
             let (Some(applied), Some(earlier)) = (&gathered.applied, &gathered.earlier) else {
-                return Err(nothing_applied(&gathered.cluster));
+                return Err(nothing_applied(&gathered.cluster).into());
             };
             let then = rendered(gathered, earlier)?.kubernetes_version;
             let running = gathered.cluster.kubernetes_version.as_ref();
@@ -145,11 +160,11 @@ fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result
                 resolutions: Vec::new(),
             })
         }
-        Intent::CleanUp { .. } => Err(EngineError::internal("a clean-up composes nothing")),
+        Intent::CleanUp { .. } => Err(EngineError::internal("a clean-up composes nothing").into()),
     }
 }
 
-fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, EngineError> {
+fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Unmade> {
     let failed = |diagnostics| {
         EngineError::diagnostics(
             RefusalCode::RenderFailed,
@@ -176,7 +191,10 @@ fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, En
         facts: &gathered.facts,
         seeds: gathered.seeds.get(&composition.generation).unwrap_or(&none),
     };
-    strata_render::render(&input).map_err(failed)
+    strata_render::render_asking(&input).map_err(|unrendered| Unmade {
+        error: failed(unrendered.problems),
+        unknown_lookups: unrendered.unanswered,
+    })
 }
 
 /// An error whose words do not hold what the redactor knows.

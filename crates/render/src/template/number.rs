@@ -166,6 +166,17 @@ pub(crate) fn json(number: f64) -> Option<String> {
     Some(signed(number, &plain(&digits, if number == 0.0 { 0 } else { exponent })))
 }
 
+/// More digits than any float has: what follows is zeros, and Rust writes no more than 65,535 of them.
+const EXACT_DIGITS: usize = 1_100;
+
+/// The digits, one and then so many, and the exponent.
+fn exponential(magnitude: f64, precision: usize) -> (String, i32) {
+    let exact = precision.min(EXACT_DIGITS);
+    let (mut digits, exponent) = split_exponent(&format!("{magnitude:.exact$e}"));
+    digits.extend(std::iter::repeat_n('0', precision - exact));
+    (digits, exponent)
+}
+
 /// `%e`, `%f` and `%g` of a float with a precision, or the shortest form without one. `alternate` keeps trailing zeros
 /// of `%g`. The sign is part of the text only when negative.
 pub(crate) fn formatted(number: f64, verb: char, precision: Option<usize>, alternate: bool) -> String {
@@ -177,13 +188,18 @@ pub(crate) fn formatted(number: f64, verb: char, precision: Option<usize>, alter
     let text = match verb.to_ascii_lowercase() {
         'e' => {
             let (digits, exponent) = match precision {
-                Some(precision) => split_exponent(&format!("{magnitude:.precision$e}")),
+                Some(precision) => exponential(magnitude, precision),
                 None => shortest(magnitude),
             };
             with_exponent(&digits, exponent, letter)
         }
         'f' => match precision {
-            Some(precision) => format!("{magnitude:.precision$}"),
+            Some(precision) => {
+                let exact = precision.min(EXACT_DIGITS);
+                let mut text = format!("{magnitude:.exact$}");
+                text.extend(std::iter::repeat_n('0', precision - exact));
+                text
+            }
             None => {
                 let (digits, exponent) = shortest(magnitude);
                 plain(&digits, exponent)
@@ -193,7 +209,7 @@ pub(crate) fn formatted(number: f64, verb: char, precision: Option<usize>, alter
             let (digits, exponent, threshold) = match precision {
                 Some(precision) => {
                     let wanted = precision.max(1);
-                    let (digits, exponent) = split_exponent(&format!("{magnitude:.*e}", wanted - 1));
+                    let (digits, exponent) = exponential(magnitude, wanted - 1);
                     let trimmed = if alternate { digits.as_str() } else { digits.trim_end_matches('0') };
                     let trimmed = if trimmed.is_empty() { "0" } else { trimmed };
                     (trimmed.to_owned(), exponent, i32::try_from(wanted).unwrap_or(i32::MAX))

@@ -1,11 +1,11 @@
-//! Hooks of a Helm chart around its objects: run in their order, once, and deleted as they say.
+//! Helm charts on a cluster: hooks around their objects, run in their order, once, and deleted as they say; and what they
+//! look up there.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail them")]
 
 mod bench;
 
 use bench::{Bench, layer};
-use flate2::{Compression, write::GzEncoder};
 use strata_engine::{Page, RequestOptions};
 use strata_model::{
     change::{ChangeState, RequirementKind},
@@ -48,34 +48,26 @@ spec:
 
 const ALL: Page = Page { first: 100, after: None };
 
-fn pack() -> PackFiles {
-    let chart = "apiVersion: v2\nname: web\nversion: 0.1.0\n";
-    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (path, text) in [
-        ("web/Chart.yaml", chart),
-        ("web/values.yaml", "replicas: 1\n"),
-        ("web/templates/web.yaml", DEPLOYMENT),
-        ("web/templates/hooks.yaml", HOOKS),
-    ] {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(u64::try_from(text.len()).unwrap());
-        header.set_mode(0o644);
-        builder.append_data(&mut header, path, text.as_bytes()).unwrap();
-    }
-    let archive = builder.into_inner().unwrap().finish().unwrap();
-    let mut files = bench::pack("app", "1.0.0", "pack:\n  namespace: shop\n", "");
+/// A pack of a chart of these templates.
+fn pack(name: &str, templates: &[(&str, &str)]) -> PackFiles {
+    let mut files = bench::pack(name, "1.0.0", "pack:\n  namespace: shop\n", "");
     files.retain(|path, _| !path.starts_with("manifests/"));
-    files.insert("charts/web-0.1.0.tgz".to_owned(), archive);
+    let chart = format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n");
+    files.insert(format!("charts/{name}/Chart.yaml"), chart.into_bytes());
+    files.insert(format!("charts/{name}/values.yaml"), b"replicas: 1\n".to_vec());
+    for (file, text) in templates {
+        files.insert(format!("charts/{name}/templates/{file}"), text.as_bytes().to_vec());
+    }
     files
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hooks_run_around_the_objects_of_their_chart() {
     let bench = Bench::start().await;
-    bench.publish(pack()).await;
+    bench.publish(pack("web", &[("web.yaml", DEPLOYMENT), ("hooks.yaml", HOOKS)])).await;
     for (version, replicas) in [("1.0.0", 1), ("1.1.0", 2)] {
         let values = format!("pack:\n  namespace: shop\ncharts:\n  web:\n    replicas: {replicas}\n");
-        let layers = vec![layer("app", "app", "1.0.0", &values, ImmutablePolicy::Block)];
+        let layers = vec![layer("app", "web", "1.0.0", &values, ImmutablePolicy::Block)];
         bench.publish_content("app", version, layers, vec![]).await;
     }
     let sim = bench.cluster("one").await;
@@ -121,5 +113,66 @@ async fn hooks_run_around_the_objects_of_their_chart() {
     assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
     assert_ne!(job("migrate").unwrap()["metadata"]["uid"], first, "it ran anew");
     assert_eq!(sim.object("apps/v1", "Deployment", "shop", "web").unwrap()["spec"]["replicas"], 2);
+    bench.stop().await;
+}
+
+/// As many charts keep a password: what is there stays, else one is made.
+const KEPT: &str = r#"
+{{- $there := lookup "v1" "Secret" .Release.Namespace "login" }}
+apiVersion: v1
+kind: Secret
+metadata: {name: login}
+data:
+  password: {{ if $there }}{{ $there.data.password }}{{ else }}{{ randAlphaNum 12 | b64enc }}{{ end }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: seen}
+data:
+  # What is asked for depends on an answer.
+  motto: {{ with lookup "v1" "ConfigMap" "default" "which" }}{{ (lookup "v1" "ConfigMap" "default" .data.name).data.motto }}{{ else }}none{{ end }}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_finds_what_it_looks_up() {
+    let bench = Bench::start().await;
+    bench.publish(pack("keeper", &[("all.yaml", KEPT)])).await;
+    let layers = vec![layer("app", "keeper", "1.0.0", "", ImmutablePolicy::Block)];
+    bench.publish_content("app", "1.0.0", layers, vec![]).await;
+    let sim = bench.cluster("one").await;
+    let somebody = |name: &str, data: serde_json::Value| serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data});
+    let path = "/api/v1/namespaces/default/configmaps";
+    for map in [
+        somebody("which", serde_json::json!({"name": "mottos"})),
+        somebody("mottos", serde_json::json!({"motto": "look twice"})),
+    ] {
+        bench.send(&sim, http::Method::POST, path, Some(map)).await;
+    }
+    bench.register("one", &sim).await;
+    bench.attach("one", "app", "1.0.0").await;
+    let change = bench.apply("one", &[]).await;
+    assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
+    assert_eq!(sim.object("v1", "ConfigMap", "shop", "seen").unwrap()["data"]["motto"], "look twice");
+    let login = || sim.object("v1", "Secret", "shop", "login").unwrap()["data"]["password"].clone();
+    let made = login();
+
+    // It is there now, and found: nothing changes.
+    let again = bench.session.preview_upgrade(&bench.wish("one", &[])).await.unwrap();
+    assert!(again.plan.actions.is_empty(), "{:#?}", again.plan.actions);
+    // What somebody else makes of it is found as well, and kept.
+    let mut other = sim.object("v1", "Secret", "shop", "login").unwrap();
+    other["data"]["password"] = "Y2hhbmdlZA==".into();
+    bench.send(&sim, http::Method::PUT, "/api/v1/namespaces/shop/secrets/login", Some(other)).await;
+    let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
+    let change = bench.session.request_upgrade(bench.wish("one", &[]), options).await.unwrap();
+    let change = bench.settled(change.id).await;
+    assert_eq!(change.state, ChangeState::Stale, "it was planned on what is no longer so");
+    assert_eq!(change.moved, ["the fact `lookup v1 Secret shop/login`"]);
+    let change = bench.session.replan_change(change.id).await.unwrap();
+    bench.session.apply_change(change.id, change.plan_digest.clone()).await.unwrap();
+    let change = bench.ended(change.id).await;
+    assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
+    assert_ne!(login(), made);
+    assert_eq!(login(), "Y2hhbmdlZA==");
     bench.stop().await;
 }
