@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets: `tests/fuzz/run.sh [SECONDS [TARGET…]]`, 60 seconds and all of them unless said otherwise.
+# Runs the fuzz targets: `tests/fuzz/run.sh [SECONDS|brief [TARGET…]]`, 60 seconds and all of them unless said otherwise.
 #
 # Each starts from the seeds and from what earlier runs found (`corpus/`, not committed), and fails on a panic, on an input
-# that takes more than ten seconds, and beyond 2 GiB of memory. What it fails on is left in `artifacts/`.
+# that takes more than ten seconds, and beyond 2 GiB of memory. What it fails on is left in `artifacts/`. `brief` is the same
+# inputs each time, from the seeds alone: for a check that must not depend on luck.
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:-60}
@@ -53,11 +54,17 @@ for pack in "$packs"/*/; do
 done
 
 for target in "${targets[@]}"; do
-  printf '== fuzzing %s for %s s\n' "$target" "$seconds"
+  printf '== fuzzing %s: %s\n' "$target" "$seconds"
   mkdir -p "corpus/$target"
   dictionary=()
   [ -f "$seeds/$target.dict" ] && dictionary=("-dict=$seeds/$target.dict")
-  cargo fuzz run --fuzz-dir . --sanitizer none "$target" "corpus/$target" "$seeds/$target" -- \
-    "-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 "${dictionary[@]}" \
+  corpus=corpus/$target
+  limits=("-max_total_time=$seconds")
+  if [ "$seconds" = brief ]; then
+    corpus=$(mktemp -d -p "$seeds")
+    limits=(-runs=50000 -seed=1)
+  fi
+  cargo fuzz run --fuzz-dir . --sanitizer none "$target" "$corpus" "$seeds/$target" -- \
+    "${limits[@]}" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 "${dictionary[@]}" \
     2>&1 | grep -vE '^(#[0-9]|"|[[:space:]]*NEW_FUNC|INFO: |###### )' || exit 1
 done
