@@ -5,7 +5,8 @@ use std::io;
 use flate2::{Compression, GzBuilder};
 use tar::{Builder, EntryType, Header};
 
-/// A `.tgz` with these files in one folder. The same files give the same bytes: it holds no instants and no owners.
+/// A `.tgz` with these files in one folder. The same files give the same bytes: it holds no instants and no owners, and
+/// nothing is compressed, since how well that is done differs from version to version.
 ///
 /// # Errors
 /// When a path is too long for an archive.
@@ -13,7 +14,7 @@ pub fn write_tgz<'f>(
     folder: &str,
     files: impl IntoIterator<Item = (&'f str, &'f [u8])>,
 ) -> io::Result<Vec<u8>> {
-    let encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
+    let encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::none());
     let mut builder = Builder::new(encoder);
     for (path, bytes) in files {
         let mut header = Header::new_gnu();

@@ -7,7 +7,7 @@ use std::{
     borrow::Borrow,
     collections::BTreeMap,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use lru::LruCache;
@@ -28,8 +28,8 @@ use crate::{error::EngineError, session::Session};
 const REVISIONS: NonZeroUsize = NonZeroUsize::new(512).expect("not zero");
 /// How many packs are kept.
 const PACKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
-/// How large they may be together, in bytes of texts and archives. In memory a chart takes several times its archive.
-const PACK_BYTES: usize = 64 << 20;
+/// How large they may be together, in bytes of texts, archives and what was unpacked of them.
+const PACK_BYTES: usize = 256 << 20;
 
 /// Frozen content by what names it.
 #[derive(Debug)]
@@ -45,16 +45,14 @@ pub(crate) struct SharedPack(Arc<ReadPack>);
 #[derive(Debug)]
 struct ReadPack {
     pack: Pack,
-    /// None where a render is to say what is wrong.
-    templates: Option<Engine>,
-    charts: Option<Vec<Chart>>,
+    /// Made by the first render that wants them; none where a render is to say what is wrong.
+    templates: OnceLock<Option<Engine>>,
+    charts: OnceLock<Option<Vec<Chart>>>,
 }
 
 impl SharedPack {
-    fn read(pack: Pack) -> Self {
-        let templates = strata_render::pack_templates(&pack).ok();
-        let charts = strata_render::pack_charts(&pack).ok();
-        Self(Arc::new(ReadPack { pack, templates, charts }))
+    fn new(pack: Pack) -> Self {
+        Self(Arc::new(ReadPack { pack, templates: OnceLock::new(), charts: OnceLock::new() }))
     }
 
     /// The pack itself.
@@ -62,17 +60,22 @@ impl SharedPack {
         &self.0.pack
     }
 
-    /// Gives a layer of this pack what was read before.
+    /// Gives a layer of this pack what was read before, or reads it now: work for the processor.
     pub(crate) fn lend<'a>(&'a self, layer: &mut ResolvedLayer<'a>) {
-        layer.templates = self.0.templates.as_ref();
-        layer.charts = self.0.charts.as_deref();
+        let ReadPack { pack, templates, charts } = &*self.0;
+        layer.templates = templates.get_or_init(|| strata_render::pack_templates(pack).ok()).as_ref();
+        layer.charts = charts.get_or_init(|| strata_render::pack_charts(pack).ok()).as_deref();
     }
 
+    /// About what it holds in memory, by now.
     fn bytes(&self) -> usize {
-        let pack = self.pack();
+        let ReadPack { pack, charts, .. } = &*self.0;
+        let schema = pack.schema.as_ref().map_or(0, String::len);
         let texts = pack.manifests.iter().map(|manifest| manifest.text.len());
+        let presets = pack.presets.iter().map(|preset| preset.add.len());
         let archives = pack.charts.iter().map(|chart| chart.archive.len());
-        pack.values.len() + texts.chain(archives).sum::<usize>()
+        let read = charts.get().into_iter().flatten().flatten().map(Chart::bytes);
+        pack.values.len() + schema + texts.chain(presets).chain(archives).chain(read).sum::<usize>()
     }
 }
 
@@ -188,9 +191,7 @@ impl Session {
         }
         let record = self.rows().pack_by_digest(digest).await?;
         let pack = self.rows().pack_content(&record).await?;
-        // Unpacking charts is work for the processor: not for a thread that serves others.
-        let read = tokio::task::spawn_blocking(move || SharedPack::read(pack));
-        let pack = read.await.map_err(EngineError::internal)?;
+        let pack = SharedPack::new(pack);
         let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
         cache.put(key, pack.clone());
         let mut bytes: usize = cache.iter().map(|(_, pack)| pack.bytes()).sum();

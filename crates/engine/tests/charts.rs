@@ -1,8 +1,6 @@
 //! Helm charts on a cluster: hooks around their objects, run in their order, once, and deleted as they say; and what they
 //! look up there.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail them")]
-
 mod bench;
 
 use bench::{Bench, layer};

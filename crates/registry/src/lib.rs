@@ -6,8 +6,8 @@
 //! *Guarantees.* Never more than the [`Budget`] is held in memory, however an archive is compressed. Links, device
 //! files, absolute paths and `..` are refused, so nothing outside the pack is ever read. No file is written.
 //!
-//! *Caveats.* Reading blocks the calling thread: call it from a blocking task. Hidden files (`.git`, `.DS_Store`) and
-//! the logo are left out, since nothing reads them; `.helmignore` is not.
+//! *Caveats.* Reading blocks the calling thread: call it from a blocking task. Of hidden files only the history (`.git`) is
+//! left out: a chart may read any other.
 
 mod archive;
 mod error;
@@ -20,7 +20,7 @@ pub use folder::{read_files, read_folder, read_folder_with};
 pub use source::{PackSource, list_packs, read_pack, take_files};
 pub use strata_archive::{ArchiveError, Budget, Tally, Usage, read_tgz};
 
-/// Whether anything reads a file of this path: hidden files and the logo are left out.
+/// Whether anything reads a file of this path.
 fn wanted(names: &[&str]) -> bool {
-    !names.iter().any(|name| name.starts_with('.') && *name != ".helmignore") && names != ["logo.png"]
+    !names.contains(&".git")
 }

@@ -27,9 +27,10 @@ pub struct PackSource {
 
 impl PackSource {
     fn at(path: &Path) -> Self {
-        let name = path.canonicalize().ok();
-        let name =
-            name.as_deref().unwrap_or(path).file_name().map(|name| name.to_string_lossy().into_owned());
+        // `.` and the like have a name only once they are followed.
+        let followed = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
+        let name = followed.as_deref().unwrap_or(path).file_name();
+        let name = name.map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_else(|| shortened(path));
         let endings = [".tgz", ".tar.gz", ".yaml", ".yml", ".json"];
         let stem = endings.iter().find_map(|ending| name.strip_suffix(ending)).map(str::to_owned);

@@ -48,7 +48,7 @@ fn folder(entries: &[(&str, &[u8])]) -> tempfile::TempDir {
 #[test]
 fn folder_and_archive_give_the_same_files() {
     let entries: &[(&str, &[u8])] =
-        &[("pack.json", b"{}"), ("manifests/app.yaml", b"a: 1"), ("logo.png", b"x"), (".git/config", b"x")];
+        &[("pack.json", b"{}"), ("manifests/app.yaml", b"a: 1"), (".git/config", b"x")];
     let from_folder = read_folder(folder(entries).path()).unwrap();
     assert_eq!(from_folder.keys().collect::<Vec<_>>(), ["manifests/app.yaml", "pack.json"]);
     assert_eq!(from_folder["manifests/app.yaml"], b"a: 1");

@@ -98,7 +98,10 @@ fn rendered<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Un
             .filter(|variable| variable.sensitive)
             .filter_map(|variable| variable.default_value.as_deref().map(SecretText::new))
             .collect();
-        let problems = conceal(failed.problems, input.secrets.values().chain(&defaults));
+        let looked_up: Vec<SecretText> =
+            input.facts.lookups.values().flat_map(secret_object::secret_values).collect();
+        let secrets = input.secrets.values().chain(&defaults).chain(&looked_up);
+        let problems = conceal(failed.problems, secrets);
         Unrendered { problems, ..failed }
     })
 }

@@ -17,6 +17,8 @@ use crate::base::layer_file;
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 /// Namespaces that every cluster has.
 const PRESENT: [&str; 4] = [DEFAULT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"];
+/// Longest name of a release, as in Helm.
+const MAX_RELEASE_NAME: usize = 53;
 /// Most additional namespaces of a layer.
 const MAX_NAMESPACES: usize = 100;
 
@@ -131,7 +133,29 @@ impl Reader<'_> {
                 namespaces.push(WantedNamespace { name, labels, annotations });
             }
         }
+        self.check_release_names();
         Settings { namespace, namespaces, install_priority: self.priority() }
+    }
+
+    /// `pack.releaseNameOverride`: one name, or one for each chart. Helm takes no others.
+    fn check_release_names(&mut self) {
+        let names: Vec<&Value> = match self.pack("releaseNameOverride") {
+            None => return,
+            Some(Value::Object(names)) => names.values().collect(),
+            Some(name) => vec![name],
+        };
+        let fits = |name: &str| name.len() <= MAX_RELEASE_NAME && name.split('.').all(is_dns_label);
+        if names
+            .iter()
+            .any(|name| !name.is_null() && !name.as_str().is_some_and(|name| name.is_empty() || fits(name)))
+        {
+            let message = "`pack.releaseNameOverride` holds what cannot name a release".to_owned();
+            self.problem(
+                "INVALID_RELEASE_NAME",
+                message,
+                "use up to 53 lower-case letters, digits, `-` and `.`",
+            );
+        }
     }
 
     /// `pack.namespaceLabels: { <namespace>: "a=b,c=d" }`; a mapping instead of the text is fine too.

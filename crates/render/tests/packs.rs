@@ -48,7 +48,7 @@ fn a_whole_pack_is_read() {
             r#"{"name":"app","version":"2.0.0","layer":"cni","cloudTypes":["aws"],"kubeManifests":["b.yaml","manifests/a.yaml"],
                 "constraints":{"dependencies":[{"packName":"k","layer":"k8s","minVersion":"1.0","maxVersion":"","type":"notSupported"}],
                 "resources":[{"type":"memory","minLimit":"","components":[{"scheduleType":"worker","resourceRequestParamRef":"a.memory",
-                    "replicaCountParamRef":"a.replicas"}]},{"type":"cpu","minLimit":"500m"}]},
+                    "replicaCountParamRef":"a.replicas"}]},{"type":"cpu","minLimit":2000}]},
                 "eol":"2030-01-01","annotations":{"system_state":"deprecated"},"flavour":"sweet"}"#,
         ),
         ("values.yaml", "# words\na: 1\n"),
@@ -84,7 +84,7 @@ fn a_whole_pack_is_read() {
         ),
         (ScheduleType::Worker, Some("a.memory"), Some("a.replicas"))
     );
-    assert_eq!((machines[1].kind, machines[1].min_limit.as_deref()), (ResourceKind::Cpu, Some("500m")));
+    assert_eq!((machines[1].kind, machines[1].min_limit.as_deref()), (ResourceKind::Cpu, Some("2000")));
     assert_eq!(pack.end_of_life.as_deref(), Some("2030-01-01"));
     assert_eq!(pack.annotations["system_state"], "deprecated");
     assert_eq!(pack.unknown["flavour"], "sweet");
@@ -138,7 +138,7 @@ fn every_mistake_has_a_place_and_a_way_out() {
         ),
         (
             "pack.json",
-            "{\"name\":\"a\",\"version\":\"1.0.0\",\"layer\":\"os\",\n\"annotations\":{\"a\":1}}",
+            "{\"name\":\"a\",\"version\":\"1.0.0\",\"layer\":\"os\",\n\"annotations\":{\"a\":[]}}",
             "PACK_FIELD_INVALID",
             "pack.json:2:16",
         ),
@@ -348,4 +348,17 @@ fn keys_that_nothing_reads_are_reported() {
             "values.yaml:9:3: `manifests.b` is no manifest of the pack; it is kept [PACK_UNKNOWN_KEY]",
         ]
     );
+}
+
+#[test]
+fn a_release_is_named_as_helm_takes_it() {
+    for (name, fits) in
+        [("storefront", true), ("a.b-c", true), ("--post-renderer=/bin/sh", false), ("A", false)]
+    {
+        let values = format!("pack:\n  releaseNameOverride: \"{name}\"\n");
+        let pack = load_pack(&files(&[("values.yaml", &values), ("manifests/a.yaml", "")])).unwrap().pack;
+        let codes: Vec<String> = report(&pack).into_iter().map(|problem| problem.code).collect();
+        let expected: &[&str] = if fits { &[] } else { &["INVALID_RELEASE_NAME"] };
+        assert_eq!(codes, expected, "{name}");
+    }
 }

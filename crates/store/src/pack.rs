@@ -127,9 +127,14 @@ impl Scoped<'_> {
     /// [`StoreError::NotFound`]; [`StoreError::Corrupt`] when it cannot be read, or is not what was published.
     pub async fn pack_content(&self, record: &PackRecord) -> Result<Pack, StoreError> {
         let bytes = self.blob_of(&[record.project.uuid()], &record.blob).await?;
-        let pack: Pack =
-            serde_json::from_slice(&bytes).map_err(|error| StoreError::corrupt("pack", record.id, error))?;
-        let digest = pack.digest();
+        // A pack may hold megabytes of charts: not for a thread that serves others.
+        let read = tokio::task::spawn_blocking(move || {
+            serde_json::from_slice::<Pack>(&bytes).map(|pack| (pack.digest(), pack))
+        });
+        let (digest, pack) = read
+            .await
+            .map_err(|error| StoreError::corrupt("pack", record.id, error))?
+            .map_err(|error| StoreError::corrupt("pack", record.id, error))?;
         if digest != record.digest {
             let message = format!("its content has the digest {digest}, not {}", record.digest);
             return Err(StoreError::corrupt("pack", record.id, message));

@@ -20,7 +20,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: PackCommand) 
     match command {
         PackCommand::Add { path, name, version } => {
             let added = add(client, &path, name, version).await?;
-            output.rows(&added, &COLUMNS, "There was no pack in there.");
+            output.rows(&added, &COLUMNS, "");
         }
         PackCommand::List => {
             let rows = client.all(operations::PACK_LIST, json!({}), "/packs").await?;

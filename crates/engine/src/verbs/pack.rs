@@ -3,6 +3,7 @@
 use strata_model::{
     access::Permission,
     diagnostic::Diagnostic,
+    digest::Digest,
     error::{Refusal, RefusalCode},
     pack::PackFiles,
 };
@@ -29,9 +30,10 @@ impl Session {
             let load = move || {
                 let mut loaded = strata_render::load_pack(&strata_render::adopt(files, &said)?)?;
                 loaded.warnings.extend(strata_render::report(&loaded.pack));
-                Ok(loaded)
+                let digest = loaded.pack.digest();
+                Ok((loaded, digest))
             };
-            let loaded: LoadedPack = tokio::task::spawn_blocking(load)
+            let (loaded, digest): (LoadedPack, Digest) = tokio::task::spawn_blocking(load)
                 .await
                 .map_err(EngineError::internal)?
                 .map_err(|problems: Vec<Diagnostic>| {
@@ -42,7 +44,6 @@ impl Session {
                     )
                 })?;
             let pack = loaded.pack;
-            let digest = pack.digest();
             let engine = session.engine.clone();
             let kept = pack.clone();
             let record = engine

@@ -259,6 +259,11 @@ fn next(
                 step.message = Some(failure.message.clone());
                 step.ended_at = Some(at);
             }
+            // Nobody waits any more for what was sent before it.
+            for open in change.steps.iter_mut().filter(|open| open.state == StepState::Settling) {
+                open.state = StepState::Waiting;
+                open.message = None;
+            }
             change.failure = Some(failure.clone());
             change.state = S::Failed;
         }

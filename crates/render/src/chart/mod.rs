@@ -82,6 +82,17 @@ impl Chart {
     }
 }
 
+impl Chart {
+    /// The size of its texts and files, those of the charts inside included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let templates = self.templates.values().map(String::len);
+        let files = self.files.values().map(Vec::len);
+        let schema = self.schema.as_ref().map_or(0, Vec::len);
+        schema + templates.chain(files).chain(self.subcharts.iter().map(Self::bytes)).sum::<usize>()
+    }
+}
+
 /// Reads the values of a user as Helm reads a values file: the first document, plain keys by what they mean.
 ///
 /// # Errors

@@ -65,13 +65,14 @@ fn chart(files: &PackFiles, said: &Adopted) -> Result<PackFiles, Vec<Diagnostic>
     let version = metadata.version.strip_prefix('v').unwrap_or(&metadata.version);
     let version = said.version.as_deref().unwrap_or(version);
     let name = said.name.as_deref().unwrap_or(&metadata.name);
-    let mut values = format!(
-        "# What stands here goes over the chart's own values, which are repeated below.\ncharts:\n  {}: {{}}\n",
-        metadata.name
-    );
+    let mut values =
+        "# What stands here goes over the chart's own values, which are repeated below.\n".to_owned();
+    values.push_str(&strata_values::emit(&json!({ "charts": { (metadata.name.clone()): {} } })));
     if let Some(own) = files.get("values.yaml").and_then(|bytes| std::str::from_utf8(bytes).ok()) {
         values.push('\n');
-        for line in own.trim_start_matches('\u{feff}').lines() {
+        // A return alone ends a line in YAML, too.
+        let own = own.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+        for line in own.lines() {
             values.push_str(if line.is_empty() { "#" } else { "# " });
             values.push_str(line);
             values.push('\n');

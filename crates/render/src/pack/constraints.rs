@@ -135,11 +135,13 @@ impl Reader<'_> {
         }
     }
 
-    /// A text of an object; an empty one is none.
+    /// A text of an object, or a number as one; an empty one is none.
     fn field(&mut self, fields: &mut Map<String, Value>, path: &ValuePath, key: &str) -> Option<String> {
         match fields.shift_remove(key) {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text).filter(|text| !text.is_empty()),
+            // `minLimit` is either.
+            Some(Value::Number(number)) => Some(number.to_string()),
             Some(other) => {
                 self.wrong(&path.key(key), "a text", &other);
                 None

@@ -130,6 +130,7 @@ impl Reader<'_> {
                 None
             }
             Some(Value::String(_)) => None,
+            Some(Value::Null) if !required => None,
             Some(other) => {
                 self.wrong(&path, "a text", &other);
                 None
@@ -212,6 +213,8 @@ impl Reader<'_> {
                 for (key, value) in annotations {
                     match value {
                         Value::String(text) => drop(read.insert(key, text)),
+                        Value::Bool(_) | Value::Number(_) => drop(read.insert(key, value.to_string())),
+                        Value::Null => {}
                         other => self.wrong(&root.key(&key), "a text", &other),
                     }
                 }

@@ -36,10 +36,17 @@ pub(super) fn open(path: &Path) -> Result<Source, Failed> {
         message: format!("{}: {error}; {}", path.display(), error.help()),
         problems: Vec::new(),
     };
+    let mut sources = list_packs(path).map_err(failed)?;
+    if sources.len() > 1 || sources.iter().any(|source| source.path != path) {
+        return Err(Failed::Settings {
+            message: format!("{} is a folder of packs", path.display()),
+            help: "name one of them",
+        });
+    }
     let files = read_pack(path).map_err(failed)?;
     let mut said = Adopted::default();
     if ContentKind::of(&files) == Some(ContentKind::Manifests) {
-        said.name = list_packs(path).map_err(failed)?.into_iter().next().map(|source| source.name);
+        said.name = sources.pop().map(|source| source.name);
         said.version = Some("0.0.0".to_owned());
     }
     let loaded = adopt(files, &said).and_then(|files| load_pack(&files)).map_err(refused)?;

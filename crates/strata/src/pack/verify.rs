@@ -166,12 +166,15 @@ impl Helm<'_> {
         write(&values, case.values.to_string().as_bytes())?;
         let version = self.render.kube_version.as_deref().unwrap_or(DEFAULT_KUBE_VERSION);
         let mut command = Command::new(self.program);
-        command.args(["template", &case.release.name]).arg(&case.path);
-        command.args(["--namespace", &case.release.namespace, "--kube-version", version, "--include-crds"]);
+        command.args(["template", "--include-crds"]);
+        command.arg(format!("--namespace={}", case.release.namespace));
+        command.arg(format!("--kube-version={version}"));
         command.arg("--values").arg(&values);
         for api in &self.render.api_versions {
-            command.args(["--api-versions", api]);
+            command.arg(format!("--api-versions={api}"));
         }
+        // What the pack says is never taken for a flag.
+        command.arg("--").arg(&case.release.name).arg(&case.path);
         self.output(command).await
     }
 
@@ -222,6 +225,7 @@ fn for_people(outcomes: &[Outcome], version: &str) -> String {
         let Outcome { chart, release, namespace, objects, differences } = outcome;
         let verdict = match differences.len() {
             0 => format!("equal to those of Helm {version}"),
+            1 => format!("one differs from that of Helm {version}"),
             count => format!("{count} differ from those of Helm {version}"),
         };
         let noun = if *objects == 1 { "object" } else { "objects" };

@@ -2,7 +2,9 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use strata_cluster::{Absence, ClusterClient, Expectation, WatchError, WatchOptions, goes_when_done};
+use strata_cluster::{
+    Absence, ClusterClient, ClusterError, Expectation, WatchError, WatchOptions, goes_when_done,
+};
 use strata_model::{
     change::{ChangeEvent, ChangeState, Failure},
     object::Destination,
@@ -132,8 +134,10 @@ impl Run {
             loop {
                 match self.client(destination).await {
                     Err(ReachError::NoKubeconfig { .. }) => {}
+                    // One that is being made may answer before it has anything to say.
                     Err(ReachError::Cluster(error))
-                        if self.cluster.applied.is_none() && error.is_unreachable() => {}
+                        if self.cluster.applied.is_none()
+                            && (error.is_passing() || matches!(error, ClusterError::NotFound { .. })) => {}
                     other => return other,
                 }
                 tokio::select! {
