@@ -37,6 +37,7 @@ mod settings;
 pub mod template;
 mod template_error;
 mod variables;
+mod yaml;
 
 pub use alone::{ALONE_KUBE_VERSION, Alone, releases_alone, render_alone, report, written_alone};
 pub use base::{LayerBase, layer_base};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::yaml::scalar_text;
+use crate::yaml::scalar_text;
 
 const HOOK: &str = "helm.sh/hook";
 const WEIGHT: &str = "helm.sh/hook-weight";

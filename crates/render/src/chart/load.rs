@@ -15,8 +15,8 @@ use super::{
     Chart,
     ignore::{IGNORE_FILE, Rules},
     metadata,
-    yaml::{first_document, first_mapping},
 };
+use crate::yaml::{first_document, first_mapping};
 
 /// The limits of a chart with all charts inside it.
 pub const CHART_BUDGET: Budget = Budget {

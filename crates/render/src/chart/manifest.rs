@@ -11,8 +11,8 @@ use super::{
     ChartManifest, RenderedFile,
     hook::{self, Read},
     order::rank,
-    yaml::first_document,
 };
+use crate::yaml::first_document;
 
 /// Most documents of a chart.
 const MAX_DOCUMENTS: usize = 10_000;

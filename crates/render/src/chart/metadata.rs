@@ -9,8 +9,7 @@ use serde_json::{Map, Value};
 use strata_model::diagnostic::Diagnostic;
 use strata_values::parse::kind_of;
 
-use super::yaml::scalar_text;
-use crate::functions::semver;
+use crate::{functions::semver, yaml::scalar_text};
 
 /// Most dependencies of one chart.
 const MAX_DEPENDENCIES: usize = 500;

@@ -30,7 +30,6 @@ mod package;
 mod schema;
 mod schema_depth;
 mod tree;
-pub(crate) mod yaml;
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -101,7 +100,7 @@ pub fn parse_values(
     text: &str,
     file: &str,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Diagnostic> {
-    yaml::first_mapping(text, file, &ParseOptions::VALUES)
+    crate::yaml::first_mapping(text, file, &ParseOptions::VALUES)
 }
 
 /// What templates see as `.Release`.

@@ -14,8 +14,8 @@ use super::{
     json_problem, toml_emit, toml_read, yaml_emit,
 };
 use crate::{
-    chart::yaml::first_document,
     template::{FunctionError, Numbers, Value},
+    yaml::first_document,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[

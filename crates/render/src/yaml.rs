@@ -1,4 +1,4 @@
-//! YAML as Helm reads it: the first document of a text, and texts where texts are wanted.
+//! YAML as Helm reads it: the first document of a text, and texts where texts are wanted. For charts and for templates.
 
 use serde_json::{Map, Value};
 use strata_model::diagnostic::Diagnostic;
@@ -19,7 +19,7 @@ pub(crate) fn first_document(text: &str, file: &str, options: &ParseOptions) -> 
 }
 
 /// The same where a mapping is wanted; nothing counts as an empty one.
-pub(super) fn first_mapping(
+pub(crate) fn first_mapping(
     text: &str,
     file: &str,
     options: &ParseOptions,
@@ -37,7 +37,7 @@ pub(super) fn first_mapping(
 }
 
 /// A scalar where a text is wanted: numbers and truths as Go writes them, so `1.10` is `1.1`.
-pub(super) fn scalar_text(value: &Value) -> Option<String> {
+pub(crate) fn scalar_text(value: &Value) -> Option<String> {
     Some(match value {
         Value::String(text) => text.clone(),
         Value::Bool(truth) => truth.to_string(),
