@@ -1,5 +1,7 @@
 //! Exit codes and errors of the command line.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 /// What a command ends with; fit for CI.
@@ -70,6 +72,18 @@ pub struct Diagnostic {
     pub column: Option<u32>,
     /// The way out.
     pub help: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    /// `file:line:column: message [CODE]`, as far as there is a place.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = [self.line, self.column].into_iter().flatten().map(|number| number.to_string());
+        let place: Vec<String> = self.file.clone().into_iter().chain(numbers).collect();
+        if !place.is_empty() {
+            write!(f, "{}: ", place.join(":"))?;
+        }
+        write!(f, "{} [{}]", self.message, self.code)
+    }
 }
 
 /// Why a command stopped.

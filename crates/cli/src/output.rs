@@ -180,14 +180,7 @@ impl Output {
                 eprintln!("  moved: {moved}");
             }
             for diagnostic in &error.diagnostics {
-                let numbers = [diagnostic.line, diagnostic.column].into_iter().flatten();
-                let place: Vec<String> = diagnostic
-                    .file
-                    .clone()
-                    .into_iter()
-                    .chain(numbers.map(|number| number.to_string()))
-                    .collect();
-                eprintln!("  {}: {} [{}]", place.join(":"), diagnostic.message, diagnostic.code);
+                eprintln!("  {diagnostic}");
                 if let Some(help) = &diagnostic.help {
                     eprintln!("    help: {help}");
                 }

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// What packs are rendered for where nothing is said.
-pub const ALONE_KUBE_VERSION: &str = "1.33.0";
+const KUBE_VERSION: &str = "1.33.0";
 
 /// What a pack is rendered with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Alone {
     pub presets: Vec<PresetChoice>,
     /// The namespace; else what the values say.
     pub namespace: Option<String>,
-    /// The Kubernetes version; [`ALONE_KUBE_VERSION`] where none is given.
+    /// The Kubernetes version; 1.33.0 where none is given.
     pub kube_version: Option<KubernetesVersion>,
     /// What the cluster serves beside what every cluster does: `group/version` or `group/version/Kind`.
     pub api_versions: Vec<String>,
@@ -139,7 +139,7 @@ fn with_input<T>(
     };
     let version = match &alone.kube_version {
         Some(version) => version.clone(),
-        None => name(ALONE_KUBE_VERSION)?,
+        None => name(KUBE_VERSION)?,
     };
     let served = DefaultFacts::new().with_api_versions(&alone.api_versions).api_versions();
     let facts = Facts {

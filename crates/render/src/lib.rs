@@ -39,7 +39,7 @@ mod template_error;
 mod variables;
 mod yaml;
 
-pub use alone::{ALONE_KUBE_VERSION, Alone, releases_alone, render_alone, report, written_alone};
+pub use alone::{Alone, releases_alone, render_alone, report, written_alone};
 pub use base::{LayerBase, layer_base};
 pub use input::{ClusterIdentity, LayerSeed, RenderInput};
 pub use layers::{ResolvedLayer, resolve_layers};

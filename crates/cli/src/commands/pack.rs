@@ -11,7 +11,7 @@ use super::Outcome;
 use crate::{
     arguments::PackCommand,
     client::Client,
-    exit::{CliError, Code},
+    exit::{CliError, Code, Diagnostic},
     operations,
     output::Output,
 };
@@ -90,19 +90,16 @@ async fn add(
     let mut added = Vec::new();
     for input in packs {
         let payload = client.mutate(operations::PACK_PUBLISH, "publishPack", input).await?;
-        for warning in payload.get("warnings").and_then(Value::as_array).into_iter().flatten() {
-            let text = |key: &str| warning.get(key).and_then(Value::as_str).unwrap_or_default();
-            eprintln!("warning: {}{} [{}]", place(warning), text("message"), text("code"));
+        let warnings = payload.get("warnings").cloned().unwrap_or_else(|| json!([]));
+        let warnings: Vec<Diagnostic> =
+            serde_json::from_value(warnings).map_err(|error| CliError::Answer(error.to_string()))?;
+        for warning in warnings {
+            eprintln!("warning: {warning}");
+            if let Some(help) = &warning.help {
+                eprintln!("  help: {help}");
+            }
         }
         added.extend(payload.get("pack").cloned());
     }
     Ok(added)
-}
-
-/// `file:line:column: ` of a diagnostic, as far as it has them.
-fn place(diagnostic: &Value) -> String {
-    let Some(file) = diagnostic.get("file").and_then(Value::as_str) else { return String::new() };
-    let numbers = ["line", "column"].map(|key| diagnostic.get(key).and_then(Value::as_u64));
-    let numbers = numbers.into_iter().map_while(|number| number.map(|number| format!(":{number}")));
-    format!("{file}{}: ", numbers.collect::<String>())
 }
