@@ -16,9 +16,6 @@ pub(crate) fn diagnose(error: &TemplateError, code: &str, file: impl Fn(&str) ->
         ErrorKind::Execute => (code, "check that the value exists, or give it a `default`"),
         ErrorKind::Function { .. } => (code, "check the kinds and the order of the arguments"),
         ErrorKind::Refused => (code, "the template asks for other values; see its message"),
-        ErrorKind::Unavailable { .. } => {
-            (code, "this function is not offered; write the template without it")
-        }
         ErrorKind::Budget(_) => ("TEMPLATE_BUDGET", "shorten loops and texts, or split the manifest"),
     };
     let place = &error.place;

@@ -7,9 +7,8 @@
 //! *Guarantees.* No function reads a clock, an environment variable, a file or the network. What a function produces is
 //! charged to the budget before it is made, where its size may exceed that of its arguments by much.
 //!
-//! *Caveats.* Keys of certificates are on the curve P-256, not RSA (see `certificates`); `genPrivateKey` answers "not
-//! available yet" for `rsa` and `dsa`. `env` and `expandenv` do not exist, as in Helm; `getHostByName` knows no host, as Helm's
-//! does unless told otherwise.
+//! *Caveats.* Keys of certificates are on the curve P-256, not RSA, and there are no DSA keys (see `certificates`). `env` and
+//! `expandenv` do not exist, as in Helm; `getHostByName` knows no host, as Helm's does unless told otherwise.
 
 mod builtin;
 mod certificates;

@@ -76,11 +76,6 @@ pub enum ErrorKind {
     },
     /// The template itself refused, through `fail` or `required`.
     Refused,
-    /// A function that this engine does not offer yet.
-    Unavailable {
-        /// Its name.
-        function: String,
-    },
     /// A budget was used up.
     Budget(Exhausted),
 }
@@ -106,8 +101,6 @@ pub enum FunctionError {
     Refused(String),
     /// The template asked for the refusal: `fail`, `required`.
     Failed(String),
-    /// It is not offered yet.
-    Unavailable,
     /// A budget was used up.
     Budget(Exhausted),
     /// It was to execute a template that there is not.

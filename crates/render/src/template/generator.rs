@@ -4,10 +4,11 @@
 //! [`Generator`] that the caller supplies; [`SeededGenerator`] derives them from a secret seed, so that the same
 //! composition renders the same passwords again and nobody without the seed can compute them.
 
-use std::fmt;
+use std::{convert::Infallible, fmt};
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use rand_core::{TryCryptoRng, TryRng};
 use sha2::Sha256;
 
 /// One call of a generating function.
@@ -122,6 +123,27 @@ impl<'s> Stream<'s> {
         0
     }
 }
+
+/// So that libraries may draw from it, too.
+impl TryRng for Stream<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(u32::from_le_bytes(std::array::from_fn(|_| self.byte())))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from_le_bytes(std::array::from_fn(|_| self.byte())))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill_with(|| self.byte());
+        Ok(())
+    }
+}
+
+/// HMAC-SHA-256 of a secret seed is one.
+impl TryCryptoRng for Stream<'_> {}
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use p256::{
-    SecretKey,
-    ecdsa::{DerSignature, SigningKey},
-};
+use p256::ecdsa::{self, DerSignature};
+use rsa::pkcs1v15;
 use sha2::{Digest, Sha256};
 use x509_cert::{
     Certificate, TbsCertificate,
@@ -30,7 +28,7 @@ use x509_cert::{
     time::{Time, Validity},
 };
 
-use super::keys;
+use super::keys::{self, SigningKey};
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SERVER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
@@ -51,7 +49,7 @@ pub(super) struct Request {
 /// Who signs.
 pub(super) struct Issuer {
     certificate: Certificate,
-    key: SecretKey,
+    key: SigningKey,
 }
 
 impl Issuer {
@@ -59,7 +57,7 @@ impl Issuer {
     pub(super) fn read(certificate: &str, key: &str) -> Result<Self, String> {
         Ok(Self {
             certificate: parse(certificate)?,
-            key: keys::read(key).map_err(|problem| format!("error parsing private key: {problem}"))?,
+            key: SigningKey::read(key).map_err(|problem| format!("error parsing private key: {problem}"))?,
         })
     }
 }
@@ -71,7 +69,7 @@ pub(super) fn parse(text: &str) -> Result<Certificate, String> {
 }
 
 /// The PEM form of a certificate for a key, signed by an issuer or, without one, by the key itself.
-pub(super) fn issue(request: &Request, key: &SecretKey, issuer: Option<&Issuer>) -> Result<String, String> {
+pub(super) fn issue(request: &Request, key: &SigningKey, issuer: Option<&Issuer>) -> Result<String, String> {
     let failed = |error: &dyn std::fmt::Display| format!("error creating certificate: {error}");
     let instant = |seconds: Option<i64>| -> Result<Time, String> {
         let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
@@ -88,11 +86,21 @@ pub(super) fn issue(request: &Request, key: &SecretKey, issuer: Option<&Issuer>)
         *first = *first & 0x7f | 0x40;
     }
     let serial = SerialNumber::new(&serial).map_err(|error| failed(&error))?;
-    let public = SubjectPublicKeyInfoOwned::from_key(SigningKey::from(key).verifying_key());
+    let public = match key {
+        SigningKey::P256(key) => {
+            SubjectPublicKeyInfoOwned::from_key(ecdsa::SigningKey::from(key).verifying_key())
+        }
+        SigningKey::Rsa(key) => SubjectPublicKeyInfoOwned::from_key(&key.to_public_key()),
+    };
     let public = public.map_err(|error| failed(&error))?;
-    let signer = SigningKey::from(issuer.map_or(key, |issuer| &issuer.key));
-    let made = CertificateBuilder::new(profile, serial, validity, public)
-        .and_then(|builder| builder.build::<_, DerSignature>(&signer));
+    let builder = CertificateBuilder::new(profile, serial, validity, public);
+    let made = builder.and_then(|builder| match issuer.map_or(key, |issuer| &issuer.key) {
+        SigningKey::P256(key) => builder.build::<_, DerSignature>(&ecdsa::SigningKey::from(key)),
+        SigningKey::Rsa(key) => {
+            let signer = pkcs1v15::SigningKey::<Sha256>::new((**key).clone());
+            builder.build::<_, pkcs1v15::Signature>(&signer)
+        }
+    });
     let bytes = made.map_err(|error| failed(&error))?.to_der().map_err(|error| failed(&error))?;
     Ok(keys::pem("CERTIFICATE", &bytes))
 }

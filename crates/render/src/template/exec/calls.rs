@@ -70,10 +70,6 @@ impl Frame<'_> {
                 FunctionError::Failed(message) => {
                     self.error(ErrorKind::Refused, at, format!("error calling {name}: {message}"))
                 }
-                FunctionError::Unavailable => {
-                    let message = format!("function {name} is not available yet");
-                    self.error(ErrorKind::Unavailable { function: name }, at, message)
-                }
                 FunctionError::Budget(exhausted) => {
                     self.error(ErrorKind::Budget(exhausted), at, exhausted.to_string())
                 }
