@@ -89,7 +89,7 @@ impl Person {
     /// # Errors
     /// When one is refused.
     pub async fn publish_packs(&self, folder: &Path) -> Result<()> {
-        for pack in strata_registry::list_packs(folder)? {
+        for pack in strata_registry::list_packs(folder)?.packs {
             self.publish_pack(&strata_registry::read_pack(&pack.path)?).await.map_err(describe)?;
         }
         Ok(())

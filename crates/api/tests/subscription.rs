@@ -86,7 +86,7 @@ impl Socket {
 
 async fn publish(harness: &Harness) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/packs");
-    for pack in strata_registry::list_packs(&folder).unwrap() {
+    for pack in strata_registry::list_packs(&folder).unwrap().packs {
         let files: Vec<Value> = strata_registry::read_pack(&pack.path)
             .unwrap()
             .iter()

@@ -78,6 +78,9 @@ pub enum ClientCommand {
     /// Profiles: what clusters should be
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// Macros: named values that the values of any profile may refer to
+    #[command(subcommand)]
+    Macro(MacroCommand),
     /// Clusters: what is managed
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -221,6 +224,39 @@ impl ProfileKind {
     }
 }
 
+/// `strata macro …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum MacroCommand {
+    /// List macros; those of the shared project too
+    List,
+    /// Make a macro, or give it another value; clusters keep the former one as a pending update
+    Set {
+        /// Its name, as in `{{.strata.macro.NAME}}`.
+        name: String,
+        /// What it stands for; read from standard input when left out, so that a secret stays out of the history of your shell.
+        value: Option<String>,
+        /// The value is a secret. A macro that is a secret stays one.
+        #[arg(long, conflicts_with = "plain")]
+        sensitive: bool,
+        /// The value is no secret any more.
+        #[arg(long)]
+        plain: bool,
+        /// What it is for.
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Show a macro, and what uses it
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Delete a macro that nothing uses
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
 /// `strata cluster …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum ClusterCommand {
@@ -271,6 +307,15 @@ pub enum ClusterCommand {
         /// `key=value`: only clusters with this label; may be repeated.
         #[arg(long = "label", short = 'l', value_parser = key_value)]
         labels: Vec<(String, String)>,
+        /// Only clusters that run this profile: `web`, `web@1.1.0`, `web@1.1.0#2`.
+        #[arg(long, short = 'p')]
+        profile: Option<String>,
+        /// Only clusters whose values name this macro.
+        #[arg(long = "macro")]
+        named_macro: Option<String>,
+        /// Only clusters that run something which is another by now: a revised version, a macro.
+        #[arg(long)]
+        pending_updates: bool,
     },
     /// Show one cluster
     Show {
@@ -312,6 +357,9 @@ pub struct Wish {
     /// All node pools: `name=replicas`. May be repeated.
     #[arg(long = "pool", value_parser = key_value)]
     pub pools: Vec<(String, String)>,
+    /// Go to the newest revision of each version that is attached. May be combined with the others.
+    #[arg(long)]
+    pub updates: bool,
     /// Decide a conflict: `layer:path=keep-override|take-profile|edit:YAML`. May be repeated.
     #[arg(long = "resolve")]
     pub resolve: Vec<String>,

@@ -45,6 +45,10 @@ operations! {
     CLUSTER_UPDATE = "cluster_update";
     EXPLAIN_WAIT = "explain_wait";
     FLEET_SUMMARY = "fleet_summary";
+    MACRO_DELETE = "macro_delete";
+    MACRO_LIST = "macro_list";
+    MACRO_SET = "macro_set";
+    MACRO_SHOW = "macro_show";
     ORPHANS_DELETE = "orphans_delete";
     ORPHANS_KEEP = "orphans_keep";
     ORPHANS_RESTORE = "orphans_restore";

@@ -282,6 +282,9 @@ fn cell(value: Option<&Value>) -> String {
                     Some(namespace) => format!("{} {namespace}/{}", cell(Some(kind)), cell(Some(name))),
                     None => format!("{} {}", cell(Some(kind)), cell(Some(name))),
                 },
+                (None, None, None, Some(name)) if map.len() == 2 && map.contains_key("value") => {
+                    format!("{}={}", cell(Some(name)), cell(map.get("value")))
+                }
                 _ => map
                     .iter()
                     .map(|(key, value)| format!("{key}={}", cell(Some(value))))
@@ -319,6 +322,7 @@ mod tests {
             "web@1.1.0#2"
         );
         assert_eq!(cell(Some(&json!({"kind": "Service", "namespace": "a", "name": "b"}))), "Service a/b");
+        assert_eq!(cell(Some(&json!([{"name": "team", "value": "blue"}]))), "team=blue");
         assert_eq!(cell(Some(&json!(null))), "");
         assert_eq!(cell(Some(&json!("2026-11-28T04:21:07.56Z"))), "2026-11-28 04:21:07Z");
         assert_eq!(

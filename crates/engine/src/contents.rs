@@ -18,7 +18,6 @@ use strata_model::{
     pack::Pack,
     profile::{ProfileContent, RevisionReference},
     secret::{Fingerprint, SecretText},
-    variable::VariableValue,
 };
 use strata_render::{ResolvedLayer, chart::Chart, template::Engine};
 
@@ -138,10 +137,7 @@ impl Session {
         for composition in compositions {
             wanted.extend(composition.attachments.iter().map(|attachment| attachment.revision.clone()));
             wanted.extend(composition.held.iter().map(|held| held.revision.clone()));
-            fingerprints.extend(composition.variables.values().filter_map(|value| match value {
-                VariableValue::Sensitive(fingerprint) => Some(fingerprint.clone()),
-                VariableValue::Plain(_) => None,
-            }));
+            fingerprints.extend(composition.secrets().cloned());
         }
         let mut contents = Contents::default();
         for revision in wanted {

@@ -29,6 +29,8 @@ pub struct Wish {
     pub node_pools: Option<Vec<NodePool>>,
     /// Whether generated values are made anew.
     pub rotate_generated: bool,
+    /// Whether to go to the newest revision of each version that is attached.
+    pub take_updates: bool,
     /// Decisions about merge conflicts.
     pub resolutions: Vec<ConflictResolution>,
 }

@@ -10,6 +10,8 @@
 mod gather;
 mod make;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use strata_model::{
     change::{Change, ChangeKind},
@@ -18,9 +20,11 @@ use strata_model::{
     digest::Digest,
     error::{Refusal, RefusalCode},
     id::{ClusterId, CompositionId, OrphanId},
+    macros::MacroName,
     plan::Plan,
     render::Render,
     secret::SecretText,
+    variable::VariableValue,
 };
 use strata_plan::{CompositionRequest, Decision};
 use strata_store::Stored;
@@ -79,6 +83,8 @@ pub(crate) struct Assembled {
     pub(crate) from: Option<CompositionId>,
     /// The composition that it leads to, when it is a new one; else the cluster keeps what it runs.
     pub(crate) composition: Option<Composition>,
+    /// The macros that it took as they are now.
+    pub(crate) macros: BTreeMap<MacroName, Option<VariableValue>>,
     /// The objects, in the clear.
     pub(crate) render: Render,
     /// What was asked for.
@@ -208,10 +214,14 @@ impl Session {
 }
 
 fn assembled(gathered: &Gathered, made: make::Made, intent: Intent) -> Assembled {
+    // Going back takes the values of then.
+    let composed = made.composition.as_ref().filter(|_| matches!(intent, Intent::Compose { .. }));
+    let macros = composed.map(|composition| composition.macros.clone()).unwrap_or_default();
     Assembled {
         plan: made.plan,
         from: gathered.applied_id,
         composition: made.composition,
+        macros,
         render: made.render,
         intent,
         facts: gathered.facts_digest.clone(),

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     digest::{Digest, DigestKey},
     id::ProfileId,
+    macros::MacroName,
     overrides::OverrideSource,
     profile::{LayerName, ProfileType, RevisionReference},
+    secret::Fingerprint,
     variable::VariableValue,
 };
 
@@ -86,6 +88,9 @@ pub struct Composition {
     /// The cluster's own values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, VariableValue>,
+    /// The macros that its values name, as they were when it was made; none where there was no such macro.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub macros: BTreeMap<MacroName, Option<VariableValue>>,
     /// None on imported clusters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_plane: Option<ControlPlane>,
@@ -105,6 +110,7 @@ impl Default for Composition {
             held: Vec::new(),
             overrides: Vec::new(),
             variables: BTreeMap::new(),
+            macros: BTreeMap::new(),
             control_plane: None,
             node_pools: Vec::new(),
             generation: 0,
@@ -113,6 +119,12 @@ impl Default for Composition {
 }
 
 impl Composition {
+    /// The secrets that it names.
+    pub fn secrets(&self) -> impl Iterator<Item = &Fingerprint> {
+        let values = self.variables.values().chain(self.macros.values().flatten());
+        values.filter_map(VariableValue::secret)
+    }
+
     /// The keyed digest. Authors and times of overrides do not count: they decide nothing.
     #[must_use]
     pub fn digest(&self, key: &DigestKey) -> Digest {

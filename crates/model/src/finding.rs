@@ -63,6 +63,8 @@ codes! {
     UnresolvedVariable = "UNRESOLVED_VARIABLE",
     /// A variable fell back to the profile's default.
     VariableDefaulted = "VARIABLE_DEFAULTED",
+    /// A macro has another value than the cluster runs with.
+    MacroChanged = "MACRO_CHANGED",
     /// An API version is no longer served by the target Kubernetes version.
     RemovedApi = "REMOVED_API",
     /// A CRD changes in a way that breaks stored objects or clients.

@@ -61,6 +61,8 @@ id! {
     TokenId = "token";
     /// One version of a pack.
     PackId = "pack";
+    /// A macro of a project.
+    MacroId = "macro";
     /// A profile (name plus its versions).
     ProfileId = "profile";
     /// One version of a profile.

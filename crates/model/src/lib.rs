@@ -20,6 +20,7 @@ pub mod fact;
 pub mod finding;
 pub mod id;
 pub mod inventory;
+pub mod macros;
 pub mod object;
 pub mod orphan;
 pub mod overrides;

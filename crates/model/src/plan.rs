@@ -278,6 +278,9 @@ pub struct RepaveReason {
 pub struct LayerPreview {
     /// Which layer.
     pub layer: LayerName,
+    /// What people call it, where its values say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
     /// Its kind.
     pub kind: LayerKind,
     /// Pack before; none for a new layer.

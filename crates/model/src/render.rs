@@ -95,6 +95,11 @@ pub enum Origin {
         /// Whether the profile's default was used.
         default: bool,
     },
+    /// A macro.
+    Macro {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// The result of a render.

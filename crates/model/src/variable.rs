@@ -65,7 +65,7 @@ pub struct VariableDefinition {
     pub options: Vec<String>,
 }
 
-/// The value of a variable in a composition.
+/// The value of a variable or of a macro.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum VariableValue {
@@ -73,4 +73,24 @@ pub enum VariableValue {
     Plain(String),
     /// A secret, by fingerprint; its text is sealed in the store.
     Sensitive(Fingerprint),
+}
+
+impl VariableValue {
+    /// As it is shown: the text, or the mask of the secret.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Plain(text) => text.clone(),
+            Self::Sensitive(fingerprint) => fingerprint.mask(),
+        }
+    }
+
+    /// The secret that it stands for, if it is one.
+    #[must_use]
+    pub const fn secret(&self) -> Option<&Fingerprint> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Sensitive(fingerprint) => Some(fingerprint),
+        }
+    }
 }

@@ -56,6 +56,7 @@ fn preview(
         .collect();
     LayerPreview {
         layer: either.layer.clone(),
+        display_name: display_name(&either.value, redactor),
         kind: either.kind,
         current_pack: current.map(|values| values.pack.clone()),
         pending_pack: pending.map(|values| values.pack.clone()),
@@ -69,6 +70,14 @@ fn preview(
         override_patch: mask_patch(&override_of(input, &either.layer), redactor),
         redundant: input.composed.redundant.get(&either.layer).cloned().unwrap_or_default(),
     }
+}
+
+/// What people call a layer: `pack.displayName`, or as Palette has it.
+fn display_name(values: &serde_json::Value, redactor: &Redactor) -> Option<String> {
+    let pack = values.get("pack")?;
+    let keys = ["displayName", "spectrocloud.com/display-name"];
+    let name = keys.iter().find_map(|key| pack.get(key)?.as_str())?;
+    Some(redactor.mask_text(name))
 }
 
 fn override_of(input: &PlanInput<'_>, layer: &LayerName) -> Patch {

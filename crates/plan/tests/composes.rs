@@ -117,8 +117,26 @@ fn run_on(
     secrets: &[&str],
 ) -> Result<Composed, Vec<RefusalCode>> {
     let redactor = Redactor::new(&key(), secrets.iter().map(|secret| SecretText::new(*secret)));
-    compose(applied, request, &shelf.library, Surroundings { infrastructure, redactor: &redactor })
+    let surroundings = Surroundings { infrastructure, macros: &BTreeMap::new(), redactor: &redactor };
+    compose(applied, request, &shelf.library, surroundings)
         .map_err(|refusals| refusals.into_iter().map(|refusal| refusal.code).collect())
+}
+
+/// On a project with these macros.
+fn run_with(
+    shelf: &Shelf,
+    applied: &Composition,
+    request: &CompositionRequest,
+    macros: &[(&str, &str)],
+) -> Composed {
+    let plain = |text: &str| VariableValue::Plain(text.to_owned());
+    let macros = macros.iter().map(|(name, value)| (name.parse().unwrap(), plain(value))).collect();
+    let surroundings = Surroundings {
+        infrastructure: &Infrastructure::Edge,
+        macros: &macros,
+        redactor: &Redactor::new(&key(), []),
+    };
+    compose(Some(applied), request, &shelf.library, surroundings).unwrap()
 }
 
 fn attached(shelf: &Shelf) -> Composition {
@@ -309,6 +327,44 @@ fn one_rule_for_variables() {
         };
         assert_eq!(run(&shelf, Some(&applied), &wish).unwrap_err(), [RefusalCode::InvalidVariable], "{name}");
     }
+}
+
+#[test]
+fn macros_are_taken_as_they_are_when_a_composition_is_made() {
+    let shelf = shelf();
+    let patch: Patch = serde_json::from_value(json!([
+        {"op": "set", "path": "team", "value": "{{ .spectro.macro.team }}-{{.strata.macro.tier | default \"none\"}}"}
+    ]))
+    .unwrap();
+    let wish = CompositionRequest {
+        overrides: vec![OverrideRequest {
+            layer: "app".parse().unwrap(),
+            change: OverrideChange::Patch(patch),
+        }],
+        ..request()
+    };
+    let first = run_with(&shelf, &attached(&shelf), &wish, &[("team", "blue"), ("unused", "x")]);
+    let macros = &first.composition.macros;
+    let shown: Vec<_> = macros.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let plain = |text: &str| Some(VariableValue::Plain(text.to_owned()));
+    assert_eq!(shown, [("team", plain("blue")), ("tier", None)]);
+    assert!(first.findings.is_empty(), "what comes in with the values is no news");
+
+    let applied = first.composition;
+    let same = run_with(&shelf, &applied, &request(), &[("team", "blue"), ("unused", "y")]);
+    assert_eq!((same.composition, same.findings.len()), (applied.clone(), 0));
+
+    let moved = run_with(&shelf, &applied, &request(), &[("team", "red"), ("tier", "gold")]);
+    let told: Vec<_> = moved.findings.iter().map(|finding| (finding.code, finding.path.as_deref())).collect();
+    assert_eq!(told, [(FindingCode::MacroChanged, Some("team")), (FindingCode::MacroChanged, Some("tier"))]);
+    assert_ne!(moved.composition.digest(&key()), applied.digest(&key()));
+
+    let cleared = CompositionRequest {
+        overrides: vec![OverrideRequest { layer: "app".parse().unwrap(), change: OverrideChange::Clear }],
+        ..request()
+    };
+    let without = run_with(&shelf, &applied, &cleared, &[("team", "red")]);
+    assert!(without.composition.macros.is_empty(), "what nothing names any more is not held");
 }
 
 #[test]

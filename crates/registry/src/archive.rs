@@ -5,6 +5,9 @@ use strata_model::pack::{ContentKind, PackFiles};
 
 use crate::{RegistryError, wanted};
 
+/// What names the files of a chart's folder that do not belong to the chart.
+const IGNORE_FILE: &str = ".helmignore";
+
 /// Reads what is in the bytes of a `.tgz`, under [`Budget::DEFAULT`]. It may lie at the root of the archive or in
 /// one folder, as Helm and many tools pack it.
 ///
@@ -27,7 +30,13 @@ pub fn read_archive_with(bytes: &[u8], budget: &Budget) -> Result<PackFiles, Reg
 fn rooted(files: PackFiles) -> Result<PackFiles, RegistryError> {
     let nothing = || RegistryError::NothingToRender { place: "the archive".to_owned() };
     match ContentKind::of(&files).ok_or_else(nothing)? {
-        ContentKind::Pack | ContentKind::Chart => return Ok(files),
+        ContentKind::Pack => return Ok(files),
+        ContentKind::Chart => {
+            let mut files = files;
+            // Helm left out what it names when it packed the archive, and reads the rest as it is.
+            files.remove(IGNORE_FILE);
+            return Ok(files);
+        }
         ContentKind::Manifests => {}
     }
     let folder =

@@ -17,7 +17,7 @@ mod source;
 pub use archive::{read_archive, read_archive_with};
 pub use error::RegistryError;
 pub use folder::{read_files, read_folder, read_folder_with};
-pub use source::{PackSource, list_packs, read_pack, take_files};
+pub use source::{Listing, PackSource, list_packs, read_pack, take_files};
 pub use strata_archive::{ArchiveError, Budget, Tally, Usage, read_tgz};
 
 /// Whether anything reads a file of this path.

@@ -38,20 +38,30 @@ impl PackSource {
     }
 }
 
-/// The packs at a path, sorted by name.
+/// What there is at a path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The packs, sorted by name.
+    pub packs: Vec<PackSource>,
+    /// The names of manifests that lie beside packs and belong to none, sorted.
+    pub passed_over: Vec<String>,
+}
+
+/// The packs at a path.
 ///
 /// A file is one. A folder that holds a `pack.json` or a `Chart.yaml` is one; else each sub-folder that holds one of them
 /// is, and each archive beside them; else the folder is one of plain manifests.
 ///
 /// # Errors
 /// [`RegistryError`] if the folder cannot be listed, or has more than 10,000 entries.
-pub fn list_packs(path: &Path) -> Result<Vec<PackSource>, RegistryError> {
+pub fn list_packs(path: &Path) -> Result<Listing, RegistryError> {
     let read = |source| RegistryError::Read { path: path.to_owned(), source };
     let marked = |folder: &Path| [PACK_FILE, CHART_FILE].iter().any(|file| folder.join(file).is_file());
     if !fs::metadata(path).map_err(read)?.is_dir() || marked(path) {
-        return Ok(vec![PackSource::at(path)]);
+        return Ok(Listing { packs: vec![PackSource::at(path)], passed_over: Vec::new() });
     }
     let mut packs = Vec::new();
+    let mut passed_over = Vec::new();
     for (count, entry) in fs::read_dir(path).map_err(read)?.enumerate() {
         if count >= MAX_PACKS {
             return Err(RegistryError::TooManyPacks { limit: MAX_PACKS });
@@ -62,13 +72,17 @@ pub fn list_packs(path: &Path) -> Result<Vec<PackSource>, RegistryError> {
         let inner = entry.path();
         if kind.is_dir() && marked(&inner) || kind.is_file() && is_archive(&inner) {
             packs.push(PackSource::at(&inner));
+        } else if kind.is_file() && inner.to_str().is_some_and(is_manifest) {
+            passed_over.extend(inner.file_name().map(|name| name.to_string_lossy().into_owned()));
         }
     }
     if packs.is_empty() {
         packs.push(PackSource::at(path));
+        passed_over.clear();
     }
     packs.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(packs)
+    passed_over.sort_unstable();
+    Ok(Listing { packs, passed_over })
 }
 
 /// Reads the pack, chart or manifests at a path, under [`Budget::DEFAULT`].

@@ -166,11 +166,14 @@ fn a_registry_lists_its_packs_by_name() {
         ("c-1.0.0.tgz", b""),
         ("docs/README.md", b""),
         ("pack.txt", b""),
+        ("loose.yaml", b"a: 1"),
     ]);
-    let names: Vec<_> = list_packs(registry.path()).unwrap().into_iter().map(|pack| pack.name).collect();
+    let listing = list_packs(registry.path()).unwrap();
+    let names: Vec<_> = listing.packs.into_iter().map(|pack| pack.name).collect();
+    assert_eq!(listing.passed_over, ["loose.yaml"]);
     assert_eq!(names, ["a", "b", "c-1.0.0"]);
-    assert_eq!(list_packs(&registry.path().join("a")).unwrap().len(), 1);
-    let one = list_packs(&registry.path().join("c-1.0.0.tgz")).unwrap();
+    assert_eq!(list_packs(&registry.path().join("a")).unwrap().packs.len(), 1);
+    let one = list_packs(&registry.path().join("c-1.0.0.tgz")).unwrap().packs;
     assert_eq!(one[0].name, "c-1.0.0");
     assert!(matches!(list_packs(Path::new("/nowhere/at/all")).unwrap_err(), RegistryError::Read { .. }));
 }
@@ -180,7 +183,10 @@ fn charts_and_manifests_are_read_as_well() {
     let chart: &[(&str, &[u8])] = &[("Chart.yaml", b"name: x"), (".helmignore", b"*.md"), ("a.md", b"")];
     let read = read_pack(folder(chart).path()).unwrap();
     assert_eq!(read.keys().collect::<Vec<_>>(), [".helmignore", "Chart.yaml", "a.md"]);
-    let archived = read_archive(&files(&[("x/Chart.yaml", b"name: x"), ("x/a.md", b"")])).unwrap();
+    // In an archive of a chart there is nothing to ignore any more.
+    let chart: &[(&str, &[u8])] =
+        &[("x/Chart.yaml", b"name: x"), ("x/.helmignore", b"*.md"), ("x/a.md", b"")];
+    let archived = read_archive(&files(chart)).unwrap();
     assert_eq!(archived.keys().collect::<Vec<_>>(), ["Chart.yaml", "a.md"]);
     let manifests = folder(&[("app.yaml", b"a: 1"), ("more/b.json", b"{}")]);
     assert_eq!(read_pack(manifests.path()).unwrap().len(), 2);

@@ -95,7 +95,6 @@ impl<'a> Work<'a> {
             composition: &self.scene.composition,
             layers: &self.layers,
             secrets: &self.scene.secrets,
-            macros: &self.scene.macros,
             facts: &self.scene.facts,
             seeds: &self.seeds,
         };

@@ -149,13 +149,12 @@ fn with_input<T>(
         ..Facts::default()
     };
     let seeds = BTreeMap::from([(layer_name, LayerSeed { seed: [0; 32], instant: Timestamp::UNIX_EPOCH })]);
-    let (secrets, macros) = (BTreeMap::new(), BTreeMap::new());
+    let secrets = BTreeMap::new();
     run(&RenderInput {
         cluster: &cluster,
         composition: &composition,
         layers: &layers,
         secrets: &secrets,
-        macros: &macros,
         facts: &facts,
         seeds: &seeds,
     })

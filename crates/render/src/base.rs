@@ -31,6 +31,14 @@ pub struct LayerBase {
     pub(crate) layered: Layered<Origin>,
 }
 
+/// Whether some text that the values of a layer are made of mentions a macro. Cheap: most mention none, and then nothing
+/// needs to be merged to know which.
+#[must_use]
+pub fn mentions_macros(layer: &Layer, pack: &Pack) -> bool {
+    let presets = pack.presets.iter().map(|preset| &preset.add);
+    [&pack.values, &layer.values].into_iter().chain(presets).any(|text| text.contains(".macro."))
+}
+
 /// What a diagnostic calls a file of a layer.
 pub(crate) fn layer_file(layer: &Layer, file: &str) -> String {
     format!("layer `{}` {file}", layer.name)

@@ -53,10 +53,8 @@ pub struct RenderInput<'a> {
     pub composition: &'a Composition,
     /// The composition's layers, from [`crate::resolve_layers`].
     pub layers: &'a [ResolvedLayer<'a>],
-    /// The clear texts of sensitive variables.
+    /// The clear texts of sensitive variables and macros.
     pub secrets: &'a BTreeMap<Fingerprint, SecretText>,
-    /// Macros of the project by name.
-    pub macros: &'a BTreeMap<String, String>,
     /// What is known of the living cluster.
     pub facts: &'a Facts,
     /// One for each layer that renders objects.

@@ -167,7 +167,7 @@ fn scope<'s>(
         definitions: layer.variables,
         variables: &input.composition.variables,
         secrets: input.secrets,
-        macros: input.macros,
+        macros: &input.composition.macros,
         packs,
         known,
         capabilities,
@@ -219,9 +219,7 @@ fn resolve<'a>(
         references::resolve(own.layered.value(), &own.text, &file, &scope, &context)?
     };
     let mut origins = own.origins;
-    for (path, (name, default)) in resolved.variables {
-        origins.insert(path, Origin::Variable { name, default });
-    }
+    origins.extend(resolved.origins);
     let mut secrets = resolved.secrets;
     if let Some(text) = &own.layer.pack.schema {
         let rules = schema::parse_schema(text)?;

@@ -40,12 +40,13 @@ mod variables;
 mod yaml;
 
 pub use alone::{Alone, releases_alone, render_alone, report, written_alone};
-pub use base::{LayerBase, layer_base};
+pub use base::{LayerBase, layer_base, mentions_macros};
 pub use input::{ClusterIdentity, LayerSeed, RenderInput};
 pub use layers::{ResolvedLayer, resolve_layers};
 pub use manifests::pack_templates;
 pub use pack::{Adopted, LoadedPack, adopt, load_pack};
 pub use pack_charts::{PackRelease, pack_charts};
+pub use references::{has_reference, macros_named};
 pub use render::{Unrendered, Written, render, render_asking};
 pub use schema::layer_passwords;
 pub use variables::refuse_value;

@@ -9,15 +9,17 @@
 //! Beside a reference an action may hold what templates offer: `{{ .spectro.var.size | default "small" | upper }}`.
 //!
 //! *Guarantees.* A reference that means nothing is refused by name, layer and place. Texts that come out of sensitive
-//! variables are remembered as secrets, also when a function has changed them.
+//! variables and macros are remembered as secrets, also when a function has changed them.
 //!
 //! *Caveats.* References do not nest, and what comes in through a YAML alias counts as quoted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use strata_model::{
     diagnostic::Diagnostic,
+    macros::MacroName,
+    render::Origin,
     secret::SecretText,
     value_path::{Segment, ValuePath},
 };
@@ -36,8 +38,8 @@ pub(crate) struct Meaning {
     pub(crate) value: Value,
     /// Whether it must not be shown.
     pub(crate) secret: bool,
-    /// For a variable: its name and whether it is the profile's default.
-    pub(crate) variable: Option<(String, bool)>,
+    /// For a variable or a macro: what to say of where the value comes from.
+    pub(crate) origin: Option<Origin>,
 }
 
 /// Why a reference means nothing.
@@ -62,8 +64,8 @@ pub(crate) trait Lookup {
 pub(crate) struct Resolved {
     /// The value.
     pub(crate) value: Value,
-    /// Path (items of keyed lists by key) → variable and whether its default was used.
-    pub(crate) variables: BTreeMap<String, (String, bool)>,
+    /// Path (items of keyed lists by key) → the variable or macro that it was resolved from.
+    pub(crate) origins: BTreeMap<String, Origin>,
     /// Secrets that are in the value now.
     pub(crate) secrets: Vec<SecretText>,
 }
@@ -212,8 +214,8 @@ impl Resolver<'_> {
                     .in_file(self.file)
                     .with_help("references do not nest: refer to the variable directly"));
             }
-            if let Some(variable) = meaning.variable {
-                self.resolved.variables.insert(shown.to_string(), variable);
+            if let Some(origin) = meaning.origin {
+                self.resolved.origins.insert(shown.to_string(), origin);
             }
             if meaning.secret {
                 secret = true;
@@ -370,8 +372,46 @@ fn has_fallback(inner: &str, references: &[Reference<'_>]) -> bool {
     words.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| matches!(word, "default" | "coalesce"))
 }
 
+/// The macros that a value refers to.
+#[must_use]
+pub fn macros_named(value: &Value) -> BTreeSet<MacroName> {
+    let mut named = BTreeSet::new();
+    collect_macros(value, &mut named);
+    named
+}
+
+fn collect_macros(value: &Value, named: &mut BTreeSet<MacroName>) {
+    match value {
+        Value::String(text) => macros_of(text, named),
+        Value::Array(items) => items.iter().for_each(|item| collect_macros(item, named)),
+        Value::Object(map) => {
+            for (key, value) in map {
+                macros_of(key, named);
+                collect_macros(value, named);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn macros_of(text: &str, named: &mut BTreeSet<MacroName>) {
+    if !text.contains(".macro.") {
+        return;
+    }
+    for action in actions(text) {
+        for reference in references(action.inner) {
+            let path: Vec<&str> = reference.path.trim_start_matches('.').split('.').collect();
+            if let [_, "macro", name] = path[..] {
+                // What no macro can be called is told by the render, at its place.
+                named.extend(name.parse::<MacroName>());
+            }
+        }
+    }
+}
+
 /// Whether a text holds a reference.
-pub(crate) fn has_reference(text: &str) -> bool {
+#[must_use]
+pub fn has_reference(text: &str) -> bool {
     text.contains("{{") && !actions(text).is_empty()
 }
 

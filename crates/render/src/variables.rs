@@ -7,7 +7,9 @@ use regex::RegexBuilder;
 use serde_json::Value;
 use strata_model::{
     fact::FactKey,
+    macros::MacroName,
     profile::{LayerName, RevisionReference},
+    render::Origin,
     secret::{Fingerprint, SecretText},
     value_path::ValuePath,
     variable::{VariableDefinition, VariableFormat, VariableValue},
@@ -63,7 +65,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) definitions: &'a [VariableDefinition],
     pub(crate) variables: &'a BTreeMap<String, VariableValue>,
     pub(crate) secrets: &'a BTreeMap<Fingerprint, SecretText>,
-    pub(crate) macros: &'a BTreeMap<String, String>,
+    pub(crate) macros: &'a BTreeMap<MacroName, Option<VariableValue>>,
     /// Values by pack name.
     pub(crate) packs: &'a BTreeMap<String, Value>,
     /// Secrets that are in these values.
@@ -77,11 +79,7 @@ impl Lookup for Scope<'_> {
     fn meaning(&self, path: &[&str], optional: bool) -> Result<Meaning, Unknown> {
         match path {
             ["spectro" | "strata", "var", name] => self.variable(name),
-            ["spectro" | "strata", "macro", name] => match self.macros.get(*name) {
-                Some(text) => Ok(text_meaning(text.clone())),
-                None if optional => Ok(Meaning::default()),
-                None => Err(self.unknown(path, "no macro has this name", "define the macro in the project")),
-            },
+            ["spectro" | "strata", "macro", name] => self.macro_named(path, name, optional),
             ["spectro" | "strata", "pack", pack, rest @ ..] => Ok(self.pack(pack, rest)),
             ["spectro", "system", rest @ ..] | ["strata", rest @ ..] => match self.system(rest) {
                 Some(meaning) if optional || !meaning.value.is_null() => Ok(meaning),
@@ -138,7 +136,10 @@ impl Scope<'_> {
                         "set the variable for this cluster",
                     ));
                 }
-                None => return Ok(Meaning { variable: Some((name.to_owned(), true)), ..Meaning::default() }),
+                None => {
+                    let origin = Origin::Variable { name: name.to_owned(), default: true };
+                    return Ok(Meaning { origin: Some(origin), ..Meaning::default() });
+                }
             },
         };
         if let Some(reason) = refuse_value(definition, &text) {
@@ -151,8 +152,29 @@ impl Scope<'_> {
         Ok(Meaning {
             value: Value::String(text),
             secret: sealed || definition.sensitive,
-            variable: Some((name.to_owned(), default)),
+            origin: Some(Origin::Variable { name: name.to_owned(), default }),
         })
+    }
+
+    fn macro_named(&self, path: &[&str], name: &str, optional: bool) -> Result<Meaning, Unknown> {
+        let value =
+            name.parse::<MacroName>().ok().and_then(|name| self.macros.get(&name)).and_then(Option::as_ref);
+        let (text, secret) = match value {
+            Some(VariableValue::Plain(text)) => (text.clone(), false),
+            Some(VariableValue::Sensitive(fingerprint)) => match self.secrets.get(fingerprint) {
+                Some(secret) => (secret.expose().to_owned(), true),
+                None => return Err(self.unknown(path, "its secret is not there", "set the macro again")),
+            },
+            None if optional => return Ok(Meaning::default()),
+            None => {
+                let help = format!(
+                    "define it with `strata macro set {name} VALUE`, or give it a default: `| default \"…\"`"
+                );
+                return Err(self.unknown(path, "no macro has this name", &help));
+            }
+        };
+        let origin = Some(Origin::Macro { name: name.to_owned() });
+        Ok(Meaning { value: Value::String(text), secret, origin })
     }
 
     /// Empty if undefined, as in Palette.
@@ -160,7 +182,7 @@ impl Scope<'_> {
         let path = ValuePath::of_keys(rest.iter().copied());
         let value = self.packs.get(pack).and_then(|values| path.find(values)).cloned().unwrap_or_default();
         let secret = self.known.iter().any(|secret| holds(&value, secret.expose()));
-        Meaning { value, secret, variable: None }
+        Meaning { value, secret, origin: None }
     }
 
     /// `None` for a name that nobody knows, null for what is not known of this cluster.

@@ -224,7 +224,6 @@ fn what_was_made_before_may_be_handed_in() {
         composition: &scene.composition,
         layers: &layers,
         secrets: &scene.secrets,
-        macros: &scene.macros,
         facts: &scene.facts,
         seeds: &seeds,
     };

@@ -180,7 +180,8 @@ fn system_names_macros_and_other_packs() {
         vec![(layer("base", &base), base), (layer("app", &app), app)],
         content,
     );
-    scene.macros.insert("team".to_owned(), "blue".to_owned());
+    let team = VariableValue::Plain("blue".to_owned());
+    scene.composition.macros.insert("team".parse().unwrap(), Some(team));
     let render = scene.rendered();
     let id = support::uuid(0xc1);
     assert_eq!(

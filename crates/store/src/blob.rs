@@ -43,7 +43,7 @@ impl Scoped<'_> {
         self.core.sealer.open(Place { table: "blob", column: "content", row: &id }, &row.content)
     }
 
-    /// A secret of this project, in the clear.
+    /// A secret of this project, or of the shared one, in the clear.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -55,7 +55,8 @@ impl Scoped<'_> {
         }
     }
 
-    /// Secrets of this project, in the clear: those that there are, in no order.
+    /// Secrets of this project and of the shared one (whose macros it may hold), in the clear: those that there are,
+    /// in no order.
     ///
     /// # Errors
     /// When the database refuses.
@@ -66,7 +67,7 @@ impl Scoped<'_> {
         let mut found = Vec::with_capacity(fingerprints.len());
         for batch in fingerprints.chunks(ID_BATCH) {
             let rows = secret::Entity::find()
-                .filter(secret::Column::Project.eq(self.project.uuid()))
+                .filter(secret::Column::Project.is_in(self.core.readable(self.project)))
                 .filter(secret::Column::Fingerprint.is_in(batch.iter().map(|print| print.0.as_str())))
                 .all(&self.connection)
                 .await?;

@@ -9,6 +9,7 @@ use sea_orm::{
 use strata_model::{
     cluster::{Activity, Connectivity, Health, Phase},
     id::ClusterId,
+    macros::MacroName,
     profile::ProfileName,
     version::Version,
 };
@@ -17,7 +18,7 @@ use crate::{
     document::name_of,
     entity::{
         cluster::{Column, Entity},
-        cluster_label, composition_attachment,
+        cluster_label, composition_attachment, composition_macro,
     },
     error::StoreError,
     scope::Scoped,
@@ -40,6 +41,10 @@ pub struct ClusterFilter {
     pub activity: Vec<Activity>,
     /// What their applied composition attaches.
     pub profile: Option<ProfileFilter>,
+    /// Those whose applied composition names this macro.
+    pub named_macro: Option<MacroName>,
+    /// Those that run something of which there is a newer revision, or a macro that moved; or those that do not.
+    pub pending_updates: Option<bool>,
     /// Those whose Cluster API objects live in this management cluster.
     pub management_cluster: Option<ClusterId>,
 }
@@ -133,6 +138,20 @@ impl Scoped<'_> {
             }
             let attached = attached.select_only().column(Attached::Composition).into_query();
             query = query.filter(Column::Applied.in_subquery(attached));
+        }
+        if let Some(name) = &filter.named_macro {
+            use composition_macro::Column as Held;
+            let held = composition_macro::Entity::find()
+                .filter(Held::Project.eq(self.project.uuid()))
+                .filter(Held::Name.eq(name.as_str()))
+                .select_only()
+                .column(Held::Composition)
+                .into_query();
+            query = query.filter(Column::Applied.in_subquery(held));
+        }
+        if let Some(pending) = filter.pending_updates {
+            let has = self.has_pending_updates();
+            query = query.filter(if pending { has } else { has.not() });
         }
         Ok(query)
     }

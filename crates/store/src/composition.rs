@@ -17,9 +17,10 @@ use crate::{
     document::{instant, parsed},
     entity::{
         composition::{Column, Entity, Model},
-        composition_attachment, generation_seed,
+        composition_attachment, composition_macro, generation_seed,
     },
     error::StoreError,
+    macros::value_digest,
     page::ID_BATCH,
     scope::Scoped,
     seal::{Place, random},
@@ -182,6 +183,19 @@ impl Tx {
             composition_attachment::Entity::insert_many(attachments)
                 .exec_without_returning(&self.connection)
                 .await?;
+        }
+        let key = &self.core.digest_key;
+        let macros = composition.macros.iter().map(|(name, value)| {
+            composition_macro::Model {
+                composition: id,
+                project: project.uuid(),
+                name: name.to_string(),
+                digest: value_digest(key, value.as_ref()),
+            }
+            .into_active_model()
+        });
+        if !composition.macros.is_empty() {
+            composition_macro::Entity::insert_many(macros).exec_without_returning(&self.connection).await?;
         }
         Ok(StoredComposition {
             id: CompositionId::new(id),

@@ -90,6 +90,16 @@ tables! {
         source: String,
         created_at: i64,
     }
+    named_macro = "macro" {
+        #[sea_orm(primary_key, auto_increment = false)] id: Uuid,
+        project: Uuid,
+        name: String,
+        content: Vec<u8>,
+        digest: String,
+        generation: i64,
+        updated_at: i64,
+        updated_by: String,
+    }
     profile = "profile" {
         #[sea_orm(primary_key, auto_increment = false)] id: Uuid,
         project: Uuid,
@@ -137,6 +147,14 @@ tables! {
         created_at: i64,
         created_by: String,
         reason: String,
+    }
+    profile_use = "profile_use" {
+        #[sea_orm(primary_key, auto_increment = false)] profile_version: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)] revision: i64,
+        #[sea_orm(primary_key, auto_increment = false)] noun: String,
+        #[sea_orm(primary_key, auto_increment = false)] name: String,
+        #[sea_orm(primary_key, auto_increment = false)] version: String,
+        project: Uuid,
     }
     cluster = "cluster" {
         #[sea_orm(primary_key, auto_increment = false)] id: Uuid,
@@ -191,6 +209,12 @@ tables! {
         version: String,
         revision: i64,
         content_digest: String,
+    }
+    composition_macro = "composition_macro" {
+        #[sea_orm(primary_key, auto_increment = false)] composition: Uuid,
+        project: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)] name: String,
+        digest: String,
     }
     generation_seed = "generation_seed" {
         #[sea_orm(primary_key, auto_increment = false)] cluster: Uuid,

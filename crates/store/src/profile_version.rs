@@ -24,6 +24,7 @@ use crate::{
     error::{StoreError, on_unique},
     page::{Cursor, Edge, Page, PageOf},
     profile::Profile,
+    profile_use::Uses,
     scope::Scoped,
     seal::Place,
     transaction::Tx,
@@ -248,6 +249,7 @@ impl Tx {
         profile: &Profile,
         version: &Version,
         content: &ProfileContent,
+        uses: &Uses,
         actor: &Actor,
     ) -> Result<ProfileVersion, StoreError> {
         let id = self.new_id();
@@ -281,6 +283,7 @@ impl Tx {
         };
         draft::Entity::insert(draft.into_active_model()).exec_without_returning(&self.connection).await?;
         let id = ProfileVersionId::new(id);
+        self.draft_uses(profile.project, id, uses).await?;
         self.step_insert(profile.project, id, VersionState::Draft, actor, &LifecycleNote::default()).await?;
         self.project(profile.project).profile_version_get(id).await
     }
@@ -295,6 +298,7 @@ impl Tx {
         id: ProfileVersionId,
         expected_generation: i64,
         content: &ProfileContent,
+        uses: &Uses,
         actor: &Actor,
     ) -> Result<i64, StoreError> {
         let text = id.to_string();
@@ -312,6 +316,7 @@ impl Tx {
         if saved.rows_affected == 0 {
             return Err(StoreError::stale("draft", id));
         }
+        self.draft_uses(project, id, uses).await?;
         Ok(expected_generation + 1)
     }
 
@@ -361,6 +366,7 @@ impl Tx {
         }
         if to == VersionState::Deleted {
             self.draft_remove(project, id, None).await?;
+            self.draft_uses_forgotten(id).await?;
         }
         self.step_insert(project, id, to, actor, note).await
     }

@@ -15,6 +15,7 @@ use crate::{
     entity::revision::{Column, Entity, Model},
     error::{StoreError, on_unique},
     profile::Profile,
+    profile_use::Uses,
     profile_version::{LifecycleNote, ProfileVersion},
     scope::Scoped,
     seal::Place,
@@ -186,6 +187,7 @@ impl Tx {
             other => other?,
         };
         self.draft_remove(project, id, Some(expected_generation)).await?;
+        self.draft_uses_published(id).await?;
         self.lifecycle_append(project, id, VersionState::Draft, VersionState::Published, actor, note).await?;
         self.revision_insert(project, id, 1, &draft.content, digest, actor, &note.reason).await
     }
@@ -201,6 +203,7 @@ impl Tx {
         id: ProfileVersionId,
         after: u32,
         content: &ProfileContent,
+        uses: &Uses,
         digest: &Digest,
         actor: &Actor,
         reason: &str,
@@ -209,6 +212,7 @@ impl Tx {
         if revisions.last().map(|newest| newest.number) != Some(after) {
             return Err(StoreError::stale("profile version", id));
         }
+        self.uses_insert(project, id, i64::from(after) + 1, uses).await?;
         self.revision_insert(project, id, after + 1, content, digest, actor, reason).await
     }
 

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod change;
 pub mod cluster;
+pub mod macros;
 pub mod orphan;
 pub mod pack;
 mod payload;
@@ -16,6 +17,7 @@ use async_graphql::MergedObject;
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     pack::PackMutation,
+    macros::MacroMutation,
     profile::ProfileMutation,
     cluster::ClusterMutation,
     upgrade::UpgradeMutation,

@@ -94,7 +94,7 @@ async fn publish(ctx: &Context<'_>, input: PublishPackInput) -> Result<(Pack, Ve
     let read = tokio::task::spawn_blocking(move || files(input));
     let files = read.await.map_err(EngineError::internal)??;
     let (record, warnings) = session.publish_pack(files, said).await?;
-    Ok((Pack::new(record), warnings.into_iter().map(Diagnostic::from).collect()))
+    Ok((Pack::new(session, record), warnings.into_iter().map(Diagnostic::from).collect()))
 }
 
 /// Mutations of packs.

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Enum, InputObject, Object};
 use strata_engine::{ClusterFilter as Filter, ClusterOrder as Order};
+use strata_model::error::Refusal;
 
 use crate::{
     context::session,
@@ -12,7 +13,7 @@ use crate::{
         connection::{self, Total},
         fleet::FleetSummary,
         orphan::{self, OrphanConnection},
-        scalar::KeyValue,
+        scalar::{KeyValue, SemVerText},
         state::{Activity, Connectivity, Health, OrphanState, Phase},
     },
 };
@@ -32,19 +33,59 @@ pub struct ClusterFilter {
     activity: Option<Vec<Activity>>,
     /// A part of their name.
     name_contains: Option<String>,
+    /// A profile that they run.
+    profile: Option<ProfileFilter>,
+    /// A macro that the values which they run with name.
+    #[graphql(name = "macro")]
+    named_macro: Option<String>,
+    /// Whether something that they run with is another by now.
+    pending_updates: Option<bool>,
 }
 
-impl From<ClusterFilter> for Filter {
-    fn from(filter: ClusterFilter) -> Self {
-        Self {
+/// A profile that clusters run, as narrow as wanted.
+#[derive(Debug, InputObject)]
+pub struct ProfileFilter {
+    /// Its name.
+    name: String,
+    /// The version; any when left out.
+    version: Option<SemVerText>,
+    /// The revision of that version; any when left out.
+    revision: Option<u32>,
+}
+
+impl ProfileFilter {
+    fn read(self) -> Result<strata_engine::ProfileFilter, Refusal> {
+        let unknown =
+            |noun: &str, name: &str| Refusal::not_found(noun, name).at(noun).at("profile").at("filter");
+        let version =
+            self.version.map(|version| version.0.parse().map_err(|_| unknown("version", &version.0)));
+        Ok(strata_engine::ProfileFilter {
+            profile: self.name.parse().map_err(|_| unknown("name", &self.name))?,
+            version: version.transpose()?,
+            revision: self.revision,
+        })
+    }
+}
+
+impl TryFrom<ClusterFilter> for Filter {
+    type Error = Refusal;
+
+    fn try_from(filter: ClusterFilter) -> Result<Self, Refusal> {
+        let named_macro = filter.named_macro.map(|name| {
+            name.parse().map_err(|_| Refusal::not_found("macro", &name).at("macro").at("filter"))
+        });
+        Ok(Self {
             labels: KeyValue::map(filter.labels),
             name_contains: filter.name_contains,
             phases: filter.phase.unwrap_or_default().into_iter().map(Into::into).collect(),
             connectivity: filter.connectivity.unwrap_or_default().into_iter().map(Into::into).collect(),
             health: filter.health.unwrap_or_default().into_iter().map(Into::into).collect(),
             activity: filter.activity.unwrap_or_default().into_iter().map(Into::into).collect(),
+            profile: filter.profile.map(ProfileFilter::read).transpose()?,
+            named_macro: named_macro.transpose()?,
+            pending_updates: filter.pending_updates,
             ..Self::default()
-        }
+        })
     }
 }
 
@@ -115,7 +156,7 @@ impl ClusterQuery {
         #[graphql(desc = "Behind which cursor, of the same filter and order.")] after: Option<String>,
     ) -> async_graphql::Result<ClusterConnection> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
-        let filter = Filter::from(filter.unwrap_or_default());
+        let filter = Filter::try_from(filter.unwrap_or_default()).map_err(refused)?;
         let order = order_by.map(Order::from).unwrap_or_default();
         let wanted = connection::page(first, after).map_err(refused)?;
         let found = session.clusters(&filter, order, wanted).await.map_err(answer)?;

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod change;
 pub mod cluster;
+pub mod macros;
 pub mod node;
 pub mod pack;
 pub mod preview;
@@ -17,6 +18,7 @@ pub struct Query(
     node::NodeQuery,
     access::AccessQuery,
     pack::PackQuery,
+    macros::MacroQuery,
     profile::ProfileQuery,
     cluster::ClusterQuery,
     preview::PreviewQuery,

@@ -31,11 +31,12 @@ impl PackQuery {
     ) -> async_graphql::Result<PackConnection> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
         let found = session.packs(connection::page(first, after).map_err(refused)?).await.map_err(answer)?;
+        let counting = session.clone();
         let total = Total::new(move || {
-            let session = session.clone();
+            let session = counting.clone();
             async move { session.packs_count().await.map_err(answer) }
         });
-        Ok(page(found, total))
+        Ok(page(&session, found, total))
     }
 
     /// One version of a pack.
@@ -49,6 +50,7 @@ impl PackQuery {
         #[graphql(desc = "Its version.")] version: String,
     ) -> async_graphql::Result<Option<Pack>> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
-        Ok(session.pack(&name, &version).await.map_err(answer)?.map(Pack::new))
+        let found = session.pack(&name, &version).await.map_err(answer)?;
+        Ok(found.map(|record| Pack::new(session, record)))
     }
 }

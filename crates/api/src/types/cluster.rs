@@ -15,6 +15,7 @@ use super::{
     event::{self, EventConnection},
     global_id, known,
     orphan::{self, OrphanConnection},
+    pending::PendingUpdate,
     scalar::{DateTime, KeyValue, KubernetesObject, key_values},
     state::{Activity, ConnectionKind, Connectivity, Destination, Health, OrphanState, Phase},
     summary::Names,
@@ -147,6 +148,15 @@ impl Cluster {
     #[graphql(complexity = "5 + child_complexity")]
     async fn applied(&self) -> async_graphql::Result<Option<Composition>> {
         self.composition(self.cluster.applied).await
+    }
+
+    /// What it runs and is another by now: versions that were revised in place, and macros. It keeps what it has until
+    /// somebody applies the updates.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn pending_updates(&self) -> async_graphql::Result<Vec<PendingUpdate>> {
+        let Some(applied) = self.cluster.applied else { return Ok(Vec::new()) };
+        let updates = self.session.pending_updates(applied).await.map_err(answer)?;
+        Ok(updates.into_iter().map(PendingUpdate::from).collect())
     }
 
     /// What the change under way leads to, or the first composition of a PENDING cluster.

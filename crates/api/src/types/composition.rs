@@ -22,6 +22,8 @@ pub struct Composition {
     pub overrides: Vec<LayerOverrideView>,
     /// The cluster's own values of variables.
     pub variables: Vec<VariableValue>,
+    /// The macros that its values name, as they were when it was made.
+    pub macros: Vec<MacroValue>,
     /// The control plane; none on imported clusters.
     pub control_plane: Option<ControlPlane>,
     /// The node pools, in order.
@@ -40,6 +42,7 @@ impl From<CompositionView> for Composition {
                 .into_iter()
                 .map(|(name, value)| VariableValue { name, value })
                 .collect(),
+            macros: view.macros.into_iter().map(|(name, value)| MacroValue { name, value }).collect(),
             control_plane: view.control_plane.as_ref().map(ControlPlane::from),
             node_pools: view.node_pools.iter().map(NodePool::from).collect(),
         }
@@ -127,6 +130,15 @@ pub struct VariableValue {
     pub name: String,
     /// Its value; masked when sensitive.
     pub value: String,
+}
+
+/// What a macro stood for when a composition was made.
+#[derive(Debug, SimpleObject)]
+pub struct MacroValue {
+    /// The macro.
+    pub name: String,
+    /// Its value, masked when sensitive; none where there was no such macro.
+    pub value: Option<String>,
 }
 
 /// The machines of a control plane.

@@ -4,7 +4,7 @@ use async_graphql::{ID, Interface};
 use strata_engine::{Engine, EngineError, Session};
 use strata_model::{
     error::RefusalCode,
-    id::{ChangeId, ClusterId, OrphanId, PackId, PlanId, ProfileId, ProfileVersionId, RolloutId},
+    id::{ChangeId, ClusterId, MacroId, OrphanId, PackId, PlanId, ProfileId, ProfileVersionId, RolloutId},
 };
 use strata_store::Optional as _;
 use uuid::Uuid;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 pub use crate::error::UserError as UserErrorTypes;
 
 use super::{
-    change::Change, cluster::Cluster, global_id, orphan::Orphan, pack::Pack, plan::Plan, profile::Profile,
-    profile::ProfileVersion, rollout::Rollout,
+    change::Change, cluster::Cluster, global_id, macros::Macro, orphan::Orphan, pack::Pack, plan::Plan,
+    profile::Profile, profile::ProfileVersion, rollout::Rollout,
 };
 
 /// Anything that has a global id.
@@ -22,6 +22,8 @@ use super::{
 pub enum Node {
     /// A pack.
     Pack(Pack),
+    /// A macro.
+    Macro(Macro),
     /// A profile.
     Profile(Profile),
     /// A version of a profile.
@@ -53,7 +55,7 @@ pub async fn find(engine: &Engine, sessions: Vec<Session>, id: &str) -> Result<O
     };
     for session in sessions {
         let found = match noun.as_str() {
-            PackId::NOUN | ProfileId::NOUN | ProfileVersionId::NOUN => {
+            MacroId::NOUN | PackId::NOUN | ProfileId::NOUN | ProfileVersionId::NOUN => {
                 content(engine, session, &noun, uuid).await?
             }
             _ => moving(session, &noun, uuid).await?,
@@ -103,8 +105,17 @@ async fn content(
     let rows = engine.store().project(session.project_id());
     Ok(match noun {
         PackId::NOUN => match rows.pack_get(PackId::new(uuid)).await.optional()? {
-            Some(pack) => {
-                session.pack(&pack.name, &pack.version).await?.map(|pack| Node::Pack(Pack::new(pack)))
+            Some(pack) => session
+                .pack(&pack.name, &pack.version)
+                .await?
+                .map(|pack| Node::Pack(Pack::new(session.clone(), pack))),
+            None => None,
+        },
+        MacroId::NOUN => match rows.macro_get(MacroId::new(uuid)).await.optional()? {
+            Some(found) => {
+                let found =
+                    session.named_macro(found.name.as_str()).await?.filter(|shown| shown.id == found.id);
+                found.map(|found| Node::Macro(Macro::new(session, found)))
             }
             None => None,
         },

@@ -1,28 +1,31 @@
 //! Packs.
 
 use async_graphql::{Description, ID, Object, SimpleObject};
-use strata_engine::{PackRecord, PageOf};
+use strata_engine::{PackRecord, PageOf, Session};
 use strata_model::pack;
 
 use super::{
     connection::{Total, connection, nodes},
     global_id,
+    macros::ProfileUse,
     scalar::{DateTime, DigestText, KeyValue, key_values},
     state::LayerKind,
 };
+use crate::error::answer;
 
 connection! { PackConnection, PackEdge of Pack; }
 
 /// One version of a pack: an immutable unit of content for one layer.
 #[derive(Debug, Clone, Description)]
 pub struct Pack {
+    session: Session,
     record: PackRecord,
 }
 
 impl Pack {
     /// Shows a stored pack.
-    pub fn new(record: PackRecord) -> Self {
-        Self { record }
+    pub fn new(session: Session, record: PackRecord) -> Self {
+        Self { session, record }
     }
 
     fn pack(&self) -> &pack::Pack {
@@ -112,6 +115,13 @@ impl Pack {
     /// The names of its Helm charts.
     async fn charts(&self) -> Vec<&str> {
         self.pack().charts.iter().map(|chart| chart.name.as_str()).collect()
+    }
+
+    /// The drafts and revisions that have a layer of it, at most 100.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn used_by(&self) -> async_graphql::Result<Vec<ProfileUse>> {
+        let users = self.session.profiles_using_pack(&self.pack().name, &self.pack().version);
+        Ok(users.await.map_err(answer)?.into_iter().map(ProfileUse::from).collect())
     }
 
     /// When it was published here.
@@ -230,6 +240,6 @@ impl From<&pack::PackResource> for PackResource {
 }
 
 /// A page of packs.
-pub fn page(page: PageOf<PackRecord>, total: Total) -> PackConnection {
-    PackConnection::new(nodes(page, Pack::new), total)
+pub fn page(session: &Session, page: PageOf<PackRecord>, total: Total) -> PackConnection {
+    PackConnection::new(nodes(page, |record| Pack::new(session.clone(), record)), total)
 }

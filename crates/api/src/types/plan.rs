@@ -200,6 +200,8 @@ pub struct PlannedRequirement {
 pub struct LayerPreview {
     /// Which layer.
     pub layer: String,
+    /// What people call it, where its values say so (`pack.displayName`).
+    pub display_name: Option<String>,
     /// Its kind.
     pub kind: LayerKind,
     /// Pack before; none for a new layer.
@@ -230,6 +232,7 @@ impl From<&plan::LayerPreview> for LayerPreview {
     fn from(layer: &plan::LayerPreview) -> Self {
         Self {
             layer: layer.layer.to_string(),
+            display_name: layer.display_name.clone(),
             kind: layer.kind.into(),
             current_pack: layer.current_pack.clone(),
             pending_pack: layer.pending_pack.clone(),
@@ -259,7 +262,7 @@ impl From<&plan::LayerPreview> for LayerPreview {
 pub struct ValueOrigin {
     /// Where it stands.
     pub path: String,
-    /// `origin` (pack, preset, profile, override, variable) and what belongs to it.
+    /// `origin` (pack, preset, profile, override, variable, macro) and what belongs to it.
     pub origin: Json<serde_json::Value>,
 }
 

@@ -40,6 +40,9 @@ pub struct PreviewUpgradeInput {
     /// Whether generated values are made anew.
     #[graphql(default)]
     pub rotate_generated: bool,
+    /// Whether to go to the newest revision of each version that is attached. Macros are taken as they are now either way.
+    #[graphql(default)]
+    pub take_updates: bool,
     /// Decisions about merge conflicts.
     pub resolutions: Option<Vec<ResolutionInput>>,
 }
@@ -73,6 +76,7 @@ impl PreviewUpgradeInput {
                 pools.into_iter().map(pool).collect()
             }),
             rotate_generated: self.rotate_generated,
+            take_updates: self.take_updates,
             resolutions,
         })
     }

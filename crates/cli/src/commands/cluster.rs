@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, pairs, profile::found, read_text};
+use super::{Outcome, pairs, profile::found, read_text, wish::profile_filter};
 use crate::{
     arguments::ClusterCommand,
     client::Client,
@@ -67,8 +67,14 @@ pub(super) async fn run(client: &Client, output: &Output, command: ClusterComman
                 &[("name", "/name"), ("phase", "/phase/value")],
             );
         }
-        ClusterCommand::List { labels } => {
-            let variables = json!({ "filter": { "labels": pairs(&labels) } });
+        ClusterCommand::List { labels, profile, named_macro, pending_updates } => {
+            let profile = profile.as_deref().map(profile_filter).transpose()?;
+            let variables = json!({ "filter": {
+                "labels": pairs(&labels),
+                "profile": profile,
+                "macro": named_macro,
+                "pendingUpdates": pending_updates.then_some(true),
+            } });
             let rows = client.all(operations::CLUSTER_LIST, variables, "/clusters").await?;
             let columns = [
                 ("NAME", "/name"),
@@ -87,7 +93,10 @@ pub(super) async fn run(client: &Client, output: &Output, command: ClusterComman
         }
         ClusterCommand::Show { name } => {
             let data = client.query(operations::CLUSTER_SHOW, json!({ "name": name })).await?;
-            let cluster = found(data.get("cluster"), "cluster", &name)?;
+            let mut cluster = found(data.get("cluster"), "cluster", &name)?;
+            if output.is_for_people() {
+                say_pending(&mut cluster);
+            }
             let lines = [
                 ("name", "/name"),
                 ("state", "/state"),
@@ -101,6 +110,8 @@ pub(super) async fn run(client: &Client, output: &Output, command: ClusterComman
                 ("infrastructure", "/infrastructure/kind"),
                 ("labels", "/labels"),
                 ("runs", "/applied/attachments"),
+                ("macros", "/applied/macros"),
+                ("pending", "/pendingUpdates"),
                 ("wanted", "/wanted/attachments"),
                 ("change", "/change/id"),
             ];
@@ -137,6 +148,21 @@ pub(super) async fn run(client: &Client, output: &Output, command: ClusterComman
         }
     }
     Ok(Code::Ok)
+}
+
+/// Says what is pending in words.
+fn say_pending(cluster: &mut Value) {
+    let Some(updates) = cluster.get_mut("pendingUpdates").and_then(Value::as_array_mut) else { return };
+    for update in updates {
+        let text = |key: &str| update.get(key).and_then(Value::as_str).unwrap_or_default();
+        let number = |key: &str| update.get(key).and_then(Value::as_u64).unwrap_or_default();
+        *update = Value::String(if text("__typename") == "PendingMacro" {
+            format!("macro {}", text("name"))
+        } else {
+            let (running, newest) = (number("running"), number("newest"));
+            format!("{}@{} from revision {running} to {newest}", text("profile"), text("version"))
+        });
+    }
 }
 
 /// Adds who approved, and when, as plain columns.

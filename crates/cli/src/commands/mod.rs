@@ -2,6 +2,7 @@
 
 mod change;
 mod cluster;
+mod macros;
 mod orphans;
 mod pack;
 mod preview;
@@ -26,6 +27,7 @@ pub(crate) async fn run(client: &Client, output: &Output, command: ClientCommand
     match command {
         ClientCommand::Pack(command) => pack::run(client, output, command).await,
         ClientCommand::Profile(command) => profile::run(client, output, command).await,
+        ClientCommand::Macro(command) => macros::run(client, output, command).await,
         ClientCommand::Cluster(command) => cluster::run(client, output, command).await,
         ClientCommand::Preview(wish) => preview::run(client, output, &wish).await,
         ClientCommand::Apply(arguments) => change::apply(client, output, arguments).await,

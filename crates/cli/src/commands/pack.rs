@@ -67,7 +67,12 @@ async fn add(
         path: path.display().to_string(),
         reason: format!("{error}; {}", error.help()),
     };
-    let sources = strata_registry::list_packs(path).map_err(unread)?;
+    let strata_registry::Listing { packs: sources, passed_over } =
+        strata_registry::list_packs(path).map_err(unread)?;
+    if !passed_over.is_empty() {
+        eprintln!("warning: {} lies beside packs and belongs to none: passed over", passed_over.join(", "));
+        eprintln!("  help: add manifests by their own path, or from a folder that holds nothing else");
+    }
     if sources.len() > 1 && (name.is_some() || version.is_some()) {
         return Err(CliError::Usage(format!(
             "{} holds {} packs, and --name and --version can name one only",

@@ -66,7 +66,11 @@ fn layers(output: &Output, plan: &Value) {
             (from, to) if from == to => from.to_owned(),
             (from, to) => format!("{from} → {to}"),
         };
-        let title = format!("{} ({})", text(&layer, "layer"), step(&current, &pending));
+        let name = match text(&layer, "displayName") {
+            shown if shown.is_empty() => text(&layer, "layer"),
+            shown => format!("{} “{shown}”", text(&layer, "layer")),
+        };
+        let title = format!("{name} ({})", step(&current, &pending));
         out!("{}  {}", output.paint(&title, "1"), step(&before, &after));
         output.diff(&diff);
         let redundant = list(&layer, "redundant");

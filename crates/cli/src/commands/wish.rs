@@ -31,6 +31,9 @@ pub(super) fn input(wish: &Wish) -> Result<Value, CliError> {
         Ok(json!({ "name": name, "replicas": replicas, "attributes": pairs(&[]) }))
     });
     add(&mut input, "nodePools", pools.collect::<Result<_, CliError>>()?);
+    if wish.updates {
+        input.insert("takeUpdates".to_owned(), json!(true));
+    }
     let resolutions = wish.resolve.iter().map(|text| resolution(text));
     add(&mut input, "resolutions", resolutions.collect::<Result<_, CliError>>()?);
     Ok(Value::Object(input))
@@ -57,6 +60,17 @@ pub(super) fn revision(text: &str) -> Result<Value, CliError> {
         Some((version, revision)) => (version, Some(revision.parse::<u32>().map_err(|_| wrong())?)),
     };
     Ok(json!({ "profile": profile, "version": version, "revision": revision }))
+}
+
+/// `web`, `web@1.1.0` or `web@1.1.0#2`, as a filter of clusters.
+pub(super) fn profile_filter(text: &str) -> Result<Value, CliError> {
+    if !text.contains('@') {
+        return Ok(json!({ "name": text }));
+    }
+    let revision = revision(text)?;
+    Ok(
+        json!({ "name": revision["profile"], "version": revision["version"], "revision": revision["revision"] }),
+    )
 }
 
 /// All `layer:path=YAML` of one layer become one patch.

@@ -9,9 +9,8 @@ use strata_model::{
     id::{ClusterId, CompositionId},
     inventory::InventoryEntry,
     overrides::LayerOverride,
-    variable::VariableValue,
 };
-use strata_store::{ClusterFilter, ClusterOrder, Optional as _};
+use strata_store::{ClusterFilter, ClusterOrder, Optional as _, PendingUpdate};
 
 use super::{Page, PageOf, shown};
 use crate::{error::EngineError, session::Session};
@@ -29,6 +28,8 @@ pub struct CompositionView {
     pub overrides: Vec<LayerOverride>,
     /// The cluster's variables, by name.
     pub variables: Vec<(String, String)>,
+    /// The macros that its values name, as they were when it was made; none where there was no such macro.
+    pub macros: Vec<(String, Option<String>)>,
     /// The control plane.
     pub control_plane: Option<ControlPlane>,
     /// The pools.
@@ -108,19 +109,32 @@ impl Session {
                 .map(|it| mask_override(it, &redactor))
                 .collect::<Result<_, EngineError>>()?
         };
-        let show = |value: VariableValue| match value {
-            VariableValue::Plain(text) => text,
-            VariableValue::Sensitive(fingerprint) => fingerprint.mask(),
-        };
         Ok(CompositionView {
             digest: stored.digest,
             attachments: composition.attachments,
             held: composition.held,
             overrides,
-            variables: composition.variables.into_iter().map(|(name, value)| (name, show(value))).collect(),
+            variables: composition
+                .variables
+                .into_iter()
+                .map(|(name, value)| (name, value.masked()))
+                .collect(),
+            macros: composition
+                .macros
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.map(|value| value.masked())))
+                .collect(),
             control_plane: composition.control_plane,
             node_pools: composition.node_pools,
         })
+    }
+
+    /// What a cluster runs and is another by now: revised versions and macros.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`.
+    pub async fn pending_updates(&self, applied: CompositionId) -> Result<Vec<PendingUpdate>, EngineError> {
+        Ok(self.readable()?.pending_updates(&[applied]).await?.remove(&applied).unwrap_or_default())
     }
 
     /// What Strata last sent to a cluster.

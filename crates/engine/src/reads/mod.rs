@@ -3,6 +3,7 @@
 mod changes;
 mod clusters;
 mod events;
+mod macros;
 mod packs;
 mod people;
 mod profiles;
@@ -14,10 +15,13 @@ use strata_store::{Cursor, Scoped};
 
 pub use changes::PlanRecord;
 pub use clusters::{CompositionView, FleetSummary};
+pub use macros::{MacroRecord, ProfileUse};
 pub use packs::PackRecord;
 pub use people::{PrincipalRecord, TokenRecord};
 pub use profiles::{ProfileRecord, RevisionRecord, VersionRecord};
-pub use strata_store::{ChangeFilter, ClusterFilter, ClusterOrder, OrphanFilter};
+pub use strata_store::{
+    ChangeFilter, ClusterFilter, ClusterOrder, OrphanFilter, PendingUpdate, ProfileFilter,
+};
 pub use waits::WaitReason;
 
 use crate::{error::EngineError, session::Session};

@@ -7,6 +7,7 @@ mod approval;
 mod change;
 mod cluster;
 mod idempotency;
+mod macros;
 mod orphan;
 mod pack;
 mod people;
@@ -15,6 +16,7 @@ mod request;
 mod rollout;
 
 pub use cluster::{RegisterCluster, RegisterInfrastructure};
+pub use macros::SetMacro;
 pub use orphan::OrphanDecision;
 pub use profile::{DraftContent, DraftLayer, DraftPack};
 pub use rollout::CreateRollout;

@@ -15,7 +15,7 @@ use strata_model::{
     variable::VariableDefinition,
     version::Version,
 };
-use strata_store::{LifecycleNote, Optional as _, Profile, ProfileVersion, StoreError, Tx};
+use strata_store::{LifecycleNote, Optional as _, Profile, ProfileVersion, StoreError, Tx, Uses};
 
 use crate::{
     error::EngineError,
@@ -124,13 +124,14 @@ impl Session {
                     session.content_of_version(&found, &parse_version(&from, "fromVersion")?).await?
                 }
             };
+            let uses = session.uses_of(&content).await?;
             let engine = session.engine.clone();
             engine
                 .store()
                 .try_write(move |tx| {
                     Box::pin(async move {
                         let made = tx
-                            .profile_version_insert(&found, &number, &content, &session.caller.actor)
+                            .profile_version_insert(&found, &number, &content, &uses, &session.caller.actor)
                             .await?;
                         session.note(tx, "createProfileVersion", subject, None).await?;
                         session.version_record(tx, &found, made.id).await
@@ -160,6 +161,7 @@ impl Session {
             let former = session.rows().draft_get(there.id).await.optional()?.map(|draft| draft.content);
             let content =
                 session.resolve_content(found.profile_type, content, former.unwrap_or_default()).await?;
+            let uses = session.uses_of(&content).await?;
             let engine = session.engine.clone();
             engine
                 .store()
@@ -167,8 +169,15 @@ impl Session {
                     Box::pin(async move {
                         let draft = tx.project(session.project).draft_get(there.id).await?;
                         let expected = expected_generation.unwrap_or(draft.generation);
-                        tx.draft_update(session.project, there.id, expected, &content, &session.caller.actor)
-                            .await?;
+                        tx.draft_update(
+                            session.project,
+                            there.id,
+                            expected,
+                            &content,
+                            &uses,
+                            &session.caller.actor,
+                        )
+                        .await?;
                         session.note(tx, "updateDraft", subject, None).await?;
                         session.version_record(tx, &found, there.id).await
                     })
@@ -255,6 +264,7 @@ impl Session {
             }
             let former = session.content_of_version(&found, &there.version).await?;
             let content = session.resolve_content(found.profile_type, content, former).await?;
+            let uses = session.uses_of(&content).await?;
             let engine = session.engine.clone();
             engine
                 .store()
@@ -267,6 +277,7 @@ impl Session {
                             there.id,
                             newest,
                             &content,
+                            &uses,
                             &content.digest(),
                             &session.caller.actor,
                             &reason,
@@ -507,6 +518,21 @@ impl Session {
         if problems.is_empty() { Ok(content) } else { Err(invalid(problems)) }
     }
 
+    /// The packs and macros that content names.
+    async fn uses_of(&self, content: &ProfileContent) -> Result<Uses, EngineError> {
+        let mut uses = Uses::default();
+        for layer in &content.layers {
+            uses.packs.insert((layer.pack.name.clone(), layer.pack.version.clone()));
+            let pack = self.pack_content(&layer.pack.digest).await?;
+            if strata_render::mentions_macros(layer, pack.pack())
+                && let Ok(base) = strata_render::layer_base(layer, pack.pack(), &draft_reference()?)
+            {
+                uses.macros.extend(strata_render::macros_named(&base.value));
+            }
+        }
+        Ok(uses)
+    }
+
     async fn check_content(&self, kind: ProfileType, content: &ProfileContent) -> Result<(), EngineError> {
         let problems = self.problems(kind, content).await?;
         if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
@@ -518,12 +544,7 @@ impl Session {
         content: &ProfileContent,
     ) -> Result<Vec<Diagnostic>, EngineError> {
         let mut problems = structure(kind, content);
-        // Stands for the revision in diagnostics only; the content is not published yet.
-        let reference = RevisionReference {
-            profile: "draft".parse().map_err(EngineError::internal)?,
-            version: "0.0.0".parse().map_err(EngineError::internal)?,
-            revision: 0,
-        };
+        let reference = draft_reference()?;
         for layer in &content.layers {
             let pack = self.pack_content(&layer.pack.digest).await?;
             if let Err(found) = strata_render::layer_base(layer, pack.pack(), &reference) {
@@ -544,6 +565,15 @@ impl Session {
         }
         Ok(problems)
     }
+}
+
+/// Stands for the revision in diagnostics only; the content is not published yet.
+fn draft_reference() -> Result<RevisionReference, EngineError> {
+    Ok(RevisionReference {
+        profile: "draft".parse().map_err(EngineError::internal)?,
+        version: "0.0.0".parse().map_err(EngineError::internal)?,
+        revision: 0,
+    })
 }
 
 /// What can be said without looking into packs.

@@ -12,6 +12,7 @@ use strata_model::{
     fact::{FactKey, Facts},
     id::{ChangeId, CompositionId},
     inventory::InventoryEntry,
+    macros::MacroName,
     orphan::Orphan,
     profile::{LayerName, ProfileName, RevisionReference},
     secret::{Fingerprint, SecretText},
@@ -48,6 +49,8 @@ pub(super) struct Gathered {
     /// The composition to go back to.
     pub(super) earlier: Option<Composition>,
     pub(super) contents: Contents,
+    /// As they are now.
+    pub(super) macros: BTreeMap<MacroName, VariableValue>,
     pub(super) facts: Facts,
     /// As they are kept.
     pub(super) facts_digest: Option<Digest>,
@@ -77,7 +80,9 @@ impl Session {
             Intent::RollBack { earlier } => self.composition_of(Some(*earlier)).await?,
             _ => None,
         };
-        let (revisions, secrets) = named_by(intent);
+        let (revisions, mut secrets) = named_by(intent);
+        let macros = self.rows().macro_values().await?;
+        secrets.extend(macros.values().filter_map(VariableValue::secret).cloned());
         let compositions = [&applied, &base, &earlier].into_iter().flatten();
         let contents = self.contents_of(compositions, &revisions, &secrets).await?;
         let generations = generations(intent, base.as_ref(), earlier.as_ref());
@@ -112,6 +117,7 @@ impl Session {
             base,
             earlier,
             contents,
+            macros,
             seeds,
             cluster,
         })
@@ -326,8 +332,31 @@ impl Session {
         request.control_plane = wish.control_plane.clone();
         request.node_pools = wish.node_pools.clone();
         request.rotate_generated = wish.rotate_generated;
+        if wish.take_updates {
+            self.take_updates(wish, &mut request).await?;
+        }
         request.resolutions = wish.resolutions.clone();
         Ok(request)
+    }
+
+    /// Adds the newest revisions of what is attached and not asked for otherwise. Macros come along with any request.
+    async fn take_updates(&self, wish: &Wish, request: &mut CompositionRequest) -> Result<(), EngineError> {
+        let cluster = self.cluster_named(&wish.cluster).await?;
+        let Some(base) = self.composition_of(cluster.applied.or(cluster.wanted)).await? else {
+            return Ok(());
+        };
+        for attached in base.attachments {
+            let asked = request.attach.iter().any(|other| other.profile_id == attached.profile_id)
+                || request.detach.contains(&attached.revision.profile);
+            if asked {
+                continue;
+            }
+            let RevisionReference { profile, version, .. } = attached.revision;
+            let newest =
+                RevisionWish { profile: profile.into(), version: version.to_string(), revision: None };
+            request.attach.push(self.resolve_revision(&newest).await?);
+        }
+        Ok(())
     }
 
     /// The names of sensitive variables among the revisions that the cluster would run.
@@ -376,10 +405,7 @@ fn generations(intent: &Intent, base: Option<&Composition>, earlier: Option<&Com
 fn named_by(intent: &Intent) -> (Vec<RevisionReference>, Vec<Fingerprint>) {
     let Intent::Compose { request, .. } = intent else { return (Vec::new(), Vec::new()) };
     let revisions = request.attach.iter().map(|attachment| attachment.revision.clone()).collect();
-    let secrets = request.variables.values().flatten().filter_map(|value| match value {
-        VariableValue::Sensitive(fingerprint) => Some(fingerprint.clone()),
-        VariableValue::Plain(_) => None,
-    });
+    let secrets = request.variables.values().flatten().filter_map(VariableValue::secret).cloned();
     (revisions, secrets.collect())
 }
 

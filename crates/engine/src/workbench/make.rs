@@ -140,7 +140,11 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
 fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result<Composed, Unmade> {
     match intent {
         Intent::Compose { request, .. } => {
-            let surroundings = Surroundings { infrastructure: &gathered.cluster.infrastructure, redactor };
+            let surroundings = Surroundings {
+                infrastructure: &gathered.cluster.infrastructure,
+                macros: &gathered.macros,
+                redactor,
+            };
             compose::compose(gathered.base.as_ref(), request, &gathered.contents, surroundings)
                 .map_err(|refusals| EngineError::Refused(refusals).into())
         }
@@ -181,13 +185,11 @@ fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Un
         }
     }
     let none = std::collections::BTreeMap::new();
-    let macros = std::collections::BTreeMap::new();
     let input = RenderInput {
         cluster: &gathered.identity,
         composition,
         layers: &layers,
         secrets: &gathered.contents.secrets,
-        macros: &macros,
         facts: &gathered.facts,
         seeds: gathered.seeds.get(&composition.generation).unwrap_or(&none),
     };

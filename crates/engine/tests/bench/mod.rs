@@ -150,7 +150,7 @@ impl Bench {
 
     pub async fn publish_packs(&self) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/packs");
-        for pack in strata_registry::list_packs(&folder).unwrap() {
+        for pack in strata_registry::list_packs(&folder).unwrap().packs {
             let files = strata_registry::read_pack(&pack.path).unwrap();
             self.session.publish_pack(files, Adopted::default()).await.unwrap();
         }

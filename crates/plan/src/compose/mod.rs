@@ -5,13 +5,14 @@
 //! (base: values of the running revision; ours: the override; theirs: values of the new revision).
 //!
 //! *Guarantees.* Pure. Nothing is dropped silently: what cannot be carried over is a finding. Conflicts keep the
-//! override until somebody decides, and block the change meanwhile.
+//! override until somebody decides, and block the change meanwhile. Macros are taken as they are now, and held.
 //!
 //! *Caveats.* What is wrong with the request itself is a [`Refusal`]; what a person must look at in the outcome is a
 //! [`Finding`].
 
 mod attach;
 mod contents;
+mod macros;
 mod overrides;
 mod pools;
 mod request;
@@ -25,9 +26,11 @@ use strata_model::{
     composition::{COMPOSITION_SCHEME, Composition},
     error::Refusal,
     finding::{Finding, FindingCode, Severity},
+    macros::MacroName,
     overrides::ConflictResolution,
     plan::MergeConflict,
     profile::{LayerName, ProfileType},
+    variable::VariableValue,
 };
 use strata_values::Redactor;
 
@@ -56,6 +59,8 @@ pub struct Composed {
 pub struct Surroundings<'a> {
     /// Who provides the machines of the cluster.
     pub infrastructure: &'a Infrastructure,
+    /// The macros that the project has or reads, as they are now.
+    pub macros: &'a BTreeMap<MacroName, VariableValue>,
     /// Knows the secrets that may occur in values: masks what is shown and reads masks back.
     pub redactor: &'a Redactor,
 }
@@ -81,6 +86,7 @@ pub fn compose(
         held: attach::held(&before, request),
         overrides: Vec::new(),
         variables: BTreeMap::new(),
+        macros: BTreeMap::new(),
         control_plane: request.control_plane.clone().or_else(|| before.control_plane.clone()),
         node_pools: request.node_pools.clone().unwrap_or_else(|| before.node_pools.clone()),
         generation: before.generation.saturating_add(u32::from(request.rotate_generated)),
@@ -108,6 +114,9 @@ pub fn compose(
             return Err(refusals);
         }
     };
+    let (macros, moved) = macros::take(&before, &carried.sources, &new_layers, surroundings.macros)?;
+    wanted.macros = macros;
+    findings.extend(moved);
     wanted.overrides = carried.sources;
     wanted.variables = variables.values;
     findings.extend(carried.findings);

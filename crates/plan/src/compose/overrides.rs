@@ -219,7 +219,7 @@ fn running_patch(before: &Composition, layer: &LayerName) -> Patch {
         .unwrap_or_default()
 }
 
-fn base_of(layer: &ResolvedLayer<'_>) -> Result<LayerBase, Refusal> {
+pub(super) fn base_of(layer: &ResolvedLayer<'_>) -> Result<LayerBase, Refusal> {
     layer_base(layer.layer, layer.pack, &layer.revision)
         .map_err(|problems| invalid_yaml(&layer.layer.name, problems))
 }

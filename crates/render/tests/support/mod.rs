@@ -110,7 +110,6 @@ pub struct Scene {
     pub contents: BTreeMap<RevisionReference, ProfileContent>,
     pub packs: BTreeMap<Digest, Pack>,
     pub secrets: BTreeMap<Fingerprint, SecretText>,
-    pub macros: BTreeMap<String, String>,
     pub facts: Facts,
     pub seed: [u8; 32],
 }
@@ -129,7 +128,6 @@ impl Scene {
             contents: BTreeMap::new(),
             packs: BTreeMap::new(),
             secrets: BTreeMap::new(),
-            macros: BTreeMap::new(),
             facts: Facts { cluster_name: "edge-1".to_owned(), ..Facts::default() },
             seed: [7; 32],
         }
@@ -200,7 +198,6 @@ impl Scene {
             composition: &self.composition,
             layers: &layers,
             secrets: &self.secrets,
-            macros: &self.macros,
             facts: &self.facts,
             seeds: &seeds,
         })

@@ -24,6 +24,10 @@ on_both_databases! {
                     let digest = strata_model::digest::Digest::of_content(b"pack");
                     tx.pack_insert(project, &pack, &digest, "test").await?;
                     let composition = crate::profile::composition(&profile, "1.0.0", 1);
+                    let composition = Composition {
+                        macros: [("team".parse().unwrap(), None)].into(),
+                        ..composition
+                    };
                     tx.composition_insert(project, cluster.id, &composition).await?;
                     tx.composition_insert(project, cluster.id, &Composition::default()).await?;
                     tx.seed_get_or_create(project, cluster.id, &"app".parse().unwrap(), 0).await?;
@@ -46,6 +50,7 @@ on_both_databases! {
             ("profile_version_lifecycle", "reason = 'x'"),
             ("composition", "digest = digest"),
             ("composition_attachment", "version = 'x'"),
+            ("composition_macro", "digest = 'x'"),
             ("event", "event_type = 'x'"),
             ("blob", "created_at = 0"),
             ("generation_seed", "instant = 0"),
@@ -61,6 +66,7 @@ on_both_databases! {
             "profile_version",
             "composition",
             "composition_attachment",
+            "composition_macro",
             "event",
             "blob",
         ] {

@@ -14,6 +14,7 @@ mod fleet;
 mod frozen;
 mod journal;
 mod lease;
+mod macros;
 mod opening;
 mod profile;
 mod sealed;

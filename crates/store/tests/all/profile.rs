@@ -12,7 +12,7 @@ use strata_model::{
     },
 };
 use strata_store::{
-    LifecycleNote, PackFilter, Page, Profile, ProfileVersion, RevisionRecord, Store, StoreError,
+    LifecycleNote, PackFilter, Page, Profile, ProfileVersion, RevisionRecord, Store, StoreError, Uses,
 };
 
 use crate::fixture::on_both_databases;
@@ -96,8 +96,9 @@ async fn try_draft(
                     Ok(profile) if profile.project == project => profile,
                     _ => tx.profile_insert(project, &name, ProfileType::Addon, "").await?,
                 };
-                let version =
-                    tx.profile_version_insert(&profile, &version, &content, &Actor::system()).await?;
+                let version = tx
+                    .profile_version_insert(&profile, &version, &content, &Uses::default(), &Actor::system())
+                    .await?;
                 Ok((profile, version))
             })
         })
@@ -108,7 +109,7 @@ pub(crate) async fn publish(store: &Store, version: &ProfileVersion) -> Revision
     try_publish(store, version.project, version.id, 1).await.unwrap()
 }
 
-async fn try_publish(
+pub(crate) async fn try_publish(
     store: &Store,
     project: ProjectId,
     id: ProfileVersionId,
@@ -142,7 +143,7 @@ on_both_databases! {
             let content = content(text);
             store.write(move |tx| {
                 Box::pin(async move {
-                    tx.draft_update(project, id, generation, &content, &Actor::system()).await
+                    tx.draft_update(project, id, generation, &content, &Uses::default(), &Actor::system()).await
                 })
             })
         };
@@ -164,7 +165,7 @@ on_both_databases! {
                 Box::pin(async move {
                     let digest = Digest::of_content(b"second");
                     let actor = Actor::system();
-                    tx.profile_version_revise(project, id, after, &content, &digest, &actor, "typo").await
+                    tx.profile_version_revise(project, id, after, &content, &Uses::default(), &digest, &actor, "typo").await
                 })
             })
         };

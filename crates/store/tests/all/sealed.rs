@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sha2::Digest as _;
 use strata_model::{
-    access::PrincipalKind,
+    access::{Actor, PrincipalKind},
     composition::Composition,
     digest::{Digest, hex},
     fact::Facts,
@@ -69,6 +69,8 @@ on_both_databases! {
                     assert_eq!(tx.secret_put(project, &secret).await?, fingerprint);
                     tx.blob_put(project, CANARY.as_bytes()).await?;
                     tx.blob_put(project, CANARY.as_bytes()).await?;
+                    let value = VariableValue::Plain(CANARY.to_owned());
+                    tx.macro_set(project, &"m".parse().unwrap(), &value, Some(CANARY), None, &Actor::system()).await?;
                     tx.connection_put(project, id, &secret).await?;
                     tx.connection_put(project, id, &secret).await?;
                     let lookups = BTreeMap::from([("v1 Secret a/b".to_owned(), serde_json::json!(CANARY))]);

@@ -36,7 +36,7 @@ pub(super) fn open(path: &Path) -> Result<Source, Failed> {
         message: format!("{}: {error}; {}", path.display(), error.help()),
         problems: Vec::new(),
     };
-    let mut sources = list_packs(path).map_err(failed)?;
+    let mut sources = list_packs(path).map_err(failed)?.packs;
     if sources.len() > 1 || sources.iter().any(|source| source.path != path) {
         return Err(Failed::Settings {
             message: format!("{} is a folder of packs", path.display()),

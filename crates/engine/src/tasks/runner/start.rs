@@ -44,8 +44,8 @@ impl Run {
             }
             Err(error) => return Err(error.into()),
         };
-        let moved = self.what_moved(&cluster.value, &anew);
-        let (digest, facts) = (anew.plan.digest, anew.facts);
+        let moved = self.what_moved(&cluster.value, &anew).await?;
+        let (digest, facts, macros) = (anew.plan.digest, anew.facts, anew.macros);
         let (session, id, lease) = (self.session.clone(), self.change.id, self.lease.clone());
         let change = self
             .session
@@ -57,8 +57,12 @@ impl Run {
                     let rows = tx.project(session.project);
                     let now = rows.cluster_get(cluster.value.id).await?;
                     // Inventory and orphans move with a change of this cluster only, and this one holds it. What else
-                    // the plan reads is the cluster, labels included, and the facts, which polls write beside it.
+                    // the plan reads is the cluster, labels included, the facts, which polls write beside it, and
+                    // macros.
                     if now.seq != cluster.seq || rows.facts_digest(now.id).await? != facts {
+                        return Ok(None);
+                    }
+                    if !rows.macros_are_still(&macros).await? {
                         return Ok(None);
                     }
                     let started = session
@@ -137,17 +141,19 @@ impl Run {
     }
 
     /// What moved since the plan was made, in words.
-    fn what_moved(&self, cluster: &Cluster, anew: &Assembled) -> Vec<String> {
+    async fn what_moved(&self, cluster: &Cluster, anew: &Assembled) -> Result<Vec<String>, Stop> {
         if anew.plan.digest == self.change.plan_digest {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let mut moved = Vec::new();
         if cluster.applied != self.change.from {
             moved.push("what the cluster runs".to_owned());
         }
-        if anew.plan.to != self.plan.to {
+        let macros = self.moved_macros(anew).await?;
+        if anew.plan.to != self.plan.to && macros.is_empty() {
             moved.push("the wanted composition".to_owned());
         }
+        moved.extend(macros);
         for (key, answer) in &self.plan.facts_read {
             if anew.plan.facts_read.get(key) != Some(answer) {
                 moved.push(format!("the fact `{key}`"));
@@ -162,6 +168,14 @@ impl Run {
         if moved.is_empty() {
             moved.push(format!("the plan, to {}", anew.plan.digest.short()));
         }
-        moved
+        Ok(moved)
+    }
+
+    /// The macros that stand for something else than when the plan was made.
+    async fn moved_macros(&self, anew: &Assembled) -> Result<Vec<String>, Stop> {
+        let then = self.session.rows().composition_get(self.change.to).await?.composition.macros;
+        let moved =
+            anew.macros.iter().filter(|(name, value)| then.get(*name).is_some_and(|then| then != *value));
+        Ok(moved.map(|(name, _)| format!("the macro `{name}`")).collect())
     }
 }
