@@ -20,8 +20,9 @@ use strata_model::{
 };
 use strata_plan::{
     Composed, CompositionRequest,
-    compose::{OverrideChange, OverrideRequest, Surroundings, compose, layers, roll_back, validate_variable},
+    compose::{OverrideChange, OverrideRequest, Surroundings, compose, layers, roll_back},
 };
+use strata_render::judge_value;
 use strata_values::Redactor;
 use uuid::Uuid;
 
@@ -380,21 +381,21 @@ fn formats_of_variables() {
         (F::Base64, vec!["", "YQ==", "YWJj"], vec!["YQ", "Y===", "Y Q="]),
     ] {
         for text in good {
-            assert!(validate_variable(&variable("v", format), text).is_ok(), "{format:?} {text}");
+            assert!(judge_value(&variable("v", format), text).is_ok(), "{format:?} {text}");
         }
         for text in bad {
-            assert!(validate_variable(&variable("v", format), text).is_err(), "{format:?} {text}");
+            assert!(judge_value(&variable("v", format), text).is_err(), "{format:?} {text}");
         }
     }
     let matching = VariableDefinition { regex: Some("a|b+".to_owned()), ..variable("v", F::String) };
-    assert!(validate_variable(&matching, "bb").is_ok());
+    assert!(judge_value(&matching, "bb").is_ok());
     for text in ["ax", "xa", "bb\n"] {
-        let error = validate_variable(&matching, text).unwrap_err().to_string();
+        let error = judge_value(&matching, text).unwrap_err().to_string();
         assert_eq!(error, "the value of `v` does not match `a|b+`");
     }
     let chosen =
         VariableDefinition { options: vec!["s".to_owned(), "m".to_owned()], ..variable("v", F::String) };
-    assert!(validate_variable(&chosen, "m").is_ok() && validate_variable(&chosen, "l").is_err());
+    assert!(judge_value(&chosen, "m").is_ok() && judge_value(&chosen, "l").is_err());
 }
 
 #[test]

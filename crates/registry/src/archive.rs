@@ -27,25 +27,21 @@ pub fn read_archive_with(bytes: &[u8], budget: &Budget) -> Result<PackFiles, Reg
 }
 
 /// The files as seen from the folder that holds them, where all lie in one.
-fn rooted(files: PackFiles) -> Result<PackFiles, RegistryError> {
+fn rooted(mut files: PackFiles) -> Result<PackFiles, RegistryError> {
     let nothing = || RegistryError::NothingToRender { place: "the archive".to_owned() };
-    match ContentKind::of(&files).ok_or_else(nothing)? {
-        ContentKind::Pack => return Ok(files),
-        ContentKind::Chart => {
-            let mut files = files;
-            // Helm left out what it names when it packed the archive, and reads the rest as it is.
-            files.remove(IGNORE_FILE);
-            return Ok(files);
+    if ContentKind::of(&files).ok_or_else(nothing)? == ContentKind::Manifests {
+        let folder = files.keys().next().and_then(|path| path.split_once('/'));
+        let folder = folder.map(|(folder, _)| format!("{folder}/"));
+        if let Some(folder) = folder.filter(|folder| files.keys().all(|path| path.starts_with(folder))) {
+            files = files
+                .into_iter()
+                .filter_map(|(path, bytes)| Some((path.strip_prefix(&folder)?.to_owned(), bytes)))
+                .collect();
         }
-        ContentKind::Manifests => {}
     }
-    let folder =
-        files.keys().next().and_then(|path| path.split_once('/')).map(|(folder, _)| format!("{folder}/"));
-    match folder {
-        Some(folder) if files.keys().all(|path| path.starts_with(&folder)) => Ok(files
-            .into_iter()
-            .filter_map(|(path, bytes)| Some((path.strip_prefix(&folder)?.to_owned(), bytes)))
-            .collect()),
-        _ => Ok(files),
+    if ContentKind::of(&files) == Some(ContentKind::Chart) {
+        // Helm left out what it names when it packed the archive, and reads the rest as it is.
+        files.remove(IGNORE_FILE);
     }
+    Ok(files)
 }

@@ -1,44 +1,31 @@
-//! A pack rendered by itself: the only layer of a cluster that nobody ever reached.
+//! A pack rendered by itself: the only layer of a stand-in for a cluster.
 //!
-//! *Idea.* What an author wants to see, and what a report at publishing is made of: no facts beyond a Kubernetes version and
-//! what it is said to serve, no variables, and generated values that are the same at every call. For a pack of an
-//! infrastructure layer the cluster is one of Cluster API, with one machine for its control plane and a pool of two workers.
+//! What an author wants to see, and what a report at publishing is made of.
 
 use std::{collections::BTreeMap, rc::Rc};
 
 use strata_model::{
-    Timestamp,
     cluster::Infrastructure,
-    composition::{Attachment, Composition, ControlPlane, NodePool},
     diagnostic::Diagnostic,
-    fact::Facts,
-    id::{ClusterId, InstallationId, ProfileId},
     pack::{Pack, PackReference},
     profile::{
         ConflictPolicy, ImmutablePolicy, Layer, LayerName, OrphanPolicy, PresetChoice, ProfileContent,
-        ProfileType, RevisionReference,
     },
     render::Render,
     version::KubernetesVersion,
 };
-use uuid::Uuid;
 
 use crate::{
-    ClusterIdentity, LayerSeed, RenderInput,
+    RenderInput,
     capabilities::Capabilities,
-    chart::DefaultFacts,
     definitions::Definitions,
     layer_values::prepare,
     pack_charts,
     pack_charts::PackRelease,
     render,
     render::{Written, written},
-    resolve_layers,
-    template::FactReader as _,
+    stand_in::{Given, StandIn, name},
 };
-
-/// What packs are rendered for where nothing is said.
-const KUBE_VERSION: &str = "1.33.0";
 
 /// What a pack is rendered with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,8 +66,11 @@ pub fn releases_alone(pack: Pack, alone: &Alone) -> Result<Vec<PackRelease>, Vec
     with_input(pack, alone, |input| {
         let capabilities = Rc::new(Capabilities::new(input.facts.clone(), Definitions::default()));
         let made = matches!(input.cluster.infrastructure, Infrastructure::ClusterApi { .. });
-        let (prepared, _) = prepare(input, &capabilities, made)?;
-        Ok(prepared.iter().flat_map(pack_charts::releases).collect())
+        let prepared = prepare(input, &capabilities, made);
+        if !prepared.problems.is_empty() {
+            return Err(prepared.problems);
+        }
+        Ok(prepared.layers.iter().flat_map(pack_charts::releases).collect())
     })
 }
 
@@ -90,9 +80,8 @@ fn with_input<T>(
     alone: &Alone,
     run: impl FnOnce(&RenderInput<'_>) -> Result<T, Vec<Diagnostic>>,
 ) -> Result<T, Vec<Diagnostic>> {
-    let layer_name = name::<LayerName>("pack")?;
     let layer = Layer {
-        name: layer_name.clone(),
+        name: name::<LayerName>("pack")?,
         kind: pack.layer,
         pack: PackReference { name: pack.name.clone(), version: pack.version.clone(), digest: pack.digest() },
         values: alone.values.clone(),
@@ -103,61 +92,14 @@ fn with_input<T>(
         on_immutable: ImmutablePolicy::default(),
         orphan_policy: OrphanPolicy::default(),
     };
-    let provisioned = layer.kind.is_infrastructure();
     let packs = BTreeMap::from([(layer.pack.digest.clone(), pack)]);
     let content = ProfileContent { layers: vec![layer], variables: Vec::new() };
-    let revision = RevisionReference { profile: name("pack")?, version: name("0.0.0")?, revision: 1 };
-    let infrastructure = if provisioned {
-        Infrastructure::ClusterApi {
-            management_cluster: ClusterId::new(Uuid::nil()),
-            namespace: "default".to_owned(),
-            name: "local".to_owned(),
-        }
-    } else {
-        Infrastructure::None
+    let given = Given {
+        kube_version: alone.kube_version.clone(),
+        api_versions: alone.api_versions.clone(),
+        ..Given::default()
     };
-    let workers = || NodePool { name: "workers".to_owned(), replicas: 2, attributes: BTreeMap::new() };
-    let composition = Composition {
-        control_plane: provisioned.then(|| ControlPlane { replicas: 1, attributes: BTreeMap::new() }),
-        node_pools: provisioned.then(workers).into_iter().collect(),
-        attachments: vec![Attachment {
-            profile_id: ProfileId::new(Uuid::nil()),
-            profile_type: if provisioned { ProfileType::Infra } else { ProfileType::Addon },
-            revision: revision.clone(),
-            content_digest: content.digest(),
-        }],
-        ..Composition::default()
-    };
-    let contents = BTreeMap::from([(revision, content)]);
-    let layers = resolve_layers(&composition, &contents, &packs)?;
-    let cluster = ClusterIdentity {
-        id: ClusterId::new(Uuid::nil()),
-        name: name("local")?,
-        project: "default".to_owned(),
-        installation: InstallationId::new(Uuid::nil()),
-        infrastructure,
-    };
-    let version = match &alone.kube_version {
-        Some(version) => version.clone(),
-        None => name(KUBE_VERSION)?,
-    };
-    let served = DefaultFacts::new().with_api_versions(&alone.api_versions).api_versions();
-    let facts = Facts {
-        kubernetes_version: Some(version),
-        api_versions: served.into_iter().collect(),
-        cluster_name: "local".to_owned(),
-        ..Facts::default()
-    };
-    let seeds = BTreeMap::from([(layer_name, LayerSeed { seed: [0; 32], instant: Timestamp::UNIX_EPOCH })]);
-    let secrets = BTreeMap::new();
-    run(&RenderInput {
-        cluster: &cluster,
-        composition: &composition,
-        layers: &layers,
-        secrets: &secrets,
-        facts: &facts,
-        seeds: &seeds,
-    })
+    StandIn::of(&content, &packs, &given)?.with_input(&packs, run)
 }
 
 /// What will surely fail, or cannot be rendered at all without more values: all problems of a render with the pack's own
@@ -168,9 +110,4 @@ pub fn report(pack: &Pack) -> Vec<Diagnostic> {
         Ok(_) => Vec::new(),
         Err(problems) => problems,
     }
-}
-
-/// A name of our own.
-fn name<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Vec<Diagnostic>> {
-    T::from_str(text).map_err(|error| vec![Diagnostic::new("INVALID_NAME", format!("`{text}`: {error}"))])
 }

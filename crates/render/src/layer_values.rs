@@ -18,6 +18,7 @@ use crate::{
     capabilities::Capabilities,
     input::{LayerSeed, RenderInput},
     layers::ResolvedLayer,
+    place::Places,
     references, schema,
     settings::{self, Settings},
     template::{Context, SeededGenerator},
@@ -43,8 +44,16 @@ struct Overridden<'a> {
     origins: BTreeMap<String, Origin>,
 }
 
-/// The layers in order, and the Kubernetes version that they ask for.
-pub(crate) type PreparedLayers<'a> = (Vec<Prepared<'a>>, Option<KubernetesVersion>);
+/// What became of all layers.
+#[derive(Debug)]
+pub(crate) struct PreparedLayers<'a> {
+    /// Those that are ready, in order.
+    pub(crate) layers: Vec<Prepared<'a>>,
+    /// The Kubernetes version that they ask for.
+    pub(crate) version: Option<KubernetesVersion>,
+    /// What is wrong with the others.
+    pub(crate) problems: Vec<Diagnostic>,
+}
 
 /// The context of a layer's templates and references.
 pub(crate) fn context(capabilities: &Rc<Capabilities>, seed: Option<&LayerSeed>) -> Context {
@@ -54,12 +63,13 @@ pub(crate) fn context(capabilities: &Rc<Capabilities>, seed: Option<&LayerSeed>)
     Context::new(Rc::clone(capabilities) as Rc<_>, Rc::new(SeededGenerator::new(seed, instant)))
 }
 
-/// Prepares all layers. Problems of all of them are collected.
+/// Prepares all layers. Problems of all of them are collected; the others are ready all the same, so that what is wrong
+/// with their templates can be told along.
 pub(crate) fn prepare<'a>(
     input: &RenderInput<'a>,
     capabilities: &Rc<Capabilities>,
     made_by_composition: bool,
-) -> Result<PreparedLayers<'a>, Vec<Diagnostic>> {
+) -> PreparedLayers<'a> {
     let mut problems = Vec::new();
     let mut overridden = Vec::with_capacity(input.layers.len());
     for layer in input.layers {
@@ -101,7 +111,7 @@ pub(crate) fn prepare<'a>(
             Err(more) => problems.extend(more),
         }
     }
-    if problems.is_empty() { Ok((prepared, version)) } else { Err(problems) }
+    PreparedLayers { layers: prepared, version, problems }
 }
 
 fn override_layer<'a>(
@@ -143,6 +153,7 @@ fn override_layer<'a>(
         return Err(problems);
     }
     if overridden {
+        check_readonly(layer, &layered)?;
         origins =
             layered.leaves().into_iter().map(|(path, origin)| (path.to_string(), origin.clone())).collect();
     }
@@ -204,6 +215,25 @@ fn version_of(
         .map_err(|problem| vec![problem])
 }
 
+/// What a pack's schema calls read-only is the profile's alone.
+fn check_readonly(layer: &ResolvedLayer<'_>, overridden: &Layered<Origin>) -> Result<(), Vec<Diagnostic>> {
+    let Some(text) = &layer.pack.schema else { return Ok(()) };
+    let rules = schema::parse_schema(text)?;
+    if rules.iter().all(|rule| !rule.readonly) {
+        return Ok(());
+    }
+    let base = match layer.base {
+        Some(base) => base.value.clone(),
+        None => layer_base(layer.layer, layer.pack, layer.revision)?.value,
+    };
+    let file = layer_file(layer.layer, "override");
+    let problems = schema::check_readonly(&rules, &base, overridden.value());
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(problems.into_iter().map(|problem| problem.in_file(&file)).collect())
+}
+
 fn resolve<'a>(
     input: &RenderInput<'a>,
     capabilities: &Rc<Capabilities>,
@@ -221,11 +251,22 @@ fn resolve<'a>(
     let mut origins = own.origins;
     origins.extend(resolved.origins);
     let mut secrets = resolved.secrets;
+    let mut problems = Vec::new();
     if let Some(text) = &own.layer.pack.schema {
         let rules = schema::parse_schema(text)?;
         secrets.extend(schema::passwords(&rules, own.layered.value()));
         secrets.extend(schema::passwords(&rules, &resolved.value));
+        let places = Places::of(&own.text);
+        let found = schema::check_values(&rules, &resolved.value).into_iter();
+        problems.extend(found.map(|(path, problem)| places.locate(problem.in_file(&file), &path)));
     }
-    let settings = settings::read(layer, &resolved.value)?;
+    let settings = match settings::read(layer, &resolved.value) {
+        Ok(settings) if problems.is_empty() => settings,
+        Ok(_) => return Err(problems),
+        Err(more) => {
+            problems.extend(more);
+            return Err(problems);
+        }
+    };
     Ok(Prepared { layer: own.layer, text: own.text, value: resolved.value, origins, settings, secrets })
 }

@@ -34,8 +34,10 @@ mod root;
 pub mod schema;
 mod scope;
 mod settings;
+mod stand_in;
 pub mod template;
 mod template_error;
+mod variable_value;
 mod variables;
 mod yaml;
 
@@ -49,4 +51,5 @@ pub use pack_charts::{PackRelease, pack_charts};
 pub use references::{has_reference, macros_named};
 pub use render::{Unrendered, Written, render, render_asking};
 pub use schema::layer_passwords;
-pub use variables::refuse_value;
+pub use stand_in::{Given, render_profile};
+pub use variable_value::{InvalidVariableValue, judge_value};

@@ -19,7 +19,7 @@ use crate::{
     conceal::conceal,
     definitions::Definitions,
     input::RenderInput,
-    layer_values::{Prepared, prepare},
+    layer_values::{Prepared, PreparedLayers, prepare},
     manifests::{self, Allowance},
     objects::Manifest,
     pack_charts,
@@ -162,8 +162,9 @@ fn execute<'a>(
     capabilities: &Rc<Capabilities>,
 ) -> Result<Attempt<'a>, Vec<Diagnostic>> {
     let made = matches!(input.cluster.infrastructure, Infrastructure::ClusterApi { .. });
-    let (prepared, kubernetes_version) = prepare(input, capabilities, made)?;
-    let (mut manifests, mut warnings, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let PreparedLayers { layers: prepared, version: kubernetes_version, mut problems } =
+        prepare(input, capabilities, made);
+    let (mut manifests, mut warnings) = (Vec::new(), Vec::new());
     let mut allowance = Allowance::default();
     for layer in &prepared {
         if layer.layer.layer.kind.is_infrastructure() && !made {

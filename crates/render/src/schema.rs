@@ -110,21 +110,22 @@ pub fn parse_schema(text: &str) -> Result<Vec<SchemaRule>, Vec<Diagnostic>> {
     if problems.is_empty() { Ok(rules) } else { Err(problems) }
 }
 
-/// Checks values against the rules: one `VALUES_SCHEMA` for each place that breaks one. Texts that still hold references
-/// are not judged.
+/// Checks values against the rules: one `VALUES_SCHEMA` for each place that breaks one, with that place. Texts that still
+/// hold references are not judged.
 #[must_use]
-pub fn check_values(rules: &[SchemaRule], values: &Value) -> Vec<Diagnostic> {
+pub fn check_values(rules: &[SchemaRule], values: &Value) -> Vec<(ValuePath, Diagnostic)> {
     let mut problems = Vec::new();
     for rule in rules {
         let found = rule.find(values);
         if rule.required && found.is_empty() {
-            problems.push(rule.problem(&rule.path, "a value is required"));
+            problems.push((ValuePath::root(), rule.problem(&rule.path, "a value is required")));
         }
         for (path, value) in found {
             let empty = value.is_null() || value.as_str().is_some_and(str::is_empty);
             if empty {
                 if rule.required {
-                    problems.push(rule.problem(&path.to_string(), "a value is required"));
+                    let problem = rule.problem(&path.to_string(), "a value is required");
+                    problems.push((path, problem));
                 }
                 continue;
             }
@@ -132,11 +133,19 @@ pub fn check_values(rules: &[SchemaRule], values: &Value) -> Vec<Diagnostic> {
                 continue;
             }
             if let Some(reason) = rule.format.as_ref().and_then(|format| format.refuses(value)) {
-                problems.push(rule.problem(&path.to_string(), &reason));
+                let problem = rule.problem(&path.to_string(), &reason);
+                problems.push((path, problem));
             }
         }
     }
     problems
+}
+
+/// One `VALUES_SCHEMA` for each rule that is read-only and whose value is another after than before.
+#[must_use]
+pub fn check_readonly(rules: &[SchemaRule], before: &Value, after: &Value) -> Vec<Diagnostic> {
+    let changed = rules.iter().filter(|rule| rule.readonly && rule.find(before) != rule.find(after));
+    changed.map(|rule| rule.problem(&rule.path, "only the profile may say it, not a cluster")).collect()
 }
 
 /// The passwords, by its pack's schema, that a layer's own values hold. Texts that cannot be read hold none that is known.
@@ -400,7 +409,7 @@ app.address:
         let bad = json!({"app": {"name": "Web1", "secret": "short", "users": [{"role": "admin"}, {"role": "root"}],
             "address": "x"}});
         let problems: Vec<String> =
-            check_values(&rules, &bad).into_iter().map(|problem| problem.message).collect();
+            check_values(&rules, &bad).into_iter().map(|(_, problem)| problem.message).collect();
         assert_eq!(
             problems,
             [

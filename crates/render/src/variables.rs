@@ -1,9 +1,7 @@
-//! What references mean for one layer of one cluster; and whether a variable's value has the form that it must have.
+//! What references mean for one layer of one cluster.
 
 use std::collections::BTreeMap;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use regex::RegexBuilder;
 use serde_json::Value;
 use strata_model::{
     fact::FactKey,
@@ -12,49 +10,15 @@ use strata_model::{
     render::Origin,
     secret::{Fingerprint, SecretText},
     value_path::ValuePath,
-    variable::{VariableDefinition, VariableFormat, VariableValue},
+    variable::{VariableDefinition, VariableValue},
 };
 
 use crate::{
     capabilities::Capabilities,
     input::ClusterIdentity,
     references::{Lookup, Meaning, Unknown},
+    variable_value::judge_value,
 };
-
-/// Largest compiled form of a variable's regular expression, in bytes.
-const REGEX_BYTES: usize = 1 << 20;
-
-/// Why a text cannot be the value of a variable; `None` if it can. The reason never quotes the value.
-#[must_use]
-pub fn refuse_value(definition: &VariableDefinition, text: &str) -> Option<String> {
-    let name = &definition.name;
-    if !definition.options.is_empty() && !definition.options.iter().any(|option| option == text) {
-        return Some(format!("the variable `{name}` must be one of {}", definition.options.join(", ")));
-    }
-    if let Some(pattern) = definition.regex.as_deref().filter(|pattern| !pattern.is_empty()) {
-        match RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(REGEX_BYTES).build() {
-            Ok(regex) if regex.is_match(text) => {}
-            Ok(_) => return Some(format!("the value of the variable `{name}` does not match `{pattern}`")),
-            Err(_) => {
-                return Some(format!("the variable `{name}` is defined with a pattern that cannot be read"));
-            }
-        }
-    }
-    let fits = match definition.format {
-        VariableFormat::String => true,
-        VariableFormat::Number => text.parse::<f64>().is_ok_and(f64::is_finite),
-        VariableFormat::Boolean => matches!(text, "true" | "false"),
-        VariableFormat::Ipv4 => text.parse::<std::net::Ipv4Addr>().is_ok(),
-        VariableFormat::Ipv4cidr => text.split_once('/').is_some_and(|(address, bits)| {
-            address.parse::<std::net::Ipv4Addr>().is_ok() && bits.parse::<u8>().is_ok_and(|bits| bits <= 32)
-        }),
-        VariableFormat::Ipv6 => text.parse::<std::net::Ipv6Addr>().is_ok(),
-        VariableFormat::Version => semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).is_ok(),
-        VariableFormat::Base64 => STANDARD.decode(text).is_ok(),
-    };
-    (!fits)
-        .then(|| format!("the value of the variable `{name}` is not of its format {:?}", definition.format))
-}
 
 /// What references of one layer mean.
 #[derive(Debug)]
@@ -142,7 +106,7 @@ impl Scope<'_> {
                 }
             },
         };
-        if let Some(reason) = refuse_value(definition, &text) {
+        if let Err(reason) = judge_value(definition, &text) {
             return Err(Unknown {
                 code: "INVALID_VARIABLE",
                 message: format!("{reason} (layer `{}`)", self.layer),
@@ -220,44 +184,4 @@ fn holds(value: &Value, secret: &str) -> bool {
 
 fn text_meaning(text: String) -> Meaning {
     Meaning { value: Value::String(text), ..Meaning::default() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_decide_without_quoting_the_value() {
-        let definition = |format| VariableDefinition {
-            name: "x".to_owned(),
-            display_name: None,
-            description: None,
-            format,
-            default_value: None,
-            regex: None,
-            required: false,
-            immutable: false,
-            hidden: false,
-            sensitive: false,
-            options: Vec::new(),
-        };
-        for (format, good, bad) in [
-            (VariableFormat::Number, "1.5", "inf"),
-            (VariableFormat::Boolean, "true", "yes"),
-            (VariableFormat::Ipv4, "10.0.0.1", "10.0.0"),
-            (VariableFormat::Ipv4cidr, "10.0.0.0/8", "10.0.0.0/33"),
-            (VariableFormat::Ipv6, "::1", "1"),
-            (VariableFormat::Version, "v1.2.3", "1.2"),
-            (VariableFormat::Base64, "aGk=", "a"),
-        ] {
-            assert_eq!(refuse_value(&definition(format), good), None, "{format:?}");
-            assert!(refuse_value(&definition(format), bad).is_some(), "{format:?}");
-        }
-        let mut coded = definition(VariableFormat::String);
-        coded.regex = Some("[a-z]{3}".to_owned());
-        assert!(!refuse_value(&coded, "hunter2").unwrap().contains("hunter2"));
-        assert_eq!(refuse_value(&coded, "abc"), None);
-        coded.options = vec!["abd".to_owned()];
-        assert!(refuse_value(&coded, "abc").is_some());
-    }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use strata_model::{
     digest::DigestKey,
     fact::FactKey,
+    overrides::{Patch, PatchOperation},
     profile::ProfileContent,
     secret::SecretText,
     variable::{VariableDefinition, VariableFormat, VariableValue},
@@ -192,6 +193,46 @@ fn system_names_macros_and_other_packs() {
     let read: Vec<String> = render.facts_read.keys().map(ToString::to_string).collect();
     assert_eq!(read, ["kubernetesVersion", "clusterName", "cloud"]);
     assert_eq!(render.facts_read[&FactKey::KubernetesVersion], "v1.33.2");
+}
+
+#[test]
+fn the_schema_of_a_pack_is_held() {
+    let schema = "app.port:\n  schema: '{{ required | format \"${number:[1-100]}\" | hints \"a port\" }}'\n\
+        app.name:\n  schema: '{{ readonly | format \"${string:/[a-z]+/}\" }}'\n";
+    let values = "app:\n  port: '{{.spectro.var.port | fromYaml}}'\n  name: web\n";
+    let pack = pack(&[("values.yaml", values), ("schema.yaml", schema)]);
+    let with = |own: &str, port: Option<&str>| {
+        let content = ProfileContent { variables: vec![variable("port", port)], ..ProfileContent::default() };
+        let mut scene = Scene::imported();
+        let layer = with_values(layer("app", &pack), own);
+        scene.attach_content("apps", "1.0.0", vec![(layer, pack.clone())], content);
+        scene
+    };
+    let told = |scene: &Scene| -> Vec<String> {
+        scene.render().unwrap_err().iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(with("", Some("80")).rendered().layers[0].value["app"]["port"], json!(80));
+    assert_eq!(
+        told(&with("", Some("101"))),
+        [
+            "layer `app` values.yaml:2:3: `app.port`: the value does not fit the range 1 to 100 [VALUES_SCHEMA]"
+        ]
+    );
+    let wrong = "app:\n  port: ~\n  name: Web\n";
+    assert_eq!(
+        told(&with(wrong, None)),
+        [
+            "layer `app` values.yaml:2:3: `app.port`: a value is required [VALUES_SCHEMA]",
+            "layer `app` values.yaml:3:3: `app.name`: the value does not fit the pattern `^(?:[a-z]+)$` [VALUES_SCHEMA]",
+        ]
+    );
+    let mut scene = with("", Some("80"));
+    let patch = Patch(vec![PatchOperation::Set { path: "app.name".parse().unwrap(), value: json!("other") }]);
+    scene.override_layer("app", patch);
+    assert_eq!(
+        told(&scene),
+        ["layer `app` override: `app.name`: only the profile may say it, not a cluster [VALUES_SCHEMA]"]
+    );
 }
 
 #[test]

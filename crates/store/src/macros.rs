@@ -236,8 +236,9 @@ impl Tx {
             return Err(stale());
         }
         let id = there.as_ref().map_or_else(|| self.new_id(), |there| there.id.uuid());
-        let description =
-            description.or(there.as_ref().map(|there| there.description.as_str())).unwrap_or_default();
+        let description = description
+            .or_else(|| there.as_ref().map(|there| there.description.as_str()))
+            .unwrap_or_default();
         let content = Content { value: value.clone(), description: description.to_owned() };
         let row = Model {
             id,

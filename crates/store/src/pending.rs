@@ -122,7 +122,7 @@ impl Scoped<'_> {
             SimpleExpr::SubQuery(None, Box::new(digest.into()))
         };
         let [own, shared] = self.core.readable(self.project);
-        let now = Func::coalesce([digest_in(own), digest_in(shared), Expr::val("").into()]);
+        let now = Func::coalesce([digest_in(own), digest_in(shared), Expr::val("")]);
         Expr::col((composition_macro::Entity, composition_macro::Column::Digest)).ne(now)
     }
 

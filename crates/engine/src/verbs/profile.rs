@@ -553,7 +553,7 @@ impl Session {
         }
         for variable in &content.variables {
             let Some(default) = &variable.default_value else { continue };
-            if let Some(reason) = strata_render::refuse_value(variable, default) {
+            if let Err(reason) = strata_render::judge_value(variable, default) {
                 problems.push(
                     Diagnostic::new(
                         "VARIABLE_DEFAULT",

@@ -18,13 +18,20 @@ use strata_values::apply;
 
 use super::{ResolvedLayer, overrides::base_of};
 
+/// What became of all macros.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) values: BTreeMap<MacroName, Option<VariableValue>>,
+    pub(super) findings: Vec<Finding>,
+}
+
 /// The macros of the composition that is wanted, and what there is to say about them.
 pub(super) fn take(
     before: &Composition,
     overrides: &[OverrideSource],
     layers: &[ResolvedLayer<'_>],
     macros: &BTreeMap<MacroName, VariableValue>,
-) -> Result<(BTreeMap<MacroName, Option<VariableValue>>, Vec<Finding>), Vec<Refusal>> {
+) -> Result<Taken, Vec<Refusal>> {
     let mut named = BTreeSet::new();
     for layer in layers {
         let own: Vec<&LayerOverride> = overrides
@@ -59,7 +66,7 @@ pub(super) fn take(
         })
     });
     let findings = findings.collect();
-    Ok((taken, findings))
+    Ok(Taken { values: taken, findings })
 }
 
 /// The macros that the values of one layer name, overrides included.

@@ -37,7 +37,6 @@ use strata_values::Redactor;
 pub use contents::{Contents, ResolvedLayer, layers};
 pub use request::{CompositionRequest, OverrideChange, OverrideRequest};
 pub use rollback::roll_back;
-pub use variables::{InvalidVariableValue, validate as validate_variable};
 
 /// The composition that is wanted, and what there is to say about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,9 +113,9 @@ pub fn compose(
             return Err(refusals);
         }
     };
-    let (macros, moved) = macros::take(&before, &carried.sources, &new_layers, surroundings.macros)?;
-    wanted.macros = macros;
-    findings.extend(moved);
+    let macros = macros::take(&before, &carried.sources, &new_layers, surroundings.macros)?;
+    wanted.macros = macros.values;
+    findings.extend(macros.findings);
     wanted.overrides = carried.sources;
     wanted.variables = variables.values;
     findings.extend(carried.findings);
