@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
 /// The pure crates: no I/O, no clock, no runtime.
-const PURE: [&str; 5] = ["strata-model", "strata-archive", "strata-values", "strata-render", "strata-plan"];
+const PURE: [&str; 6] =
+    ["strata-model", "strata-archive", "strata-values", "strata-document", "strata-render", "strata-plan"];
 
 /// What brings I/O with it.
 const IMPURE: [&str; 14] = [

@@ -39,7 +39,7 @@ pub use access::{FirstToken, recover_administrator};
 pub use error::EngineError;
 pub use reads::*;
 pub use session::{Caller, Session};
-pub use strata_plan::requirements;
+pub use strata_plan::{comparison, requirements};
 pub use strata_render::Adopted;
 pub use verbs::*;
 pub use wish::{OverrideEdit, OverrideWish, RequestOptions, RevisionWish, Wish};

@@ -48,7 +48,7 @@ impl Session {
         if text.contains(MASK_PREFIX) {
             let problem =
                 Diagnostic::new("UNKNOWN_MASK", "a mask stands where the former content has no such secret")
-                    .in_file(format!("layer \"{layer}\""))
+                    .in_file(format!("layer `{layer}`"))
                     .with_help("write the value itself, or better, refer to a sensitive variable");
             return Ok(Err(problem));
         }

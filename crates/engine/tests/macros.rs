@@ -7,7 +7,10 @@ use strata_engine::{
     ClusterFilter, ClusterOrder, EngineError, Page, PendingUpdate, RequestOptions, SetMacro,
 };
 use strata_model::{
-    change::ChangeState, error::RefusalCode, finding::FindingCode, profile::ImmutablePolicy,
+    change::ChangeState,
+    error::RefusalCode,
+    finding::FindingCode,
+    profile::{ImmutablePolicy, ProfileType},
     secret::SecretText,
 };
 
@@ -41,17 +44,24 @@ async fn a_macro_that_moves_is_pending_and_never_pushed() {
     let session = &bench.session;
     bench.publish(bench::pack("config", "1.0.0", VALUES, CONFIG)).await;
     let layers = vec![layer("app", "config", "1.0.0", "", ImmutablePolicy::Block)];
-    bench.publish_content("app", "1.0.0", layers, vec![]).await;
+    session.create_profile("app".into(), ProfileType::Addon).await.unwrap();
+    session.create_profile_version("app".into(), "1.0.0".into(), None).await.unwrap();
+    let content = bench::content(layers, vec![]);
+    session.update_draft("app".into(), "1.0.0".into(), None, content).await.unwrap();
+    let version = "1.0.0".parse().unwrap();
+    let problems = session.profile_problems("app", &version, None).await.unwrap().unwrap();
+    let codes: Vec<&str> = problems.iter().map(|problem| problem.diagnostic.code.as_str()).collect();
+    assert_eq!(codes, ["UNRESOLVED_VARIABLE", "UNRESOLVED_VARIABLE"]);
+    let refused = refusal(session.publish_profile_version("app".into(), "1.0.0".into()).await);
+    assert_eq!(refused.0, RefusalCode::InvalidProfile, "{refused:?}");
     let sim = bench.cluster("one").await;
     bench.register("one", &sim).await;
-    bench.attach("one", "app", "1.0.0").await;
-
-    let refused = refusal(session.preview_upgrade(&bench.wish("one", &[])).await);
-    assert_eq!(refused.0, RefusalCode::RenderFailed, "{refused:?}");
     session.set_macro(named("team", "blue")).await.unwrap();
     let password = SetMacro { sensitive: Some(true), ..named("password", "hunter22") };
     let shown = session.set_macro(password).await.unwrap();
     assert!(shown.sensitive && shown.value.starts_with("‹secret:"), "{shown:?}");
+    session.publish_profile_version("app".into(), "1.0.0".into()).await.unwrap();
+    bench.attach("one", "app", "1.0.0").await;
     let change = bench.apply("one", &[]).await;
     assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
     let config = || sim.object("v1", "ConfigMap", "shop", "config").unwrap()["data"].clone();

@@ -27,6 +27,7 @@ pub mod overrides;
 pub mod pack;
 pub mod plan;
 pub mod ports;
+pub mod problem;
 pub mod profile;
 pub mod render;
 pub mod rollout;

@@ -80,6 +80,20 @@ pub fn is_mask(text: &str) -> bool {
     )
 }
 
+/// The masks that stand in a text, each once.
+#[must_use]
+pub fn masks_in(text: &str) -> Vec<String> {
+    let mut masks: Vec<String> = Vec::new();
+    for part in text.split(MASK_PREFIX).skip(1) {
+        let Some((fingerprint, _)) = part.split_once(MASK_SUFFIX) else { continue };
+        let mask = format!("{MASK_PREFIX}{fingerprint}{MASK_SUFFIX}");
+        if !masks.contains(&mask) {
+            masks.push(mask);
+        }
+    }
+    masks
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

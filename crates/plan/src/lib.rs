@@ -14,6 +14,7 @@
 
 pub mod check;
 pub mod clean_up;
+pub mod comparison;
 pub mod compose;
 pub mod decide;
 mod diff;
@@ -32,6 +33,7 @@ pub mod report;
 pub mod requirements;
 pub mod rollout;
 mod steps;
+pub mod validate;
 
 pub use check::{Violation, check};
 pub use clean_up::{Decision, clean_up};
@@ -39,3 +41,4 @@ pub use compose::{Composed, CompositionRequest, Contents, ResolvedLayer, compose
 pub use plan::{Applied, PlanInput, plan, plan_of_failed_render};
 pub use report::report;
 pub use requirements::requirements;
+pub use validate::validate;

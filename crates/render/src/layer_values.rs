@@ -18,11 +18,12 @@ use crate::{
     capabilities::Capabilities,
     input::{LayerSeed, RenderInput},
     layers::ResolvedLayer,
-    place::Places,
-    references, schema,
+    references::{self, Misplaced},
+    schema,
     settings::{self, Settings},
     template::{Context, SeededGenerator},
     variables::Scope,
+    whereabouts::Whereabouts,
 };
 
 /// One layer, ready for its templates.
@@ -204,11 +205,10 @@ fn version_of(
     if let Some(version) = values.get("pack").and_then(|pack| pack.get("kubernetesVersion")) {
         said.insert("pack".to_owned(), serde_json::json!({ "kubernetesVersion": version }));
     }
-    let file = layer_file(own.layer.layer, "values.yaml");
     let context = context(capabilities, input.seeds.get(&own.layer.layer.name));
     let scope = scope(input, &own.layer, packs, &[], capabilities, &own.text, true);
     // Problems of references are told once, when the whole layer is resolved.
-    let Ok(resolved) = references::resolve(&Value::Object(said), &own.text, &file, &scope, &context) else {
+    let Ok(resolved) = references::resolve(&Value::Object(said), &own.text, &scope, &context) else {
         return Ok(None);
     };
     settings::kubernetes_version(own.layer.layer, own.layer.pack, &resolved.value)
@@ -242,23 +242,23 @@ fn resolve<'a>(
     known: &[SecretText],
 ) -> Result<Prepared<'a>, Vec<Diagnostic>> {
     let layer = own.layer.layer;
-    let file = layer_file(layer, "values.yaml");
+    let whereabouts = Whereabouts::new(&own.layer, &own.origins);
     let context = context(capabilities, input.seeds.get(&layer.name));
     let resolved = {
         let scope = scope(input, &own.layer, packs, known, capabilities, &own.text, false);
-        references::resolve(own.layered.value(), &own.text, &file, &scope, &context)?
+        references::resolve(own.layered.value(), &own.text, &scope, &context).map_err(|problems| {
+            let place = |it: Misplaced| whereabouts.locate(it.problem, &it.path, &it.shown);
+            problems.into_iter().map(place).collect::<Vec<_>>()
+        })?
     };
-    let mut origins = own.origins;
-    origins.extend(resolved.origins);
     let mut secrets = resolved.secrets;
     let mut problems = Vec::new();
     if let Some(text) = &own.layer.pack.schema {
         let rules = schema::parse_schema(text)?;
         secrets.extend(schema::passwords(&rules, own.layered.value()));
         secrets.extend(schema::passwords(&rules, &resolved.value));
-        let places = Places::of(&own.text);
         let found = schema::check_values(&rules, &resolved.value).into_iter();
-        problems.extend(found.map(|(path, problem)| places.locate(problem.in_file(&file), &path)));
+        problems.extend(found.map(|(path, problem)| whereabouts.locate(problem, &path, &path)));
     }
     let settings = match settings::read(layer, &resolved.value) {
         Ok(settings) if problems.is_empty() => settings,
@@ -268,5 +268,7 @@ fn resolve<'a>(
             return Err(problems);
         }
     };
+    let mut origins = own.origins;
+    origins.extend(resolved.origins);
     Ok(Prepared { layer: own.layer, text: own.text, value: resolved.value, origins, settings, secrets })
 }

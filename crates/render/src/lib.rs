@@ -26,7 +26,6 @@ mod manifests;
 mod objects;
 pub mod pack;
 mod pack_charts;
-mod place;
 pub mod preset;
 mod references;
 mod render;
@@ -39,6 +38,7 @@ pub mod template;
 mod template_error;
 mod variable_value;
 mod variables;
+mod whereabouts;
 mod yaml;
 
 pub use alone::{Alone, releases_alone, render_alone, report, written_alone};

@@ -23,10 +23,9 @@ use strata_model::{
     secret::SecretText,
     value_path::{Segment, ValuePath},
 };
-use strata_values::keyed;
+use strata_values::{keyed, place::Places};
 
 use crate::{
-    place::Places,
     template::{self, Context, Engine},
     template_error,
 };
@@ -70,21 +69,27 @@ pub(crate) struct Resolved {
     pub(crate) secrets: Vec<SecretText>,
 }
 
-/// Resolves all references in a value that `text` reads as. `file` names the text.
+/// A problem of a value, and the value's path: by position, and with items of keyed lists by their key.
+#[derive(Debug)]
+pub(crate) struct Misplaced {
+    pub(crate) problem: Diagnostic,
+    pub(crate) path: ValuePath,
+    pub(crate) shown: ValuePath,
+}
+
+/// Resolves all references in a value that `text` reads as.
 pub(crate) fn resolve(
     value: &Value,
     text: &str,
-    file: &str,
     lookup: &dyn Lookup,
     context: &Context,
-) -> Result<Resolved, Vec<Diagnostic>> {
+) -> Result<Resolved, Vec<Misplaced>> {
     // Most values have none, and then nothing needs to know where they stand.
     if !text.contains("{{") {
         return Ok(Resolved { value: value.clone(), ..Resolved::default() });
     }
     let mut resolver = Resolver {
         places: Places::of(text),
-        file,
         lookup,
         context,
         resolved: Resolved::default(),
@@ -100,11 +105,10 @@ pub(crate) fn resolve(
 
 struct Resolver<'a> {
     places: Places,
-    file: &'a str,
     lookup: &'a dyn Lookup,
     context: &'a Context,
     resolved: Resolved,
-    problems: Vec<Diagnostic>,
+    problems: Vec<Misplaced>,
 }
 
 impl Resolver<'_> {
@@ -145,7 +149,7 @@ impl Resolver<'_> {
         if !plain {
             return Value::String(replaced.text);
         }
-        match strata_values::parse(&replaced.text, self.file) {
+        match strata_values::parse(&replaced.text, "") {
             Ok(value) => {
                 // A secret that is read as a number must be known in the form that it is written in, too.
                 if replaced.secret && !value.is_string() && !value.is_null() {
@@ -157,7 +161,8 @@ impl Resolver<'_> {
                 problem.message =
                     format!("`{shown}` is not YAML once its references are replaced: {}", problem.message);
                 problem.help = Some("put the value in quotes, so that it stays a text".to_owned());
-                self.problems.push(self.places.locate(problem, path));
+                (problem.line, problem.column) = (None, None);
+                self.tell(problem, path, shown);
                 Value::Null
             }
         }
@@ -180,7 +185,7 @@ impl Resolver<'_> {
             replaced.typed |= typed.is_some();
             match self.evaluate(typed.unwrap_or(action.inner).trim(), shown, &mut replaced) {
                 Ok(result) => replaced.text.push_str(&result),
-                Err(problem) => self.problems.push(self.places.locate(problem, path)),
+                Err(problem) => self.tell(problem, path, shown),
             }
         }
         replaced.text.push_str(text.get(end..).unwrap_or_default());
@@ -204,14 +209,12 @@ impl Resolver<'_> {
             let path: Vec<&str> = reference.path.trim_start_matches('.').split('.').collect();
             let meaning = self.lookup.meaning(&path, optional).map_err(|unknown| {
                 Diagnostic::new(unknown.code, format!("`{shown}`: {}", unknown.message))
-                    .in_file(self.file)
                     .with_help(unknown.help)
             })?;
             if is_reference_text(&meaning.value) {
                 let message =
                     format!("`{shown}`: what `{}` stands for holds a reference itself", reference.path);
                 return Err(Diagnostic::new("NESTED_REFERENCE", message)
-                    .in_file(self.file)
                     .with_help("references do not nest: refer to the variable directly"));
             }
             if let Some(origin) = meaning.origin {
@@ -238,7 +241,7 @@ impl Resolver<'_> {
             None => self.execute(&rewritten, root).map_err(|problem| {
                 // The rewritten text is nobody's; its columns mean nothing to the reader.
                 let message = format!("`{shown}`: {}", problem.message);
-                Diagnostic { message, file: Some(self.file.to_owned()), line: None, column: None, ..problem }
+                Diagnostic { message, file: None, line: None, column: None, ..problem }
             })?,
         };
         if secret {
@@ -254,6 +257,10 @@ impl Resolver<'_> {
         engine.parse("reference", &format!("{{{{ {action} }}}}")).map_err(failed)?;
         let root = template::Value::map(root.iter().map(|(name, value)| (name.as_str(), value.clone())));
         engine.execute("reference", &root, self.context).map_err(failed)
+    }
+
+    fn tell(&mut self, problem: Diagnostic, path: &ValuePath, shown: &ValuePath) {
+        self.problems.push(Misplaced { problem, path: path.clone(), shown: shown.clone() });
     }
 
     fn remember(&mut self, text: &str) {

@@ -17,7 +17,9 @@ use strata_model::{
 };
 use strata_values::parse::kind_of;
 
-use crate::{pack::SCHEMA, place::Places};
+use strata_values::place::Places;
+
+use crate::pack::SCHEMA;
 
 /// Largest compiled form of a regular expression, in bytes.
 const REGEX_BYTES: usize = 1 << 20;

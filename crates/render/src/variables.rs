@@ -76,12 +76,9 @@ impl Scope<'_> {
     fn variable(&self, name: &str) -> Result<Meaning, Unknown> {
         let path = ["spectro", "var", name];
         let Some(definition) = self.definitions.iter().find(|definition| definition.name == name) else {
-            let reason = format!("{} defines no variable `{name}`", self.revision);
-            return Err(self.unknown(
-                &path,
-                &reason,
-                "define the variable in the profile version, or correct the name",
-            ));
+            let reason = format!("the profile defines no variable `{name}`");
+            let help = "define the variable in the profile version, or correct the name";
+            return Err(self.unknown(&path, &reason, help));
         };
         // Clusters may not change an immutable one, so a value that is there all the same does not count.
         let own = if definition.immutable { None } else { self.variables.get(name) };

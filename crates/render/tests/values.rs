@@ -147,7 +147,7 @@ fn a_reference_that_means_nothing_is_named_and_placed() {
         let problem = &problems[0];
         assert_eq!(
             (problems.len(), problem.code.as_str(), problem.place().as_str()),
-            (1, code, "layer `app` values.yaml:3:1"),
+            (1, code, "layer `app` pack values.yaml:3:1"),
             "{text}: {problem:?}"
         );
         assert!(problem.message.contains(names) && problem.help.is_some(), "{text}: {problem:?}");

@@ -18,6 +18,7 @@ mod lenient;
 pub mod merge;
 pub mod parse;
 pub mod patch;
+pub mod place;
 pub mod redact;
 mod resolved_keys;
 mod secret_forms;

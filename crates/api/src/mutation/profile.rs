@@ -1,13 +1,15 @@
 //! Profiles and their versions: drafted, published, deprecated.
 
 use async_graphql::{Context, InputObject, Object};
-use strata_engine::{EngineError, Session, VersionRecord};
+use strata_engine::{EngineError, ImportProfile, Session, VersionRecord};
+use strata_model::{error::RefusalCode, secret::SecretText};
 
 use super::payload::payloads;
 use crate::{
     context::session,
     types::{
         draft::ProfileContentInput,
+        export::{MaskedSecretInput, ProfileFileInput},
         profile::{Profile, ProfileVersion},
         scalar::{DateTime, SemVerText},
         state::ProfileType,
@@ -29,6 +31,8 @@ payloads! {
     ReviseProfileVersionPayload { profile_version: ProfileVersion };
     /// What `deleteProfileVersion` did.
     DeleteProfileVersionPayload { profile_version: ProfileVersion };
+    /// What `importProfile` did.
+    ImportProfilePayload { profile_version: ProfileVersion };
 }
 
 /// A profile to make.
@@ -129,6 +133,56 @@ pub struct DeleteProfileVersionInput {
 
 fn shown(session: Session, record: VersionRecord) -> Result<ProfileVersion, EngineError> {
     Ok(ProfileVersion::new(session, record, None))
+}
+
+/// A profile version to make from a document: either one text, or the files of a folder. What Palette exports is read as well.
+#[derive(Debug, InputObject)]
+pub struct ImportProfileInput {
+    /// The project; may be left out when the token sees one only.
+    project: Option<String>,
+    /// One text.
+    text: Option<String>,
+    /// The files of a folder.
+    files: Option<Vec<ProfileFileInput>>,
+    /// Another name than the document's.
+    name: Option<String>,
+    /// Another version than the document's.
+    version: Option<SemVerText>,
+    /// Whether it is published at once.
+    #[graphql(default)]
+    publish: bool,
+    /// What the masks in it stand for.
+    secrets: Option<Vec<MaskedSecretInput>>,
+}
+
+impl ImportProfileInput {
+    fn read(self) -> Result<ImportProfile, EngineError> {
+        let unread = |problems| {
+            EngineError::diagnostics(RefusalCode::InvalidProfile, "the document cannot be read", problems)
+        };
+        let document = match (self.text, self.files) {
+            (Some(text), None) => strata_document::read_text(&text, "document").map_err(unread)?,
+            (None, Some(files)) => {
+                let files = files.into_iter().map(|file| (file.path, file.content)).collect();
+                strata_document::read_files(&files).map_err(unread)?
+            }
+            _ => {
+                return Err(EngineError::refuse(
+                    RefusalCode::InvalidInput,
+                    "a profile is imported either from `text` or from `files`",
+                    "give exactly one of the two",
+                ));
+            }
+        };
+        let secrets = self.secrets.unwrap_or_default().into_iter();
+        Ok(ImportProfile {
+            document,
+            name: self.name,
+            version: self.version.map(|version| version.0),
+            publish: self.publish,
+            secrets: secrets.map(|secret| (secret.mask, SecretText::new(secret.value))).collect(),
+        })
+    }
 }
 
 /// Mutations of profiles.
@@ -247,5 +301,19 @@ impl ProfileMutation {
             shown(session, record)
         };
         DeleteProfileVersionPayload::of(outcome.await)
+    }
+
+    /// Makes a version, and its profile where there is none, from a document.
+    async fn import_profile(
+        &self,
+        ctx: &Context<'_>,
+        input: ImportProfileInput,
+    ) -> async_graphql::Result<ImportProfilePayload> {
+        let outcome = async {
+            let session = session(ctx, input.project.as_deref())?;
+            let record = session.import_profile(input.read()?).await?;
+            shown(session, record)
+        };
+        ImportProfilePayload::of(outcome.await)
     }
 }

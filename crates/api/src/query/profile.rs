@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 use strata_model::{
     error::{Refusal, RefusalCode},
-    version::Version,
+    version::{KubernetesVersion, Version},
 };
 
 use crate::{
@@ -11,9 +11,12 @@ use crate::{
     cost::list,
     error::{answer, refused},
     types::{
+        comparison::ProfileComparison,
         connection::{self, Total},
+        export::ProfileExport,
         profile::{Profile, ProfileConnection, ProfileVersion, page},
         scalar::SemVerText,
+        wish::RevisionInput,
     },
 };
 
@@ -86,5 +89,52 @@ impl ProfileQuery {
             return Ok(None);
         }
         Ok(Some(ProfileVersion::new(session, record, revision)))
+    }
+
+    /// What is different between two versions, drafts or revisions, of whatever profiles.
+    #[graphql(complexity = "200 + child_complexity")]
+    async fn compare_profile_versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
+        #[graphql(desc = "The one before; the newest revision when none is named.")] from: RevisionInput,
+        #[graphql(desc = "The one after.")] to: RevisionInput,
+        #[graphql(desc = "The Kubernetes version to render for, where no layer says one.")]
+        kubernetes_version: Option<String>,
+        #[graphql(desc = "What the cluster serves besides: `group/version` or `group/version/Kind`.")]
+        api_versions: Option<Vec<String>>,
+    ) -> async_graphql::Result<ProfileComparison> {
+        let session = session(ctx, project.as_deref()).map_err(answer)?;
+        let version = kubernetes_version.map(|text| {
+            text.parse::<KubernetesVersion>().map_err(|error| {
+                let refusal =
+                    Refusal::new(RefusalCode::InvalidInput, error.to_string(), "write it like `1.33.2`");
+                refused(refusal.at("kubernetesVersion"))
+            })
+        });
+        let (from, to) = (from.wish(), to.wish());
+        let found = session
+            .compare_profile_versions(&from, &to, version.transpose()?, api_versions.unwrap_or_default())
+            .await;
+        Ok(found.map_err(answer)?.into())
+    }
+
+    /// A draft or revision as people keep it: one text, or a folder fit for git. Passwords are masked.
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn export_profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
+            String,
+        >,
+        #[graphql(desc = "The profile's name.")] profile: String,
+        #[graphql(desc = "The version.")] version: SemVerText,
+        #[graphql(desc = "The revision; the newest when left out.")] revision: Option<u32>,
+    ) -> async_graphql::Result<ProfileExport> {
+        let session = session(ctx, project.as_deref()).map_err(answer)?;
+        let wish = RevisionInput { profile, version, revision }.wish();
+        Ok(ProfileExport::new(session.export_profile(&wish).await.map_err(answer)?))
     }
 }

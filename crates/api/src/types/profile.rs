@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use async_graphql::{Description, ID, Object, SimpleObject};
-use strata_engine::{PageOf, ProfileRecord, Session, VersionRecord};
+use strata_engine::{
+    ClusterFilter, ClusterOrder, PageOf, ProfileFilter, ProfileRecord, Session, VersionRecord,
+};
 use strata_model::{profile, variable};
 use tokio::sync::OnceCell;
 
 use super::{
+    cluster::{self, ClusterConnection},
     connection::{self, Total, connection, nodes},
     global_id,
+    problem::ProfileProblem,
     scalar::{DateTime, DigestText, SemVerText},
     state::{
         ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, ProfileType, VariableFormat, VersionState,
@@ -173,6 +177,40 @@ impl ProfileVersion {
     #[graphql(complexity = "20 + child_complexity")]
     async fn variables(&self) -> async_graphql::Result<Vec<Variable>> {
         Ok(self.content().await?.variables.iter().map(Variable::from).collect())
+    }
+
+    /// The clusters that run it: of this revision when one was asked for, else of any.
+    #[graphql(complexity = "list(first, child_complexity)")]
+    async fn clusters(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
+        #[graphql(desc = "Behind which cursor.")] after: Option<String>,
+    ) -> async_graphql::Result<ClusterConnection> {
+        let filter = ClusterFilter {
+            profile: Some(ProfileFilter {
+                profile: self.record.profile.clone(),
+                version: Some(self.record.version.clone()),
+                revision: self.revision,
+            }),
+            ..ClusterFilter::default()
+        };
+        let page = connection::page(first, after).map_err(refused)?;
+        let found = self.session.clusters(&filter, ClusterOrder::Name, page).await.map_err(answer)?;
+        let session = self.session.clone();
+        let total = Total::new(move || {
+            let (session, filter) = (session.clone(), filter.clone());
+            async move { session.clusters_count(&filter).await.map_err(answer) }
+        });
+        Ok(cluster::page(&self.session, found, total))
+    }
+
+    /// Every problem that it has: of a draft all that keeps it from being published, of a revision what its packs and the
+    /// macros of the project make of it now.
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn problems(&self) -> async_graphql::Result<Vec<ProfileProblem>> {
+        let (profile, version) = (self.record.profile.as_str(), &self.record.version);
+        let found = self.session.profile_problems(profile, version, self.revision).await.map_err(answer)?;
+        Ok(found.unwrap_or_default().into_iter().map(ProfileProblem::from).collect())
     }
 
     /// Which state of the draft this is: give it as `expectedGeneration` to `updateDraft`. None once it is published.

@@ -46,6 +46,22 @@ mirrors! {
         /// Anything on top.
         Addon,
     }
+    /// What a problem means for publishing.
+    ProblemSeverity of model::problem::ProblemSeverity {
+        /// The version cannot be published.
+        Error,
+        /// It can, and its author should know.
+        Warning,
+    }
+    /// What became of something between two versions.
+    Difference of strata_engine::comparison::Difference {
+        /// It is new.
+        Added,
+        /// It is gone.
+        Removed,
+        /// It is another.
+        Changed,
+    }
     /// The state of a profile version.
     VersionState of model::profile::VersionState {
         /// May be edited; no cluster may run it.

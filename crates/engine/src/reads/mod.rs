@@ -18,7 +18,7 @@ pub use clusters::{CompositionView, FleetSummary};
 pub use macros::{MacroRecord, ProfileUse};
 pub use packs::PackRecord;
 pub use people::{PrincipalRecord, TokenRecord};
-pub use profiles::{ProfileRecord, RevisionRecord, VersionRecord};
+pub use profiles::{ExportedProfile, ProfileRecord, RevisionRecord, VersionRecord};
 pub use strata_store::{
     ChangeFilter, ClusterFilter, ClusterOrder, OrphanFilter, PendingUpdate, ProfileFilter,
 };

@@ -18,6 +18,6 @@ mod rollout;
 pub use cluster::{RegisterCluster, RegisterInfrastructure};
 pub use macros::SetMacro;
 pub use orphan::OrphanDecision;
-pub use profile::{DraftContent, DraftLayer, DraftPack};
+pub use profile::{DraftContent, DraftLayer, DraftPack, ImportProfile};
 pub use rollout::CreateRollout;
 pub(crate) use rollout::Turn;

@@ -1,14 +1,14 @@
 //! Facts: which API versions Kubernetes has stopped serving, and since when.
 
 /// An API version that is no longer served.
-pub(super) struct Removal {
-    pub(super) api_version: &'static str,
+pub(crate) struct Removal {
+    pub(crate) api_version: &'static str,
     /// Empty for all kinds of the API version.
-    pub(super) kinds: &'static [&'static str],
+    pub(crate) kinds: &'static [&'static str],
     /// The minor of Kubernetes 1 that no longer serves it.
-    pub(super) since: u32,
+    pub(crate) since: u32,
     /// What serves it instead; empty when nothing does.
-    pub(super) instead: &'static str,
+    pub(crate) instead: &'static str,
 }
 
 const fn removal(
@@ -21,7 +21,7 @@ const fn removal(
 }
 
 /// All removals up to Kubernetes 1.36.
-pub(super) const REMOVALS: &[Removal] = &[
+pub(crate) const REMOVALS: &[Removal] = &[
     removal(16, "extensions/v1beta1", &["Deployment", "DaemonSet", "ReplicaSet"], "apps/v1"),
     removal(16, "extensions/v1beta1", &["NetworkPolicy"], "networking.k8s.io/v1"),
     removal(16, "extensions/v1beta1", &["PodSecurityPolicy"], ""),

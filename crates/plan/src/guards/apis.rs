@@ -58,7 +58,7 @@ fn told(message: String, help: String, layer: &LayerName, key: &ObjectKey, api_v
     told
 }
 
-fn removed(api_version: &str, kind: &str, target: &KubernetesVersion) -> Option<&'static Removal> {
+pub(crate) fn removed(api_version: &str, kind: &str, target: &KubernetesVersion) -> Option<&'static Removal> {
     REMOVALS.iter().find(|removal| {
         removal.api_version == api_version
             && (removal.kinds.is_empty() || removal.kinds.contains(&kind))

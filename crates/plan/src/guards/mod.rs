@@ -3,12 +3,12 @@
 //! Each finding has a stable code, a sentence and a way out; it informs, asks for an acknowledgement, or blocks.
 
 mod api_removals;
-mod apis;
+pub(crate) mod apis;
 mod cluster;
 mod crd;
 mod crd_schema;
 mod kubernetes;
-mod packs;
+pub(crate) mod packs;
 
 use strata_model::{finding::Finding, version::KubernetesVersion};
 

@@ -19,9 +19,12 @@ use crate::{
 pub(super) fn findings(input: &PlanInput<'_>) -> Vec<Finding> {
     let mut findings = swaps(input);
     for layer in input.layers {
-        findings.extend(
-            layer.pack.constraints.iter().filter_map(|constraint| unmet(layer, constraint, input.layers)),
-        );
+        findings.extend(layer.pack.constraints.iter().filter_map(|constraint| {
+            let Unmet { message, help, .. } = unmet(layer, constraint, input.layers)?;
+            let told = finding(FindingCode::PackConstraint, Severity::Block, message, help);
+            let path = format!("{}{}", constraint.pack_name, range(constraint));
+            Some(told.layer(&layer.layer.name).path(path))
+        }));
     }
     for former in input.applied.map(|applied| applied.layers).unwrap_or_default() {
         let Some(now) = input.layers.iter().find(|layer| layer.layer.name == former.layer.name) else {
@@ -79,12 +82,20 @@ fn swaps(input: &PlanInput<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A constraint of a wanted pack that the other packs do not meet.
-fn unmet(
+/// A constraint that is not met.
+pub(crate) struct Unmet {
+    pub(crate) message: String,
+    pub(crate) help: &'static str,
+    /// Whether it is only that a pack is not there.
+    pub(crate) missing: bool,
+}
+
+/// A constraint of a pack that the packs of these layers do not meet.
+pub(crate) fn unmet(
     layer: &ResolvedLayer<'_>,
     constraint: &PackConstraint,
     layers: &[ResolvedLayer<'_>],
-) -> Option<Finding> {
+) -> Option<Unmet> {
     let others: Vec<&ResolvedLayer<'_>> = layers
         .iter()
         .filter(|other| other.pack.name == constraint.pack_name)
@@ -108,16 +119,11 @@ fn unmet(
         _ => "asks for",
     };
     let (pack, range) = (&constraint.pack_name, range(constraint));
-    Some(
-        finding(
-            FindingCode::PackConstraint,
-            Severity::Block,
-            format!("pack {} {} {asks} {pack}{range}; {wrong}", layer.pack.name, layer.pack.version),
-            "choose versions of the two packs that go together",
-        )
-        .layer(&layer.layer.name)
-        .path(format!("{pack}{range}")),
-    )
+    Some(Unmet {
+        message: format!("pack {} {} {asks} {pack}{range}; {wrong}", layer.pack.name, layer.pack.version),
+        help: "choose versions of the two packs that go together",
+        missing: others.is_empty(),
+    })
 }
 
 /// A pack that may move only to versions in a range.

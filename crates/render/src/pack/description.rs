@@ -12,7 +12,7 @@ use strata_model::{
 use strata_values::parse::kind_of;
 
 use super::{DESCRIPTION, Findings, text_of};
-use crate::place::Places;
+use strata_values::place::Places;
 
 /// Keys that Palette knows and that do not decide what is rendered: kept without a word.
 const DESCRIPTIVE: [&str; 6] = ["addonSubType", "addonType", "group", "type", "kind", "description"];

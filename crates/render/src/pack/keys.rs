@@ -8,7 +8,7 @@ use strata_model::{
 };
 
 use super::{Findings, VALUES};
-use crate::place::Places;
+use strata_values::place::Places;
 
 /// What may stand below `pack`.
 const PACK_KEYS: [&str; 11] = [

@@ -9,7 +9,7 @@ use strata_model::{
 use strata_values::parse::kind_of;
 
 use super::{Findings, PRESETS};
-use crate::place::Places;
+use strata_values::place::Places;
 
 /// Reads `presets.yaml`, noting every mistake.
 pub(super) fn read(text: &str, findings: &mut Findings) -> Vec<Preset> {

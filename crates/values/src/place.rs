@@ -15,22 +15,22 @@ use strata_model::{
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     /// Line of the key, or of the item, from 1.
-    pub(crate) line: u32,
+    pub line: u32,
     /// Column in characters, from 1.
-    pub(crate) column: u32,
+    pub column: u32,
     /// Where the value itself begins, line and column from 1; for block texts where their content does.
-    pub(crate) value: (u32, u32),
+    pub value: (u32, u32),
     /// Whether it is a scalar without quotes.
-    pub(crate) plain: bool,
+    pub plain: bool,
     /// Whether it is a block text, `|` or `>`.
-    pub(crate) block: bool,
+    pub block: bool,
 }
 
 /// All places of one text.
 #[derive(Debug, Default)]
-pub(crate) struct Places(HashMap<ValuePath, Place>);
+pub struct Places(HashMap<ValuePath, Place>);
 
 /// A collection being walked.
 enum Frame {
@@ -40,7 +40,7 @@ enum Frame {
 
 impl Places {
     /// Walks the first document of a text. A text that cannot be read has the places up to its mistake.
-    pub(crate) fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         let mut places = Self::default();
         let mut frames: Vec<Frame> = Vec::new();
         // Depth inside a key that is itself a collection; such keys have no places.
@@ -110,12 +110,12 @@ impl Places {
     }
 
     /// The place of a node.
-    pub(crate) fn get(&self, path: &ValuePath) -> Option<Place> {
+    pub fn get(&self, path: &ValuePath) -> Option<Place> {
         self.0.get(path).copied()
     }
 
     /// The place of a node, or of the nearest one above it.
-    pub(crate) fn nearest(&self, path: &ValuePath) -> Option<Place> {
+    pub fn nearest(&self, path: &ValuePath) -> Option<Place> {
         let mut path = path.clone();
         loop {
             if let Some(place) = self.get(&path) {
@@ -126,7 +126,7 @@ impl Places {
     }
 
     /// A diagnostic put at the place of a node, or of the nearest one above it.
-    pub(crate) fn locate(&self, diagnostic: Diagnostic, path: &ValuePath) -> Diagnostic {
+    pub fn locate(&self, diagnostic: Diagnostic, path: &ValuePath) -> Diagnostic {
         match self.nearest(path) {
             Some(place) => diagnostic.at(place.line, place.column),
             None => diagnostic,

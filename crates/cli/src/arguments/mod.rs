@@ -1,9 +1,13 @@
 //! The command line of the client commands.
 
+mod profile;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
+
+pub use profile::{ProfileCommand, ProfileKind, ReviseArguments};
 
 use crate::exit::CliError;
 
@@ -131,97 +135,6 @@ pub enum PackCommand {
         /// Its version.
         version: String,
     },
-}
-
-/// `strata profile …`
-#[derive(Debug, Clone, Subcommand)]
-pub enum ProfileCommand {
-    /// Create a profile
-    Create {
-        /// Its name.
-        name: String,
-        /// What it covers.
-        #[arg(long = "type", value_enum, default_value_t = ProfileKind::Full)]
-        kind: ProfileKind,
-    },
-    /// Make a draft version, or change one
-    Draft {
-        /// The profile.
-        name: String,
-        /// The version.
-        version: String,
-        /// A YAML file with `layers` and `variables`; `-` is standard input.
-        #[arg(long, short)]
-        file: Option<PathBuf>,
-        /// Start from this version's content.
-        #[arg(long)]
-        from: Option<String>,
-    },
-    /// Publish a draft: it never changes again
-    Publish {
-        /// The profile.
-        name: String,
-        /// The version.
-        version: String,
-    },
-    /// Discourage a published version
-    Deprecate {
-        /// The profile.
-        name: String,
-        /// The version.
-        version: String,
-        /// What to use instead.
-        #[arg(long)]
-        successor: Option<String>,
-        /// Why.
-        #[arg(long)]
-        reason: Option<String>,
-    },
-    /// Delete a version that nothing uses; its name is never used again
-    Delete {
-        /// The profile.
-        name: String,
-        /// The version.
-        version: String,
-        /// Why.
-        #[arg(long)]
-        reason: Option<String>,
-    },
-    /// List profiles
-    List,
-    /// Show a profile, or one version of it
-    Show {
-        /// The profile.
-        name: String,
-        /// The version.
-        version: Option<String>,
-        /// The revision; the newest when left out.
-        #[arg(long)]
-        revision: Option<u32>,
-    },
-}
-
-/// What a profile covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProfileKind {
-    /// Infrastructure and add-ons.
-    Full,
-    /// Infrastructure only.
-    Infra,
-    /// Add-ons only.
-    Addon,
-}
-
-impl ProfileKind {
-    /// The name in the API.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "FULL",
-            Self::Infra => "INFRA",
-            Self::Addon => "ADDON",
-        }
-    }
 }
 
 /// `strata macro …`

@@ -1,8 +1,14 @@
 //! `strata profile …`
 
+mod compare;
+mod content;
+mod edit;
+mod files;
+mod problems;
+
 use serde_json::{Value, json};
 
-use super::{Outcome, read_text, read_yaml};
+use super::{Outcome, read_text, wish};
 use crate::{
     arguments::ProfileCommand,
     client::Client,
@@ -22,17 +28,33 @@ pub(super) async fn run(client: &Client, output: &Output, command: ProfileComman
             );
         }
         ProfileCommand::Draft { name, version, file, from } => {
-            let shown = draft(client, &name, &version, file.as_deref(), from.as_deref()).await?;
-            output.record(&shown, &VERSION_LINES);
+            return content::draft(client, output, &name, &version, file.as_deref(), from.as_deref()).await;
+        }
+        ProfileCommand::Edit { name, version, reason } => {
+            return edit::edit(client, output, &name, &version, reason.as_deref()).await;
+        }
+        ProfileCommand::Validate { name, version, revision } => {
+            return problems::validate(client, output, &name, &version, revision).await;
+        }
+        ProfileCommand::Revise(arguments) => return content::revise(client, output, arguments).await,
+        ProfileCommand::Diff { from, to, kube_version, api_versions } => {
+            return compare::compare(client, output, &from, &to, kube_version, api_versions).await;
+        }
+        ProfileCommand::Export { name, version, revision, folder } => {
+            return files::export(client, output, &name, &version, revision, folder.as_deref()).await;
+        }
+        ProfileCommand::Import { path, name, version, publish } => {
+            return files::import(client, output, &path, name, version, publish).await;
         }
         ProfileCommand::Publish { name, version } => {
             let input = json!({ "profile": name, "version": version });
             let payload = client.mutate(operations::PROFILE_PUBLISH, "publishProfileVersion", input).await?;
             output.record(payload.get("profileVersion").unwrap_or(&Value::Null), &VERSION_LINES);
         }
-        ProfileCommand::Deprecate { name, version, successor, reason } => {
-            let input =
-                json!({ "profile": name, "version": version, "successor": successor, "reason": reason });
+        ProfileCommand::Deprecate { name, version, successor, sunset, reason } => {
+            let input = json!({
+                "profile": name, "version": version, "successor": successor, "sunset": sunset, "reason": reason,
+            });
             let payload =
                 client.mutate(operations::PROFILE_DEPRECATE, "deprecateProfileVersion", input).await?;
             output.record(payload.get("profileVersion").unwrap_or(&Value::Null), &VERSION_LINES);
@@ -103,38 +125,6 @@ const VERSION_LINES: [crate::output::Column; 6] = [
     ("generation", "/generation"),
     ("content", "/contentDigest"),
 ];
-
-/// Makes the version when it is not there, then writes the content when a file is given.
-async fn draft(
-    client: &Client,
-    name: &str,
-    version: &str,
-    file: Option<&std::path::Path>,
-    from: Option<&str>,
-) -> Result<Value, CliError> {
-    let key = json!({ "profile": name, "version": version });
-    let existing = client.query(operations::PROFILE_VERSION_SHOW, key).await?;
-    let existing = existing.get("profileVersion").filter(|value| !value.is_null()).cloned();
-    let mut shown = match existing {
-        Some(existing) => existing,
-        None => {
-            let input = json!({ "profile": name, "version": version, "fromVersion": from });
-            let payload =
-                client.mutate(operations::PROFILE_VERSION_CREATE, "createProfileVersion", input).await?;
-            payload.get("profileVersion").cloned().unwrap_or_default()
-        }
-    };
-    if let Some(file) = file {
-        let content = read_yaml(&read_text(file)?, &file.display().to_string())?;
-        let input = json!({
-            "profile": name, "version": version,
-            "expectedGeneration": shown.get("generation"), "content": content,
-        });
-        let payload = client.mutate(operations::PROFILE_DRAFT_UPDATE, "updateDraft", input).await?;
-        shown = payload.get("profileVersion").cloned().unwrap_or_default();
-    }
-    Ok(shown)
-}
 
 /// The thing, or the refusal that it is not there.
 pub(super) fn found(value: Option<&Value>, noun: &str, name: &str) -> Result<Value, CliError> {

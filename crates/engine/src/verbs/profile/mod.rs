@@ -1,21 +1,19 @@
 //! Authoring profiles: drafts, publishing, revisions, the end of a version's life.
 
-use std::collections::BTreeSet;
+mod content;
+mod import;
 
 use strata_model::{
     Timestamp,
     access::Permission,
-    diagnostic::Diagnostic,
     error::{Refusal, RefusalCode},
-    pack::PackReference,
-    profile::{
-        ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy, PresetChoice,
-        ProfileContent, ProfileName, ProfileType, RevisionReference, VersionState,
-    },
-    variable::VariableDefinition,
+    profile::{ProfileContent, ProfileName, ProfileType, VersionState},
     version::Version,
 };
-use strata_store::{LifecycleNote, Optional as _, Profile, ProfileVersion, StoreError, Tx, Uses};
+use strata_store::{LifecycleNote, Optional as _, Profile, ProfileVersion, StoreError, Tx};
+
+pub use content::{DraftContent, DraftLayer, DraftPack};
+pub use import::ImportProfile;
 
 use crate::{
     error::EngineError,
@@ -25,49 +23,6 @@ use crate::{
 
 /// How many clusters a refusal names at most.
 const NAMED_CLUSTERS: u64 = 20;
-
-/// The content of a draft as its author gives it: packs by name and version.
-#[derive(Debug, Clone, Default)]
-pub struct DraftContent {
-    /// In order.
-    pub layers: Vec<DraftLayer>,
-    /// By name.
-    pub variables: Vec<VariableDefinition>,
-}
-
-/// One layer of a draft.
-#[derive(Debug, Clone)]
-pub struct DraftLayer {
-    /// Unique over all profiles of a cluster.
-    pub name: String,
-    /// What it is; the pack's kind when left out.
-    pub kind: Option<LayerKind>,
-    /// Which pack.
-    pub pack: DraftPack,
-    /// The profile's own values, as text.
-    pub values: Option<String>,
-    /// Chosen presets.
-    pub presets: Vec<PresetChoice>,
-    /// Overrides the pack's install priority.
-    pub install_priority: Option<i32>,
-    /// Overrides the pack's namespace.
-    pub namespace: Option<String>,
-    /// When another manager holds a field.
-    pub on_conflict: ConflictPolicy,
-    /// When a change cannot be made in place.
-    pub on_immutable: ImmutablePolicy,
-    /// When an object is no longer rendered.
-    pub orphan_policy: OrphanPolicy,
-}
-
-/// A pack by name and version.
-#[derive(Debug, Clone)]
-pub struct DraftPack {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-}
 
 impl Session {
     /// Makes a profile without versions.
@@ -142,7 +97,8 @@ impl Session {
         .await
     }
 
-    /// Replaces the content of a draft. Every problem is named at once; nothing is saved when there is one.
+    /// Replaces the content of a draft. What can be read is saved; what keeps it from being published is told by
+    /// [`Session::profile_problems`]. What cannot be read is refused, with every problem.
     ///
     /// # Errors
     /// `FORBIDDEN`, `NOT_FOUND`, `FROZEN`, `CONFLICT` when somebody else edited it, `INVALID_PROFILE`.
@@ -160,7 +116,7 @@ impl Session {
             refuse_frozen(&there)?;
             let former = session.rows().draft_get(there.id).await.optional()?.map(|draft| draft.content);
             let content =
-                session.resolve_content(found.profile_type, content, former.unwrap_or_default()).await?;
+                session.resolve_content(found.profile_type, content, &former.unwrap_or_default()).await?;
             let uses = session.uses_of(&content).await?;
             let engine = session.engine.clone();
             engine
@@ -202,7 +158,7 @@ impl Session {
             let (found, there) = session.version_named(&profile, &version).await?;
             if there.state == VersionState::Draft {
                 let draft = session.rows().draft_get(there.id).await?;
-                session.check_content(found.profile_type, &draft.content).await?;
+                session.refuse_problems(found.profile_type, &draft.content).await?;
                 if draft.content.layers.is_empty() {
                     return Err(EngineError::refuse(
                         RefusalCode::InvalidProfile,
@@ -263,7 +219,8 @@ impl Session {
                 ));
             }
             let former = session.content_of_version(&found, &there.version).await?;
-            let content = session.resolve_content(found.profile_type, content, former).await?;
+            let content = session.resolve_content(found.profile_type, content, &former).await?;
+            session.refuse_problems(found.profile_type, &content).await?;
             let uses = session.uses_of(&content).await?;
             let engine = session.engine.clone();
             engine
@@ -458,173 +415,6 @@ impl Session {
         let newest = scope.revision_list(id).await?.last().map(|revision| revision.number);
         Ok(VersionRecord::new(profile.name.clone(), version, newest, generation))
     }
-
-    /// Turns names into pinned packs, and finds every problem there is.
-    async fn resolve_content(
-        &self,
-        kind: ProfileType,
-        draft: DraftContent,
-        former: ProfileContent,
-    ) -> Result<ProfileContent, EngineError> {
-        let mut problems = Vec::new();
-        let mut layers = Vec::new();
-        for layer in draft.layers {
-            let place = format!("layer \"{}\"", layer.name);
-            let name: LayerName = match layer.name.parse() {
-                Ok(name) => name,
-                Err(error) => {
-                    problems.push(Diagnostic::new("LAYER_NAME", error.to_string()).in_file(place));
-                    continue;
-                }
-            };
-            let Some(record) =
-                self.rows().pack_by_version(&layer.pack.name, &layer.pack.version).await.optional()?
-            else {
-                problems.push(
-                    Diagnostic::new(
-                        "UNKNOWN_PACK",
-                        format!("there is no pack {} {}", layer.pack.name, layer.pack.version),
-                    )
-                    .in_file(place)
-                    .with_help(
-                        "list what there is with `strata pack list`, or add it with `strata pack add`",
-                    ),
-                );
-                continue;
-            };
-            let values = layer.values.unwrap_or_default();
-            let values = match self.unmask_values(&layer.name, values, &former).await? {
-                Ok(values) => values,
-                Err(problem) => {
-                    problems.push(problem);
-                    continue;
-                }
-            };
-            layers.push(Layer {
-                name,
-                kind: layer.kind.unwrap_or(record.layer),
-                pack: PackReference { name: record.name, version: record.version, digest: record.digest },
-                values,
-                presets: layer.presets,
-                install_priority: layer.install_priority,
-                namespace: layer.namespace,
-                on_conflict: layer.on_conflict,
-                on_immutable: layer.on_immutable,
-                orphan_policy: layer.orphan_policy,
-            });
-        }
-        let content = ProfileContent { layers, variables: draft.variables };
-        problems.extend(self.problems(kind, &content).await?);
-        if problems.is_empty() { Ok(content) } else { Err(invalid(problems)) }
-    }
-
-    /// The packs and macros that content names.
-    async fn uses_of(&self, content: &ProfileContent) -> Result<Uses, EngineError> {
-        let mut uses = Uses::default();
-        for layer in &content.layers {
-            uses.packs.insert((layer.pack.name.clone(), layer.pack.version.clone()));
-            let pack = self.pack_content(&layer.pack.digest).await?;
-            if strata_render::mentions_macros(layer, pack.pack())
-                && let Ok(base) = strata_render::layer_base(layer, pack.pack(), &draft_reference()?)
-            {
-                uses.macros.extend(strata_render::macros_named(&base.value));
-            }
-        }
-        Ok(uses)
-    }
-
-    async fn check_content(&self, kind: ProfileType, content: &ProfileContent) -> Result<(), EngineError> {
-        let problems = self.problems(kind, content).await?;
-        if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
-    }
-
-    async fn problems(
-        &self,
-        kind: ProfileType,
-        content: &ProfileContent,
-    ) -> Result<Vec<Diagnostic>, EngineError> {
-        let mut problems = structure(kind, content);
-        let reference = draft_reference()?;
-        for layer in &content.layers {
-            let pack = self.pack_content(&layer.pack.digest).await?;
-            if let Err(found) = strata_render::layer_base(layer, pack.pack(), &reference) {
-                problems.extend(found);
-            }
-        }
-        for variable in &content.variables {
-            let Some(default) = &variable.default_value else { continue };
-            if let Err(reason) = strata_render::judge_value(variable, default) {
-                problems.push(
-                    Diagnostic::new(
-                        "VARIABLE_DEFAULT",
-                        format!("the default of `{}`: {reason}", variable.name),
-                    )
-                    .in_file("variables"),
-                );
-            }
-        }
-        Ok(problems)
-    }
-}
-
-/// Stands for the revision in diagnostics only; the content is not published yet.
-fn draft_reference() -> Result<RevisionReference, EngineError> {
-    Ok(RevisionReference {
-        profile: "draft".parse().map_err(EngineError::internal)?,
-        version: "0.0.0".parse().map_err(EngineError::internal)?,
-        revision: 0,
-    })
-}
-
-/// What can be said without looking into packs.
-fn structure(kind: ProfileType, content: &ProfileContent) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
-    let mut names = BTreeSet::new();
-    for layer in &content.layers {
-        let place = format!("layer \"{}\"", layer.name);
-        if !names.insert(&layer.name) {
-            let message = format!("the layer `{}` is there twice", layer.name);
-            problems.push(
-                Diagnostic::new("DUPLICATE_LAYER", message).in_file(&place).with_help("rename one of them"),
-            );
-        }
-        let fits = match kind {
-            ProfileType::Full => true,
-            ProfileType::Infra => layer.kind.is_infrastructure(),
-            ProfileType::Addon => !layer.kind.is_infrastructure(),
-        };
-        if !fits {
-            let message =
-                format!("a layer of kind {} does not belong into a profile of this type", layer.kind);
-            let help = "INFRA profiles have infrastructure layers, ADDON profiles have add-on layers, FULL ones both";
-            problems.push(Diagnostic::new("LAYER_KIND", message).in_file(&place).with_help(help));
-        }
-    }
-    for infrastructure in [LayerKind::Os, LayerKind::Kubernetes, LayerKind::Cni, LayerKind::Csi] {
-        let count = content.layers.iter().filter(|layer| layer.kind == infrastructure).count();
-        if count > 1 {
-            let message = format!("there are {count} layers of kind {infrastructure}");
-            problems.push(Diagnostic::new("LAYER_KIND", message).with_help("keep one"));
-        }
-    }
-    let mut variables = BTreeSet::new();
-    for variable in &content.variables {
-        if !variables.insert(&variable.name) {
-            let message = format!("the variable `{}` is there twice", variable.name);
-            problems.push(Diagnostic::new("DUPLICATE_VARIABLE", message).in_file("variables"));
-        }
-        if variable.sensitive && variable.default_value.is_some() {
-            let message =
-                format!("the sensitive variable `{}` has a default that everybody could read", variable.name);
-            let help = "leave the default out, and give each cluster its own value";
-            problems.push(Diagnostic::new("VARIABLE_DEFAULT", message).in_file("variables").with_help(help));
-        }
-    }
-    problems
-}
-
-fn invalid(problems: Vec<Diagnostic>) -> EngineError {
-    EngineError::diagnostics(RefusalCode::InvalidProfile, "the profile has problems", problems)
 }
 
 fn refuse_frozen(version: &ProfileVersion) -> Result<(), EngineError> {

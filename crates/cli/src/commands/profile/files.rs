@@ -1,0 +1,137 @@
+//! `strata profile export` and `import`
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+
+use super::{super::Outcome, VERSION_LINES, problems, read_text};
+use crate::{
+    client::Client,
+    exit::{CliError, Code},
+    operations,
+    output::{Output, out},
+};
+
+pub(super) async fn export(
+    client: &Client,
+    output: &Output,
+    name: &str,
+    version: &str,
+    revision: Option<u32>,
+    folder: Option<&Path>,
+) -> Outcome {
+    let exported = fetch(client, name, version, revision).await?;
+    match folder {
+        Some(folder) => {
+            for file in exported.get("files").and_then(Value::as_array).into_iter().flatten() {
+                let part = |key: &str| file.get(key).and_then(Value::as_str).unwrap_or_default();
+                write(&folder.join(part("path")), part("content"))?;
+            }
+            output.say(&format!("written to {}", folder.display()));
+        }
+        None => {
+            let text = exported.get("text").and_then(Value::as_str).unwrap_or_default();
+            out!("{}", text.trim_end_matches('\n'));
+        }
+    }
+    let masks = exported.get("masks").and_then(Value::as_array).map_or(0, Vec::len);
+    if masks > 0 {
+        eprintln!("{} {masks} secrets are masked; an import asks for them", output.paint("note:", "36"));
+    }
+    Ok(Code::Ok)
+}
+
+/// What the server exports.
+pub(super) async fn fetch(
+    client: &Client,
+    name: &str,
+    version: &str,
+    revision: Option<u32>,
+) -> Result<Value, CliError> {
+    let variables = json!({ "profile": name, "version": version, "revision": revision });
+    let data = client.query(operations::PROFILE_EXPORT, variables).await?;
+    Ok(data.get("exportProfile").cloned().unwrap_or_default())
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::File { path: path.display().to_string(), reason: error.to_string() }
+}
+
+fn write(path: &Path, content: &str) -> Result<(), CliError> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+    }
+    fs::write(path, content).map_err(|error| failed(path, &error))
+}
+
+pub(super) async fn import(
+    client: &Client,
+    output: &Output,
+    path: &Path,
+    name: Option<String>,
+    version: Option<String>,
+    publish: bool,
+) -> Outcome {
+    let mut input = json!({ "name": name, "version": version, "publish": publish });
+    let mut texts = Vec::new();
+    let (key, value) = if path.is_dir() {
+        let files = folder(path)?;
+        texts.extend(files.values().cloned());
+        let files: Vec<Value> =
+            files.into_iter().map(|(path, content)| json!({ "path": path, "content": content })).collect();
+        ("files", json!(files))
+    } else {
+        let text = read_text(path)?;
+        texts.push(text.clone());
+        ("text", json!(text))
+    };
+    input[key] = value;
+    input["secrets"] = json!(secrets(&texts, path)?);
+    let payload = client.mutate(operations::PROFILE_IMPORT, "importProfile", input).await?;
+    let shown = payload.get("profileVersion").cloned().unwrap_or_default();
+    output.record(&shown, &VERSION_LINES);
+    problems::show(output, &problems::of(&shown, None)?);
+    Ok(Code::Ok)
+}
+
+/// The files of an exported folder: `profile.yaml` and what lies in `layers`.
+fn folder(path: &Path) -> Result<BTreeMap<String, String>, CliError> {
+    let read = |file: PathBuf| fs::read_to_string(&file).map_err(|error| failed(&file, &error));
+    let profile = strata_document::PROFILE_FILE;
+    let mut files = BTreeMap::from([(profile.to_owned(), read(path.join(profile))?)]);
+    let layers = path.join("layers");
+    if layers.is_dir() {
+        for entry in fs::read_dir(&layers).map_err(|error| failed(&layers, &error))? {
+            let entry = entry.map_err(|error| failed(&layers, &error))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".yaml") {
+                files.insert(format!("layers/{name}"), read(entry.path())?);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Asks for what stands behind each mask. Where nobody can be asked, the server names what is missing.
+fn secrets(texts: &[String], path: &Path) -> Result<Vec<Value>, CliError> {
+    let mut masks: Vec<String> = texts.iter().flat_map(|text| strata_model::secret::masks_in(text)).collect();
+    masks.sort_unstable();
+    masks.dedup();
+    let mut secrets = Vec::new();
+    if path.as_os_str() == "-" || !std::io::stdin().is_terminal() {
+        return Ok(secrets);
+    }
+    for mask in masks {
+        eprint!("secret for {mask}: ");
+        std::io::stderr().flush().map_err(|error| failed(path, &error))?;
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map_err(|error| failed(path, &error))?;
+        secrets.push(json!({ "mask": mask, "value": line.trim_end_matches(['\r', '\n']) }));
+    }
+    Ok(secrets)
+}

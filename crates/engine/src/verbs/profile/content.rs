@@ -1,0 +1,218 @@
+//! The content of drafts and revisions: from what an author gives to what is stored, and what is wrong with it.
+//!
+//! What can be read is saved, also where it would not render yet: an author may come back to it. Only what has no errors is
+//! published.
+
+use std::collections::BTreeMap;
+
+use strata_model::{
+    diagnostic::Diagnostic,
+    digest::Digest,
+    error::RefusalCode,
+    pack::PackReference,
+    problem::Problem,
+    profile::{
+        ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy, PresetChoice,
+        ProfileContent, ProfileType, RevisionReference,
+    },
+    variable::{VariableDefinition, VariableValue},
+};
+use strata_render::Given;
+use strata_store::{Optional as _, Uses};
+
+use crate::{contents::SharedPack, error::EngineError, session::Session};
+
+/// The content of a draft as its author gives it: packs by name and version.
+#[derive(Debug, Clone, Default)]
+pub struct DraftContent {
+    /// In order.
+    pub layers: Vec<DraftLayer>,
+    /// By name.
+    pub variables: Vec<VariableDefinition>,
+}
+
+/// One layer of a draft.
+#[derive(Debug, Clone)]
+pub struct DraftLayer {
+    /// Unique over all profiles of a cluster.
+    pub name: String,
+    /// What it is; the pack's kind when left out.
+    pub kind: Option<LayerKind>,
+    /// Which pack.
+    pub pack: DraftPack,
+    /// The profile's own values, as text.
+    pub values: Option<String>,
+    /// Chosen presets.
+    pub presets: Vec<PresetChoice>,
+    /// Overrides the pack's install priority.
+    pub install_priority: Option<i32>,
+    /// Overrides the pack's namespace.
+    pub namespace: Option<String>,
+    /// When another manager holds a field.
+    pub on_conflict: ConflictPolicy,
+    /// When a change cannot be made in place.
+    pub on_immutable: ImmutablePolicy,
+    /// When an object is no longer rendered.
+    pub orphan_policy: OrphanPolicy,
+}
+
+/// A pack by name and version.
+#[derive(Debug, Clone)]
+pub struct DraftPack {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Session {
+    /// Turns names into pinned packs and puts masked secrets back. What is stored can be read: names, packs, YAML.
+    pub(super) async fn resolve_content(
+        &self,
+        kind: ProfileType,
+        draft: DraftContent,
+        former: &ProfileContent,
+    ) -> Result<ProfileContent, EngineError> {
+        let mut problems = Vec::new();
+        let mut layers = Vec::new();
+        for layer in draft.layers {
+            let place = format!("layer `{}`", layer.name);
+            let name: LayerName = match layer.name.parse() {
+                Ok(name) => name,
+                Err(error) => {
+                    problems.push(Diagnostic::new("LAYER_NAME", error.to_string()).in_file(place));
+                    continue;
+                }
+            };
+            let DraftPack { name: pack, version } = &layer.pack;
+            let Some(record) = self.rows().pack_by_version(pack, version).await.optional()? else {
+                let help = "list what there is with `strata pack list`, or add it with `strata pack add`";
+                let problem = Diagnostic::new("UNKNOWN_PACK", format!("there is no pack {pack} {version}"));
+                problems.push(problem.in_file(place).with_help(help));
+                continue;
+            };
+            let values = layer.values.unwrap_or_default();
+            let values = match self.unmask_values(&layer.name, values, former).await? {
+                Ok(values) => values,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            layers.push(Layer {
+                name,
+                kind: layer.kind.unwrap_or(record.layer),
+                pack: PackReference { name: record.name, version: record.version, digest: record.digest },
+                values,
+                presets: layer.presets,
+                install_priority: layer.install_priority,
+                namespace: layer.namespace,
+                on_conflict: layer.on_conflict,
+                on_immutable: layer.on_immutable,
+                orphan_policy: layer.orphan_policy,
+            });
+        }
+        let content = ProfileContent { layers, variables: draft.variables };
+        if problems.is_empty() && self.can_be_read(&content).await? {
+            return Ok(content);
+        }
+        let found = self.problems_of(kind, &content).await?;
+        problems.extend(found.into_iter().filter(Problem::is_error).map(|problem| problem.diagnostic));
+        Err(invalid(problems))
+    }
+
+    /// Whether secrets in it can be found: texts that are no YAML, and defaults that everybody could read, are not stored.
+    async fn can_be_read(&self, content: &ProfileContent) -> Result<bool, EngineError> {
+        let told =
+            content.variables.iter().any(|variable| variable.sensitive && variable.default_value.is_some());
+        if told {
+            return Ok(false);
+        }
+        for layer in &content.layers {
+            let pack = self.pack_content(&layer.pack.digest).await?;
+            if strata_render::layer_base(layer, pack.pack(), &draft_reference()?).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Refuses content that must not be published, with every problem that it has.
+    pub(super) async fn refuse_problems(
+        &self,
+        kind: ProfileType,
+        content: &ProfileContent,
+    ) -> Result<(), EngineError> {
+        let problems = self.problems_of(kind, content).await?;
+        let errors: Vec<Diagnostic> =
+            problems.into_iter().filter(Problem::is_error).map(|problem| problem.diagnostic).collect();
+        if errors.is_empty() { Ok(()) } else { Err(invalid(errors)) }
+    }
+
+    /// Every problem of some content.
+    pub(crate) async fn problems_of(
+        &self,
+        kind: ProfileType,
+        content: &ProfileContent,
+    ) -> Result<Vec<Problem>, EngineError> {
+        let packs = self.packs_of(content).await?;
+        let given = self.given().await?;
+        let content = content.clone();
+        // Rendering is work for the processor: not for a thread that serves others.
+        let validate = move || strata_plan::validate(kind, &content, &packs, &given);
+        tokio::task::spawn_blocking(validate).await.map_err(EngineError::internal)
+    }
+
+    /// What is known of the clusters that a profile of this project is for: its macros.
+    pub(crate) async fn given(&self) -> Result<Given, EngineError> {
+        let macros = self.rows().macro_values().await?;
+        let mut secrets = BTreeMap::new();
+        for fingerprint in macros.values().filter_map(VariableValue::secret) {
+            secrets.insert(fingerprint.clone(), self.rows().secret_get(fingerprint).await?);
+        }
+        Ok(Given { macros, secrets, ..Given::default() })
+    }
+
+    /// The packs of all layers, by digest.
+    pub(crate) async fn packs_of(
+        &self,
+        content: &ProfileContent,
+    ) -> Result<BTreeMap<Digest, SharedPack>, EngineError> {
+        let mut packs = BTreeMap::new();
+        for layer in &content.layers {
+            let digest = &layer.pack.digest;
+            if !packs.contains_key(digest) {
+                packs.insert(digest.clone(), self.pack_content(digest).await?);
+            }
+        }
+        Ok(packs)
+    }
+
+    /// The packs and macros that content names.
+    pub(crate) async fn uses_of(&self, content: &ProfileContent) -> Result<Uses, EngineError> {
+        let mut uses = Uses::default();
+        for layer in &content.layers {
+            uses.packs.insert((layer.pack.name.clone(), layer.pack.version.clone()));
+            let pack = self.pack_content(&layer.pack.digest).await?;
+            if strata_render::mentions_macros(layer, pack.pack())
+                && let Ok(base) = strata_render::layer_base(layer, pack.pack(), &draft_reference()?)
+            {
+                uses.macros.extend(strata_render::macros_named(&base.value));
+            }
+        }
+        Ok(uses)
+    }
+}
+
+/// Stands for the revision in diagnostics only; the content is not published yet.
+fn draft_reference() -> Result<RevisionReference, EngineError> {
+    Ok(RevisionReference {
+        profile: "draft".parse().map_err(EngineError::internal)?,
+        version: "0.0.0".parse().map_err(EngineError::internal)?,
+        revision: 0,
+    })
+}
+
+pub(super) fn invalid(problems: Vec<Diagnostic>) -> EngineError {
+    EngineError::diagnostics(RefusalCode::InvalidProfile, "the profile has problems", problems)
+}

@@ -1,0 +1,95 @@
+//! Validating a profile: every problem at once, each with its layer and place, before any cluster runs it.
+//!
+//! *Idea.* What can be said of the content alone is said by [`structure`], [`variables`] and [`packs`]; then the content is
+//! rendered for a stand-in of a cluster, by the renderer that clusters get, and what it refuses, or what no cluster of that
+//! Kubernetes version would take, is told as well.
+//!
+//! *Guarantees.* Pure. A profile without errors renders for a cluster that gives its variables the values that were tried.
+//!
+//! *Caveats.* A variable that a cluster must set is tried with a value made up from its format; where none fits its pattern,
+//! nothing is rendered, and a warning says so. Other values may still break a template.
+
+mod objects;
+mod packs;
+mod structure;
+mod variables;
+
+use std::{borrow::Borrow, collections::BTreeMap};
+
+use strata_model::{
+    digest::Digest,
+    pack::Pack,
+    problem::Problem,
+    profile::{LayerName, ProfileContent, ProfileType, RevisionReference},
+};
+use strata_render::{Given, layer_base, render_profile};
+
+pub(crate) use variables::tried;
+
+use crate::compose::ResolvedLayer;
+
+/// All problems of a profile's content, the errors first, in the order of its layers. `packs` has the packs of its layers by
+/// digest; `given` says what is known of the clusters that it is for, the macros of its project above all.
+#[must_use]
+pub fn validate<P: Borrow<Pack>>(
+    profile_type: ProfileType,
+    content: &ProfileContent,
+    packs: &BTreeMap<Digest, P>,
+    given: &Given,
+) -> Vec<Problem> {
+    let mut problems = structure::problems(profile_type, content);
+    problems.extend(variables::problems(&content.variables));
+    let revision = stand_in();
+    let mut resolved = Vec::with_capacity(content.layers.len());
+    let mut readable = revision.is_some();
+    for layer in &content.layers {
+        let Some(pack) = packs.get(&layer.pack.digest).map(Borrow::borrow) else {
+            problems.push(packs::unknown(layer));
+            readable = false;
+            continue;
+        };
+        let Some(revision) = &revision else { continue };
+        if let Err(found) = layer_base(layer, pack, revision) {
+            problems.extend(found.into_iter().map(|found| Problem::error(Some(layer.name.clone()), found)));
+            readable = false;
+        }
+        resolved.push(ResolvedLayer { layer, pack, revision: revision.clone(), held: false });
+    }
+    problems.extend(packs::problems(profile_type, &resolved));
+    problems.extend(variables::unused(content, &resolved));
+    // Two layers of one name, or texts that cannot be read, cannot be rendered; they were told.
+    if readable && !problems.iter().any(Problem::is_error) {
+        match variables::tried(content, given) {
+            Ok(given) => problems.extend(match render_profile(content, packs, &given) {
+                Ok(render) => objects::problems(content, &render),
+                Err(found) => {
+                    found.into_iter().map(|found| Problem::error(layer_of(content, &found), found)).collect()
+                }
+            }),
+            Err(warning) => problems.push(warning),
+        }
+    }
+    // Stable: what stands together stays together.
+    problems.sort_by_key(|problem| {
+        let position = content.layers.iter().position(|layer| Some(&layer.name) == problem.layer.as_ref());
+        (problem.severity, position)
+    });
+    let mut told = Vec::with_capacity(problems.len());
+    for problem in problems {
+        if !told.contains(&problem) {
+            told.push(problem);
+        }
+    }
+    told
+}
+
+/// Stands for the revision that it will be.
+fn stand_in() -> Option<RevisionReference> {
+    Some(RevisionReference { profile: "profile".parse().ok()?, version: "0.0.0".parse().ok()?, revision: 1 })
+}
+
+/// The layer that a problem of the renderer is about: it names files ``layer `x` …``.
+fn layer_of(content: &ProfileContent, found: &strata_model::diagnostic::Diagnostic) -> Option<LayerName> {
+    let (name, _) = found.file.as_deref()?.strip_prefix("layer `")?.split_once('`')?;
+    content.layers.iter().map(|layer| &layer.name).find(|layer| layer.as_str() == name).cloned()
+}
