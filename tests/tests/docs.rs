@@ -98,8 +98,8 @@ fn every_command_is_carried_out_or_excused() {
         .collect();
     assert!(all.len() > 10, "only {} commands were found: are the blocks still called `console`?", all.len());
     for (page, command) in &all {
-        let carried_out =
-            ["README.md", "docs/packs.md"].contains(&page.as_str()) && command.starts_with("strata ");
+        let carried_out = ["README.md", "docs/packs.md", "docs/profiles.md"].contains(&page.as_str())
+            && command.starts_with("strata ");
         assert!(carried_out || excuse(command).is_some(), "{page}: `{command}`");
     }
     for (begin, _) in ONLY_READ {
@@ -248,6 +248,58 @@ async fn the_page_for_pack_authors_holds() -> Result<()> {
     Ok(())
 }
 
+/// What the page for authors of profiles tells, as it stands there and in that order, against a simulated cluster. Where it shows
+/// what a command prints, that is what is printed; `…` stands for a digest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_for_profile_authors_holds() -> Result<()> {
+    let page = read("docs/profiles.md");
+    let folder = tempfile::tempdir()?;
+    let files = Regex::new(r"(?s)`(web[\w-]*\.yaml)`:\n\n```yaml\n(.*?)```\n")?;
+    let mut written = 0;
+    for file in files.captures_iter(&page) {
+        fs::write(folder.path().join(&file[1]), &file[2])?;
+        written += 1;
+    }
+    ensure!(written == 3, "{written} files were found on the page");
+    std::os::unix::fs::symlink(root().join("deploy"), folder.path().join("deploy"))?;
+    let fleet = Fleet::simulated(&[]).await?;
+    fs::write(folder.path().join("edge-1.kubeconfig"), fleet.imported())?;
+
+    let server = Server::start(program!(), Database::Sqlite).await?;
+    let blocks = Regex::new(r"(?s)```console\n(.*?)```\n(?:[^`]*?\n```text\n(.*?)```)?")?;
+    let digest = Regex::new(r"sha256-v1:[0-9a-f]+")?;
+    let mut carried_out = 0;
+    for block in blocks.captures_iter(&page) {
+        let mut printed = String::new();
+        for command in block[1].lines() {
+            let words = words(command);
+            let run = tokio::process::Command::new(program!())
+                .args(&words[1..])
+                .current_dir(folder.path())
+                .env("STRATA_SERVER", server.url())
+                .env("STRATA_TOKEN_FILE", server.token_file())
+                .stdin(Stdio::null())
+                .kill_on_drop(true)
+                .output();
+            let output = tokio::time::timeout(PATIENCE, run).await.with_context(|| command.to_owned())??;
+            let expected = match (words[1].as_str(), words[2].as_str()) {
+                ("profile", "diff") | ("preview", _) => 2,
+                ("profile", "validate") => 3,
+                _ => 0,
+            };
+            let code = output.status.code();
+            ensure!(code == Some(expected), "`{command}` ended with {code:?}:\n{}", text(&output));
+            printed = digest.replace_all(&text(&output), "…").into_owned();
+            carried_out += 1;
+        }
+        if let Some(shown) = block.get(2) {
+            ensure!(printed == shown.as_str(), "`{}` prints\n{printed}", &block[1]);
+        }
+    }
+    ensure!(carried_out >= 20, "{carried_out} commands were found on the page");
+    Ok(())
+}
+
 /// Starts a server, and ends it when it says that it listens.
 async fn serves(mut command: tokio::process::Command) -> Result<()> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
@@ -310,9 +362,17 @@ fn codes_in_the_code_are_on_the_page() {
     listed.extend(codes_of(&page, "Problems in texts"));
     let code = Regex::new(r#""([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)""#).unwrap();
     let mut found = BTreeSet::new();
-    for folder in ["values", "registry", "document", "render", "plan", "cluster", "engine"] {
+    for folder in [
+        "values/src",
+        "registry/src",
+        "document/src",
+        "render/src",
+        "plan/src/validate",
+        "cluster/src",
+        "engine/src",
+    ] {
         let mut files = Vec::new();
-        collect(&root().join("crates").join(folder).join("src"), &mut files);
+        collect(&root().join("crates").join(folder), &mut files);
         for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
             let text = fs::read_to_string(file).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -14,7 +14,10 @@ mod packs;
 mod structure;
 mod variables;
 
-use std::{borrow::Borrow, collections::BTreeMap};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use strata_model::{
     digest::Digest,
@@ -41,7 +44,9 @@ pub fn validate<P: Borrow<Pack>>(
     problems.extend(variables::problems(&content.variables));
     let revision = stand_in();
     let mut resolved = Vec::with_capacity(content.layers.len());
-    let mut readable = revision.is_some();
+    let names: BTreeSet<&LayerName> = content.layers.iter().map(|layer| &layer.name).collect();
+    // Two layers of one name, or texts that cannot be read, cannot be rendered; they are told.
+    let mut readable = revision.is_some() && names.len() == content.layers.len();
     for layer in &content.layers {
         let Some(pack) = packs.get(&layer.pack.digest).map(Borrow::borrow) else {
             problems.push(packs::unknown(layer));
@@ -57,10 +62,10 @@ pub fn validate<P: Borrow<Pack>>(
     }
     problems.extend(packs::problems(profile_type, &resolved));
     problems.extend(variables::unused(content, &resolved));
-    // Two layers of one name, or texts that cannot be read, cannot be rendered; they were told.
-    if readable && !problems.iter().any(Problem::is_error) {
-        match variables::tried(content, given) {
-            Ok(given) => problems.extend(match render_profile(content, packs, &given) {
+    if readable {
+        let mended = variables::mended(content);
+        match variables::tried(&mended, given) {
+            Ok(given) => problems.extend(match render_profile(&mended, packs, &given) {
                 Ok(render) => objects::problems(content, &render),
                 Err(found) => {
                     found.into_iter().map(|found| Problem::error(layer_of(content, &found), found)).collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use strata_model::{
     diagnostic::Diagnostic,
     problem::Problem,
-    profile::{Layer, LayerKind, ProfileContent, ProfileType, is_dns_label},
+    profile::{Layer, LayerKind, ProfileContent, ProfileType},
 };
 
 /// Kinds of which a cluster has one.
@@ -35,13 +35,6 @@ pub(super) fn problems(profile_type: ProfileType, content: &ProfileContent) -> V
                 "LAYER_KIND",
                 format!("a layer of kind {} does not belong into a profile of this type", layer.kind),
                 "INFRA profiles have infrastructure layers, ADDON profiles have add-on layers, FULL ones both",
-            );
-        }
-        if let Some(namespace) = layer.namespace.as_deref().filter(|name| !is_dns_label(name)) {
-            tell(
-                "INVALID_NAMESPACE",
-                format!("`{namespace}` cannot name a namespace"),
-                "use lower-case letters, digits and `-`, at most 63",
             );
         }
     }

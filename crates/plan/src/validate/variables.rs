@@ -1,6 +1,6 @@
 //! Variables: whether they are well defined, whether anything refers to them, and what to try them with.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use strata_model::{
     diagnostic::Diagnostic,
@@ -151,6 +151,21 @@ pub(super) fn unused(content: &ProfileContent, layers: &[ResolvedLayer<'_>]) -> 
             Problem::warning(None, problem)
         })
         .collect()
+}
+
+/// The content with defaults that do not fit replaced, so that what else is wrong can be told along with them.
+pub(super) fn mended(content: &ProfileContent) -> Cow<'_, ProfileContent> {
+    let broken = |variable: &VariableDefinition| {
+        variable.default_value.as_deref().is_some_and(|default| judge_value(variable, default).is_err())
+    };
+    if !content.variables.iter().any(broken) {
+        return Cow::Borrowed(content);
+    }
+    let mut mended = content.clone();
+    for variable in mended.variables.iter_mut().filter(|variable| broken(variable)) {
+        variable.default_value = made_up(variable);
+    }
+    Cow::Owned(mended)
 }
 
 /// What is known of the clusters, with a value for each variable that they must set.
