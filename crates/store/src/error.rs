@@ -119,7 +119,8 @@ impl StoreError {
     }
 
     /// The compare-and-set lost.
-    pub(crate) fn stale(noun: &'static str, id: impl std::fmt::Display) -> Self {
+    #[must_use]
+    pub fn stale(noun: &'static str, id: impl std::fmt::Display) -> Self {
         Self::Stale { noun, id: id.to_string() }
     }
 

@@ -9,8 +9,9 @@ use sea_orm::{
 };
 use strata_model::{
     access::Actor,
+    composition::Attachment,
     id::{ProfileId, ProfileVersionId, ProjectId},
-    profile::{ProfileContent, VersionState},
+    profile::{ProfileContent, RevisionReference, VersionState},
     version::Version,
 };
 
@@ -240,6 +241,36 @@ impl Scoped<'_> {
 }
 
 impl Tx {
+    /// Keeps the versions that are attached from being deleted until this transaction ends; those that are deleted already.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn attachments_hold(
+        &self,
+        project: ProjectId,
+        attachments: &[Attachment],
+    ) -> Result<Vec<RevisionReference>, StoreError> {
+        let mut gone = Vec::new();
+        for attachment in attachments {
+            let state: Option<String> = self
+                .project(project)
+                .profile_versions()
+                .filter(Column::Profile.eq(attachment.profile_id.uuid()))
+                .filter(Column::Version.eq(attachment.revision.version.to_string()))
+                .select_only()
+                .column(Column::State)
+                // Whoever deletes it waits until this is committed, and then finds it in use.
+                .lock_shared()
+                .into_tuple()
+                .one(&self.connection)
+                .await?;
+            if state.as_deref().is_none_or(|state| state == VersionState::Deleted.as_str()) {
+                gone.push(attachment.revision.clone());
+            }
+        }
+        Ok(gone)
+    }
+
     /// Makes a version of a profile, in state DRAFT, with its first content.
     ///
     /// # Errors

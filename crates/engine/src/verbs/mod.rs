@@ -19,5 +19,6 @@ pub use cluster::{RegisterCluster, RegisterInfrastructure};
 pub use macros::SetMacro;
 pub use orphan::OrphanDecision;
 pub use profile::{DraftContent, DraftLayer, DraftPack, ImportProfile};
+pub(crate) use request::deleted;
 pub use rollout::CreateRollout;
 pub(crate) use rollout::Turn;

@@ -5,9 +5,11 @@ use strata_model::{
     access::Permission,
     change::{Change, ChangeKind, ChangeState},
     cluster::{Cluster, ClusterEvent, Phase},
+    composition::Composition,
     digest::Digest,
     error::{Refusal, RefusalCode},
     id::{ChangeId, ClusterId},
+    profile::RevisionReference,
 };
 use strata_plan::decide::{self, ApplyWhen};
 use strata_store::{NewPlan, Stored, StoredPlan, Tx};
@@ -183,6 +185,7 @@ impl Session {
                                 )
                                 .into());
                             }
+                            session.refuse_deleted(tx, &composed).await?;
                             let composition = tx.composition_insert(session.project, id, &composed).await?.id;
                             session.first_composition_edited(tx, id).await?;
                             let cluster = session
@@ -197,6 +200,13 @@ impl Session {
             })
             .await?;
         Ok((edited, None))
+    }
+
+    /// Refuses a composition of versions that were deleted meanwhile, and keeps the others from being deleted until it is there.
+    async fn refuse_deleted(&self, tx: &Tx, composition: &Composition) -> Result<(), EngineError> {
+        let gone = tx.attachments_hold(self.project, &composition.attachments).await?;
+        let Some(revision) = gone.first() else { return Ok(()) };
+        Err(deleted(revision).into())
     }
 
     /// What was planned on the first composition as it was is stale.
@@ -310,6 +320,15 @@ impl Session {
         let lifetime = jiff::SignedDuration::try_from(self.engine.options().plan_lifetime);
         self.now().checked_add(lifetime.unwrap_or(jiff::SignedDuration::MAX)).unwrap_or(jiff::Timestamp::MAX)
     }
+}
+
+/// A version that was deleted cannot be attached.
+pub(crate) fn deleted(revision: &RevisionReference) -> Refusal {
+    Refusal::new(
+        RefusalCode::NotFound,
+        format!("{}@{} was deleted", revision.profile, revision.version),
+        format!("choose another version: `strata profile show {}` lists them", revision.profile),
+    )
 }
 
 fn check_expected(expected: Option<&Digest>, assembled: &Assembled) -> Result<(), EngineError> {

@@ -14,7 +14,7 @@ use strata_model::{
     inventory::InventoryEntry,
     macros::MacroName,
     orphan::Orphan,
-    profile::{LayerName, ProfileName, RevisionReference},
+    profile::{LayerName, ProfileName, RevisionReference, VersionState},
     secret::{Fingerprint, SecretText},
     variable::VariableValue,
     version::Version,
@@ -31,6 +31,7 @@ use crate::{
     contents::Contents,
     error::EngineError,
     session::Session,
+    verbs::deleted,
     wish::{OverrideEdit, RevisionWish, Wish},
 };
 
@@ -285,6 +286,9 @@ impl Session {
                 other => other.into(),
             }
         })?;
+        if found.state == VersionState::Deleted {
+            return Err(deleted(&found.reference).at("version").into());
+        }
         Ok(Attachment {
             profile_id: record.id,
             profile_type: record.profile_type,

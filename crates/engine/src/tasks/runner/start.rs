@@ -46,6 +46,7 @@ impl Run {
         };
         let moved = self.what_moved(&cluster.value, &anew).await?;
         let (digest, facts, macros) = (anew.plan.digest, anew.facts, anew.macros);
+        let attachments = anew.composition.map(|composition| composition.attachments).unwrap_or_default();
         let (session, id, lease) = (self.session.clone(), self.change.id, self.lease.clone());
         let change = self
             .session
@@ -65,10 +66,17 @@ impl Run {
                     if !rows.macros_are_still(&macros).await? {
                         return Ok(None);
                     }
+                    // Held until the cluster is on its way to them; one that was deleted meanwhile is nobody's way.
+                    let gone = tx.attachments_hold(session.project, &attachments).await?;
                     let started = session
                         .ledger(tx)
-                        .change_decided(id, |change, _| {
-                            Ok(vec![decide::start(change, &digest, moved, tx.now())?])
+                        .change_decided(id, |change, _| match gone.first() {
+                            Some(revision) => {
+                                let moved =
+                                    vec![format!("{}@{} was deleted", revision.profile, revision.version)];
+                                Ok(decide::stale(change, moved).into_iter().collect())
+                            }
+                            None => Ok(vec![decide::start(change, &digest, moved, tx.now())?]),
                         })
                         .await?;
                     Ok(Some(started))

@@ -156,8 +156,9 @@ impl Session {
         let subject = format!("profile/{profile}@{version}");
         self.audited(Permission::Author, "publishProfileVersion", subject.clone(), async move {
             let (found, there) = session.version_named(&profile, &version).await?;
-            if there.state == VersionState::Draft {
-                let draft = session.rows().draft_get(there.id).await?;
+            // Gone when somebody else publishes it meanwhile.
+            let draft = session.rows().draft_get(there.id).await.optional()?;
+            if let Some(draft) = &draft {
                 session.refuse_problems(found.profile_type, &draft.content).await?;
                 if draft.content.layers.is_empty() {
                     return Err(EngineError::refuse(
@@ -172,20 +173,25 @@ impl Session {
                 .store()
                 .try_write(move |tx| {
                     Box::pin(async move {
-                        if there.state == VersionState::Draft {
-                            let draft = tx.project(session.project).draft_get(there.id).await?;
-                            let digest = draft.content.digest();
-                            tx.profile_version_publish(
-                                session.project,
-                                there.id,
-                                draft.generation,
-                                &digest,
-                                &session.caller.actor,
-                                &LifecycleNote::default(),
-                            )
-                            .await?;
-                        } else if there.state == VersionState::Deleted {
-                            return Err(deleted(&there));
+                        let now = tx.project(session.project).profile_version_get(there.id).await?;
+                        match (now.state, &draft) {
+                            (VersionState::Deleted, _) => return Err(deleted(&now)),
+                            // Exactly what was found to have no problems.
+                            (VersionState::Draft, Some(draft)) => {
+                                tx.profile_version_publish(
+                                    session.project,
+                                    there.id,
+                                    draft.generation,
+                                    &draft.content.digest(),
+                                    &session.caller.actor,
+                                    &LifecycleNote::default(),
+                                )
+                                .await?;
+                            }
+                            (VersionState::Draft, None) => {
+                                return Err(StoreError::stale("draft", there.id).into());
+                            }
+                            (VersionState::Published | VersionState::Deprecated, _) => {}
                         }
                         session.note(tx, "publishProfileVersion", subject, None).await?;
                         session.version_record(tx, &found, there.id).await
@@ -311,9 +317,6 @@ impl Session {
                             }
                             _ => {}
                         }
-                        if to == VersionState::Deleted {
-                            session.refuse_in_use(tx, &found, &there).await?;
-                        }
                         let reason = Some(note.reason.clone()).filter(|reason| !reason.is_empty());
                         tx.lifecycle_append(
                             session.project,
@@ -324,6 +327,10 @@ impl Session {
                             &note,
                         )
                         .await?;
+                        // After the row is held: who attached it meanwhile is seen, and who will finds it deleted.
+                        if to == VersionState::Deleted {
+                            session.refuse_in_use(tx, &found, &there).await?;
+                        }
                         session.note(tx, operation, subject, reason).await?;
                         session.version_record(tx, &found, there.id).await
                     })
