@@ -137,6 +137,7 @@ impl Part {
             pack: DraftPack { name: pack.to_owned(), version: version.to_owned() },
             values: None,
             presets: Vec::new(),
+            manifests: Vec::new(),
             install_priority: self.priority,
             namespace: None,
             on_conflict: self.on_conflict,

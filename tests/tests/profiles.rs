@@ -134,6 +134,7 @@ fn content(values: &str) -> DraftContent {
             pack: DraftPack { name: "hello".into(), version: "1.0.0".into() },
             values: Some(values.into()),
             presets: vec![],
+            manifests: Vec::new(),
             install_priority: None,
             namespace: None,
             on_conflict: ConflictPolicy::default(),

@@ -3,8 +3,8 @@
 use strata_model::{
     digest::Digest,
     profile::{
-        ConflictPolicy, ImmutablePolicy, Layer, LayerKind, OrphanPolicy, PresetChoice, ProfileContent,
-        ProfileType,
+        AttachedManifest, ConflictPolicy, ImmutablePolicy, Layer, LayerKind, OrphanPolicy, PresetChoice,
+        ProfileContent, ProfileType,
     },
     variable::VariableDefinition,
 };
@@ -39,6 +39,8 @@ pub struct DocumentLayer {
     pub values: String,
     /// Chosen presets.
     pub presets: Vec<PresetChoice>,
+    /// Manifests of the profile's own.
+    pub manifests: Vec<AttachedManifest>,
     /// Overrides the pack's install priority.
     pub install_priority: Option<i32>,
     /// Overrides the pack's namespace.
@@ -95,6 +97,7 @@ impl From<&Layer> for DocumentLayer {
             },
             values: layer.values.clone(),
             presets: layer.presets.clone(),
+            manifests: layer.manifests.clone(),
             install_priority: layer.install_priority,
             namespace: layer.namespace.clone(),
             on_conflict: layer.on_conflict,

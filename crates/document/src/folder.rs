@@ -1,4 +1,4 @@
-//! A profile as a folder fit for git: `profile.yaml`, and one file of values a layer.
+//! A profile as a folder fit for git: `profile.yaml`, one file of values a layer, and one a manifest.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,17 @@ pub fn to_files(document: &ProfileDocument) -> BTreeMap<String, String> {
     for layer in document.layers.iter().filter(|layer| !layer.values.is_empty()) {
         files.insert(path(&layer.name), layer.values.clone());
     }
-    let profile = written(document, |layer| ("valuesFile", Value::String(path(&layer.name))));
+    let manifest_path = |layer: &str, name: &str| format!("manifests/{layer}/{name}.yaml");
+    for layer in &document.layers {
+        for manifest in &layer.manifests {
+            files.insert(manifest_path(&layer.name, &manifest.name), manifest.text.clone());
+        }
+    }
+    let profile = written(
+        document,
+        |layer| ("valuesFile", Value::String(path(&layer.name))),
+        |layer, manifest| ("file", manifest_path(&layer.name, &manifest.name)),
+    );
     files.insert(PROFILE_FILE.to_owned(), profile);
     files
 }

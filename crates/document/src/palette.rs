@@ -1,14 +1,16 @@
 //! Profiles as Palette exports them: JSON of `metadata` and `spec`.
 //!
 //! *Idea.* Packs are named as they are there, and must be here under the same names and versions; a layer is called as its
-//! pack, or as its display name says. Where the profile has packs of manifests, they are told and not taken.
+//! pack, or as its display name says. Layers without a pack, of manifests alone, are told and not taken.
 //!
 //! Sources of the form: the export of a profile and `v1ClusterProfile` in Palette's API.
 
 use serde_json::{Map, Value};
 use strata_model::{
     diagnostic::Diagnostic,
-    profile::{ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, ProfileType, is_dns_label},
+    profile::{
+        AttachedManifest, ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, ProfileType, is_dns_label,
+    },
     variable::{VariableDefinition, VariableFormat},
 };
 
@@ -57,13 +59,24 @@ pub(crate) fn read(root: &Map<String, Value>, file: &str) -> Result<ProfileDocum
             tell("a pack has no name".to_owned(), "export it from Palette as a whole");
             continue;
         };
-        let attached = pack.get("manifests").and_then(Value::as_array).map_or(0, Vec::len);
-        if attached > 0 || pack.get("type").and_then(Value::as_str) == Some("manifest") {
+        if pack.get("type").and_then(Value::as_str) == Some("manifest") {
             tell(
-                format!("the layer `{name}` has {attached} manifests of its own"),
+                format!("the layer `{name}` has no pack, only manifests"),
                 "make a pack of them with `strata pack add FOLDER --name NAME --version VERSION`, and name it instead",
             );
             continue;
+        }
+        let mut manifests: Vec<AttachedManifest> = Vec::new();
+        for manifest in pack.get("manifests").and_then(Value::as_array).into_iter().flatten() {
+            let (called, content) = (text(manifest, &["name"]), text(manifest, &["content"]));
+            let (Some(called), Some(content)) = (called, content) else {
+                tell(
+                    format!("a manifest of the layer `{name}` has no name or no content"),
+                    "export the profile from Palette as a whole",
+                );
+                continue;
+            };
+            manifests.push(AttachedManifest { name: plain(&called), text: content });
         }
         let Some(version) = text(pack, &["version", "tag"]) else {
             tell(format!("the pack `{name}` has no version"), "give it one under `version`");
@@ -84,6 +97,7 @@ pub(crate) fn read(root: &Map<String, Value>, file: &str) -> Result<ProfileDocum
             pack: DocumentPack { name, version, digest: None },
             values,
             presets: Vec::new(),
+            manifests,
             install_priority: None,
             namespace: None,
             on_conflict: ConflictPolicy::default(),
@@ -149,16 +163,17 @@ fn layer_name(pack: &str, values: &str, taken: &[DocumentLayer]) -> String {
         .and_then(|pack| pack.get("spectrocloud.com/display-name"))
         .and_then(Value::as_str)
         .filter(|name| is_dns_label(name));
-    let plain: String = pack
-        .to_lowercase()
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' })
-        .take(60)
-        .collect();
-    let name = display.unwrap_or(plain.trim_matches('-')).to_owned();
+    let name = display.map_or_else(|| plain(pack), str::to_owned);
     let is_free = |name: &str| taken.iter().all(|layer| layer.name != name);
     if is_free(&name) {
         return name;
     }
     (2..).map(|number| format!("{name}-{number}")).find(|name| is_free(name)).unwrap_or(name)
+}
+
+/// A text made into a name.
+fn plain(text: &str) -> String {
+    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let plain: String = text.to_lowercase().chars().map(letter).take(60).collect();
+    plain.trim_matches('-').to_owned()
 }

@@ -5,7 +5,9 @@ use serde_json::Value;
 use strata_model::{
     diagnostic::Diagnostic,
     digest::Digest,
-    profile::{ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, PresetChoice, ProfileType},
+    profile::{
+        AttachedManifest, ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, PresetChoice, ProfileType,
+    },
     value_path::{Segment, ValuePath},
     variable::VariableDefinition,
 };
@@ -30,6 +32,8 @@ struct LayerForm {
     #[serde(default)]
     presets: Vec<PresetChoice>,
     #[serde(default)]
+    manifests: Vec<ManifestForm>,
+    #[serde(default)]
     install_priority: Option<i32>,
     #[serde(default)]
     namespace: Option<String>,
@@ -39,6 +43,16 @@ struct LayerForm {
     on_immutable: ImmutablePolicy,
     #[serde(default)]
     orphan_policy: OrphanPolicy,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ManifestForm {
+    name: String,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    file: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +188,17 @@ impl Reader<'_> {
                 }
             };
             let Some(values) = values else { continue };
+            let mut manifests = Vec::with_capacity(form.manifests.len());
+            for manifest in form.manifests {
+                let text = manifest.text.or_else(|| files(manifest.file.as_deref()?));
+                let Some(text) = text else {
+                    let message = format!("there is no text of the manifest `{}`", manifest.name);
+                    let help = "give the whole folder, or write the manifest below `text: |`";
+                    self.tell("DOCUMENT_INVALID", message, help, &path.key("manifests"));
+                    continue;
+                };
+                manifests.push(AttachedManifest { name: manifest.name, text });
+            }
             layers.push(DocumentLayer {
                 name: form.name,
                 kind: form.kind,
@@ -184,6 +209,7 @@ impl Reader<'_> {
                 },
                 values,
                 presets: form.presets,
+                manifests,
                 install_priority: form.install_priority,
                 namespace: form.namespace,
                 on_conflict: form.on_conflict,

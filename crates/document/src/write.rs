@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use strata_model::{
-    profile::{ConflictPolicy, ImmutablePolicy, OrphanPolicy},
+    profile::{AttachedManifest, ConflictPolicy, ImmutablePolicy, OrphanPolicy},
     variable::VariableDefinition,
 };
 
@@ -11,13 +11,18 @@ use crate::{DOCUMENT_SCHEME, DocumentLayer, ProfileDocument};
 /// One text that holds it all.
 #[must_use]
 pub fn to_text(document: &ProfileDocument) -> String {
-    written(document, |layer| ("values", Value::String(layer.values.clone())))
+    written(
+        document,
+        |layer| ("values", Value::String(layer.values.clone())),
+        |_, manifest| ("text", manifest.text.clone()),
+    )
 }
 
 /// The text, with what stands for the values of each layer.
 pub(crate) fn written(
     document: &ProfileDocument,
     values: impl Fn(&DocumentLayer) -> (&'static str, Value),
+    manifest: impl Fn(&DocumentLayer, &AttachedManifest) -> (&'static str, String),
 ) -> String {
     let mut root = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
@@ -30,12 +35,16 @@ pub(crate) fn written(
     put("type", document.profile_type.map(|kind| json!(kind)));
     put("version", document.version.as_ref().map(|version| json!(version)));
     put("macros", (!document.macros.is_empty()).then(|| json!(document.macros)));
-    put("layers", Some(document.layers.iter().map(|it| layer(it, &values)).collect()));
+    put("layers", Some(document.layers.iter().map(|it| layer(it, &values, &manifest)).collect()));
     put("variables", Some(document.variables.iter().map(variable).collect()));
     strata_values::emit(&Value::Object(root))
 }
 
-fn layer(layer: &DocumentLayer, values: &impl Fn(&DocumentLayer) -> (&'static str, Value)) -> Value {
+fn layer(
+    layer: &DocumentLayer,
+    values: &impl Fn(&DocumentLayer) -> (&'static str, Value),
+    manifest: &impl Fn(&DocumentLayer, &AttachedManifest) -> (&'static str, String),
+) -> Value {
     let mut pack = Map::from_iter([
         ("name".to_owned(), json!(layer.pack.name)),
         ("version".to_owned(), json!(layer.pack.version)),
@@ -52,6 +61,15 @@ fn layer(layer: &DocumentLayer, values: &impl Fn(&DocumentLayer) -> (&'static st
     put("kind", layer.kind.map(|kind| json!(kind)));
     put("pack", Some(Value::Object(pack)));
     put("presets", (!layer.presets.is_empty()).then(|| json!(layer.presets)));
+    let manifests: Vec<Value> = layer
+        .manifests
+        .iter()
+        .map(|it| {
+            let (key, text) = manifest(layer, it);
+            json!({ "name": it.name, (key): text })
+        })
+        .collect();
+    put("manifests", (!manifests.is_empty()).then_some(Value::Array(manifests)));
     put("installPriority", layer.install_priority.map(|priority| json!(priority)));
     put("namespace", layer.namespace.as_ref().map(|namespace| json!(namespace)));
     let unless = |usual: bool, value: Value| (!usual).then_some(value);

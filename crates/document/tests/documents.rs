@@ -9,7 +9,9 @@ use strata_document::{
 };
 use strata_model::{
     digest::Digest,
-    profile::{ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, PresetChoice, ProfileType},
+    profile::{
+        AttachedManifest, ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, PresetChoice, ProfileType,
+    },
     variable::{VariableDefinition, VariableFormat},
 };
 
@@ -24,6 +26,7 @@ fn layer(name: &str, values: &str) -> DocumentLayer {
         },
         values: values.to_owned(),
         presets: Vec::new(),
+        manifests: Vec::new(),
         install_priority: None,
         namespace: None,
         on_conflict: ConflictPolicy::default(),
@@ -92,6 +95,8 @@ fn documents() -> impl Strategy<Value = ProfileDocument> {
             if policies {
                 layer.presets = vec![PresetChoice { group: "Size".to_owned(), name: name.clone() }];
                 layer.namespace = Some(name);
+                layer.manifests =
+                    vec![AttachedManifest { name: "own".to_owned(), text: layer.values.clone() }];
                 layer.on_conflict = ConflictPolicy::Yield;
                 layer.on_immutable = ImmutablePolicy::Replace;
                 layer.orphan_policy = OrphanPolicy::ScaleToZero;
@@ -158,7 +163,7 @@ fn what_says_nothing_is_told_at_its_place() {
         [
             "web.yaml:2:1: `colour` says nothing here [DOCUMENT_INVALID]",
             "web.yaml:4:5: `layers[0]`: unknown field `valus`, expected one of `name`, `kind`, `pack`, `values`, \
-             `valuesFile`, `presets`, `installPriority`, `namespace`, `onConflict`, `onImmutable`, `orphanPolicy` \
+             `valuesFile`, `presets`, `manifests`, `installPriority`, `namespace`, `onConflict`, `onImmutable`, `orphanPolicy` \
              [DOCUMENT_INVALID]",
             "web.yaml:10:5: `optional` says nothing of a variable [DOCUMENT_INVALID]",
             "web.yaml:11:1: the document is of scheme 2, and this release reads up to 1 [DOCUMENT_SCHEME]",
@@ -190,7 +195,7 @@ const PALETTE: &str = r#"{
         {"name": "hello-universe", "type": "spectro", "layer": "addon", "tag": "1.2.0", "version": "1.2.0",
          "values": "pack:\n  spectrocloud.com/display-name: greeter\nreplicas: 1 # one\n"},
         {"name": "hello-universe", "type": "spectro", "layer": "addon", "tag": "1.2.0", "values": "replicas: 2\n"},
-        {"name": "Hello_Universe", "type": "helm", "layer": "addon", "tag": "1.3.0", "values": ""}
+        {"name": "Hello_Universe", "type": "helm", "layer": "addon", "tag": "1.3.0", "version": "1.3.0", "values": ""}
       ]
     },
     "variables": [
@@ -217,9 +222,20 @@ fn what_palette_exports_is_read() {
     assert_eq!((login.sensitive, login.default_value.as_deref()), (true, None), "a mask is no default");
     assert_eq!(mode.options, ["fast", "safe"]);
 
+    let with = |more: &str| PALETTE.replace(r#""tag": "1.3.0", "version": "1.3.0", "values": """#, more);
     let attached =
-        PALETTE.replace(r#""tag": "1.3.0", "values": """#, r#""tag": "1.3.0", "manifests": [{"name": "x"}]"#);
-    let problems = read_text(&attached, "shop.json").unwrap_err();
-    assert_eq!(problems[0].code, "PALETTE_UNREADABLE");
-    assert!(problems[0].message.contains("manifests of its own"));
+        with(r#""tag": "1.3.0", "manifests": [{"name": "Extra_Map", "content": "kind: ConfigMap\n"}]"#);
+    let read = read_text(&attached, "shop.json").unwrap();
+    let manifest = &read.layers[2].manifests[0];
+    assert_eq!((manifest.name.as_str(), manifest.text.as_str()), ("extra-map", "kind: ConfigMap\n"));
+    for (wrong, expected) in [
+        (r#""manifests": [{"name": "x"}]"#, "has no name or no content"),
+        (r#""values": """#, "has no version"),
+    ] {
+        let problems = read_text(&with(wrong), "shop.json").unwrap_err();
+        assert_eq!(problems[0].code, "PALETTE_UNREADABLE");
+        assert!(problems[0].message.contains(expected), "{problems:?}");
+    }
+    let alone = PALETTE.replace(r#""type": "helm""#, r#""type": "manifest""#);
+    assert!(read_text(&alone, "shop.json").unwrap_err()[0].message.contains("no pack, only manifests"));
 }

@@ -177,6 +177,16 @@ pub struct PresetChoice {
     pub name: String,
 }
 
+/// A manifest of a profile's own, beside those of a layer's pack. Its references are resolved; it is no template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttachedManifest {
+    /// Unique in its layer.
+    pub name: String,
+    /// Kubernetes objects in YAML, as their author wrote them.
+    pub text: String,
+}
+
 /// One pack in a profile, with the profile's own values for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -193,6 +203,9 @@ pub struct Layer {
     /// Chosen presets, at most one of a group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub presets: Vec<PresetChoice>,
+    /// Manifests of the profile's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<AttachedManifest>,
     /// Overrides the pack's install priority; lowest first, equal numbers together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_priority: Option<i32>,

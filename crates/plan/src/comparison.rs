@@ -250,8 +250,11 @@ fn settings(layer: Option<&Layer>) -> Value {
     let Some(layer) = layer else { return json!({}) };
     let presets: BTreeMap<&str, &str> =
         layer.presets.iter().map(|choice| (choice.group.as_str(), choice.name.as_str())).collect();
+    let manifests: BTreeMap<&str, &str> =
+        layer.manifests.iter().map(|manifest| (manifest.name.as_str(), manifest.text.as_str())).collect();
     json!({
         "kind": layer.kind,
+        "manifests": manifests,
         "packDigest": layer.pack.digest,
         "presets": presets,
         "installPriority": layer.install_priority,

@@ -86,6 +86,7 @@ fn with_input<T>(
         pack: PackReference { name: pack.name.clone(), version: pack.version.clone(), digest: pack.digest() },
         values: alone.values.clone(),
         presets: alone.presets.clone(),
+        manifests: Vec::new(),
         install_priority: None,
         namespace: alone.namespace.clone(),
         on_conflict: ConflictPolicy::default(),

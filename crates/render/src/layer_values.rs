@@ -35,6 +35,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) origins: BTreeMap<String, Origin>,
     pub(crate) settings: Settings,
     pub(crate) secrets: Vec<SecretText>,
+    /// The profile's own manifests, their references resolved: what stands for a file, and the text.
+    pub(crate) attached: Vec<(String, String)>,
 }
 
 /// A layer's values with overrides, references still in them.
@@ -253,6 +255,18 @@ fn resolve<'a>(
     };
     let mut secrets = resolved.secrets;
     let mut problems = Vec::new();
+    let mut attached = Vec::with_capacity(layer.manifests.len());
+    for manifest in &layer.manifests {
+        let scope = scope(input, &own.layer, packs, known, capabilities, &manifest.text, false);
+        let file = layer_file(layer, &format!("manifest `{}`", manifest.name));
+        match references::resolve_text(&manifest.text, &file, &scope, &context) {
+            Ok((text, found)) => {
+                secrets.extend(found);
+                attached.push((file, text));
+            }
+            Err(more) => problems.extend(more),
+        }
+    }
     if let Some(text) = &own.layer.pack.schema {
         let rules = schema::parse_schema(text)?;
         secrets.extend(schema::passwords(&rules, own.layered.value()));
@@ -270,5 +284,13 @@ fn resolve<'a>(
     };
     let mut origins = own.origins;
     origins.extend(resolved.origins);
-    Ok(Prepared { layer: own.layer, text: own.text, value: resolved.value, origins, settings, secrets })
+    Ok(Prepared {
+        layer: own.layer,
+        text: own.text,
+        value: resolved.value,
+        origins,
+        settings,
+        secrets,
+        attached,
+    })
 }

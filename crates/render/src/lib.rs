@@ -48,7 +48,7 @@ pub use layers::{ResolvedLayer, resolve_layers};
 pub use manifests::pack_templates;
 pub use pack::{Adopted, LoadedPack, adopt, load_pack};
 pub use pack_charts::{PackRelease, pack_charts};
-pub use references::{has_reference, macros_named};
+pub use references::{has_reference, layer_macros, macros_named, manifest_macros};
 pub use render::{Unrendered, Written, render, render_asking};
 pub use schema::layer_passwords;
 pub use stand_in::{Given, render_profile};

@@ -69,8 +69,19 @@ pub(crate) fn run(
     allowance: &mut Allowance,
 ) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
     let (layer, pack) = (prepared.layer.layer, prepared.layer.pack);
+    let (mut manifests, mut problems) = (Vec::new(), Vec::new());
+    for (file, text) in &prepared.attached {
+        allowance.take_bytes(text.len(), file)?;
+        match objects::read(text, file, file) {
+            Ok(read) => {
+                allowance.take_objects(read.len(), file)?;
+                manifests.extend(read);
+            }
+            Err(more) => problems.extend(more),
+        }
+    }
     if pack.manifests.is_empty() {
-        return Ok(Vec::new());
+        return if problems.is_empty() { Ok(manifests) } else { Err(problems) };
     }
     if !input.seeds.contains_key(&layer.name) {
         let message = format!("the layer `{}` has no seed for generated values", layer.name);
@@ -100,7 +111,6 @@ pub(crate) fn run(
     };
     let budget = Budget { output: MAX_BYTES, ..Budget::default() };
     let context = context(capabilities, input.seeds.get(&layer.name)).with_budget(budget);
-    let (mut manifests, mut problems) = (Vec::new(), Vec::new());
     for manifest in pack.manifests.iter().filter(|manifest| !is_partial(&manifest.path)) {
         let text = match engine.execute(&manifest.path, &roots.of(manifest), &context) {
             Ok(text) => strip_no_value(&text),

@@ -19,6 +19,8 @@ use serde_json::{Map, Value};
 use strata_model::{
     diagnostic::Diagnostic,
     macros::MacroName,
+    pack::Pack,
+    profile::{Layer, RevisionReference},
     render::Origin,
     secret::SecretText,
     value_path::{Segment, ValuePath},
@@ -26,6 +28,7 @@ use strata_model::{
 use strata_values::{keyed, place::Places};
 
 use crate::{
+    base::{layer_base, mentions_macros},
     template::{self, Context, Engine},
     template_error,
 };
@@ -377,6 +380,65 @@ fn has_fallback(inner: &str, references: &[Reference<'_>]) -> bool {
     }
     words.push_str(inner.get(end..).unwrap_or_default());
     words.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| matches!(word, "default" | "coalesce"))
+}
+
+/// A text that is no template, its references resolved; `file` names it. Secrets that are in it now come along.
+pub(crate) fn resolve_text(
+    text: &str,
+    file: &str,
+    lookup: &dyn Lookup,
+    context: &Context,
+) -> Result<(String, Vec<SecretText>), Vec<Diagnostic>> {
+    let mut resolver = Resolver {
+        places: Places::default(),
+        lookup,
+        context,
+        resolved: Resolved::default(),
+        problems: Vec::new(),
+    };
+    let (mut out, mut end, mut problems) = (String::with_capacity(text.len()), 0, Vec::new());
+    for action in actions(text) {
+        out.push_str(text.get(end..action.start).unwrap_or_default());
+        end = action.end;
+        match resolver.evaluate(action.inner, &ValuePath::root(), &mut Replaced::default()) {
+            Ok(result) => out.push_str(&result),
+            Err(problem) => {
+                let before = text.get(..action.start).unwrap_or_default();
+                let line = before.matches('\n').count() + 1;
+                let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+                let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+                let message = problem.message.strip_prefix("``: ").unwrap_or(&problem.message).to_owned();
+                let problem = Diagnostic { message, ..problem };
+                problems.push(problem.in_file(file).at(number(line), number(column)));
+            }
+        }
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    if problems.is_empty() { Ok((out, resolver.resolved.secrets)) } else { Err(problems) }
+}
+
+/// The macros that a layer refers to, in its values (overrides aside) and its own manifests.
+///
+/// # Errors
+/// As [`crate::layer_base`].
+pub fn layer_macros(
+    layer: &Layer,
+    pack: &Pack,
+    revision: &RevisionReference,
+) -> Result<BTreeSet<MacroName>, Vec<Diagnostic>> {
+    let mut named = manifest_macros(layer);
+    if mentions_macros(layer, pack) {
+        named.extend(macros_named(&layer_base(layer, pack, revision)?.value));
+    }
+    Ok(named)
+}
+
+/// The macros that a layer's own manifests refer to.
+#[must_use]
+pub fn manifest_macros(layer: &Layer) -> BTreeSet<MacroName> {
+    let mut named = BTreeSet::new();
+    layer.manifests.iter().for_each(|manifest| macros_of(&manifest.text, &mut named));
+    named
 }
 
 /// The macros that a value refers to.

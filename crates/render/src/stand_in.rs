@@ -25,13 +25,8 @@ use strata_model::{
 use uuid::Uuid;
 
 use crate::{
-    ClusterIdentity, LayerSeed, RenderInput,
-    base::{layer_base, mentions_macros},
-    chart::DefaultFacts,
-    layers::resolve_layers,
-    references::macros_named,
-    render,
-    template::FactReader as _,
+    ClusterIdentity, LayerSeed, RenderInput, chart::DefaultFacts, layers::resolve_layers,
+    references::layer_macros, render, template::FactReader as _,
 };
 
 /// What is rendered for where nothing is said.
@@ -85,14 +80,12 @@ impl StandIn {
         let mut macros = BTreeMap::new();
         for layer in &content.layers {
             let Some(pack) = packs.get(&layer.pack.digest).map(Borrow::borrow) else { continue };
-            if mentions_macros(layer, pack)
-                && let Ok(base) = layer_base(layer, pack, &revision)
-            {
-                macros.extend(macros_named(&base.value).into_iter().map(|name| {
-                    let value = given.macros.get(&name).cloned();
-                    (name, value)
-                }));
-            }
+            // What cannot be read is told by the render.
+            let named = layer_macros(layer, pack, &revision).unwrap_or_default();
+            macros.extend(named.into_iter().map(|name| {
+                let value = given.macros.get(&name).cloned();
+                (name, value)
+            }));
         }
         let composition = Composition {
             attachments: vec![Attachment {

@@ -9,7 +9,7 @@ use strata_model::{
     digest::DigestKey,
     fact::FactKey,
     overrides::{Patch, PatchOperation},
-    profile::ProfileContent,
+    profile::{AttachedManifest, ProfileContent},
     secret::SecretText,
     variable::{VariableDefinition, VariableFormat, VariableValue},
 };
@@ -196,6 +196,33 @@ fn system_names_macros_and_other_packs() {
 }
 
 #[test]
+fn manifests_of_a_profile_are_sent_as_they_are_but_for_references() {
+    let pack = pack(&[("values.yaml", "pack:\n  namespace: shop\na: 1\n")]);
+    let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: own}\nstringData:\n  rule: \"{{ $labels.instance }}\"\n  \
+        password: {{.strata.macro.password}}\n";
+    let mut own = layer("app", &pack);
+    own.manifests = vec![AttachedManifest { name: "own".to_owned(), text: text.to_owned() }];
+    let mut scene = Scene::imported();
+    scene.attach_content("apps", "1.0.0", vec![(own, pack)], ProfileContent::default());
+    let problem = scene.render().unwrap_err().remove(0);
+    assert_eq!(
+        problem.to_string(),
+        "layer `app` manifest `own`:6:13: `.strata.macro.password` of layer `app` cannot be resolved: no macro has this name \
+         [UNRESOLVED_VARIABLE]"
+    );
+    let secret = SecretText::new("hunter22");
+    let fingerprint = secret.fingerprint(&DigestKey::new([1; 32]));
+    scene.secrets.insert(fingerprint.clone(), secret.clone());
+    let value = VariableValue::Sensitive(fingerprint);
+    scene.composition.macros.insert("password".parse().unwrap(), Some(value));
+    let render = scene.rendered();
+    let sent = render.objects.iter().find(|object| object.key.kind == "Secret").unwrap();
+    assert_eq!(sent.body["stringData"], json!({"rule": "{{ $labels.instance }}", "password": "hunter22"}));
+    assert_eq!(sent.body["metadata"]["namespace"], "shop");
+    assert!(render.secrets.contains(&secret));
+}
+
+#[test]
 fn the_schema_of_a_pack_is_held() {
     let schema = "app.port:\n  schema: '{{ required | format \"${number:[1-100]}\" | hints \"a port\" }}'\n\
         app.name:\n  schema: '{{ readonly | format \"${string:/[a-z]+/}\" }}'\n";
@@ -215,7 +242,7 @@ fn the_schema_of_a_pack_is_held() {
     assert_eq!(
         told(&with("", Some("101"))),
         [
-            "layer `app` values.yaml:2:3: `app.port`: the value does not fit the range 1 to 100 [VALUES_SCHEMA]"
+            "layer `app` pack values.yaml:2:3: `app.port`: the value does not fit the range 1 to 100 [VALUES_SCHEMA]"
         ]
     );
     let wrong = "app:\n  port: ~\n  name: Web\n";

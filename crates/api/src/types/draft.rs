@@ -49,6 +49,8 @@ pub struct LayerInput {
     pub values: Option<Json<Value>>,
     /// Chosen presets, at most one of a group.
     pub presets: Option<Vec<PresetChoiceInput>>,
+    /// Manifests of the profile's own, beside those of the pack.
+    pub manifests: Option<Vec<AttachedManifestInput>>,
     /// Lowest first, equal numbers together; the pack's when left out.
     pub install_priority: Option<i32>,
     /// Where its objects go; the pack's when left out.
@@ -74,6 +76,12 @@ impl LayerInput {
             presets: presets
                 .map(|choice| profile::PresetChoice { group: choice.group, name: choice.name })
                 .collect(),
+            manifests: self
+                .manifests
+                .unwrap_or_default()
+                .into_iter()
+                .map(|manifest| profile::AttachedManifest { name: manifest.name, text: manifest.text })
+                .collect(),
             install_priority: self.install_priority,
             namespace: self.namespace,
             on_conflict: self.on_conflict.map(Into::into).unwrap_or_default(),
@@ -81,6 +89,15 @@ impl LayerInput {
             orphan_policy: self.orphan_policy.map(Into::into).unwrap_or_default(),
         })
     }
+}
+
+/// A manifest of a profile's own. References in it are resolved; it is no template.
+#[derive(Debug, InputObject)]
+pub struct AttachedManifestInput {
+    /// Unique in its layer.
+    pub name: String,
+    /// Kubernetes objects in YAML.
+    pub text: String,
 }
 
 /// Values as text: a text stays what it is, a mapping is written as YAML.

@@ -267,6 +267,8 @@ pub struct Layer {
     pub values: String,
     /// Chosen presets.
     pub presets: Vec<PresetChoice>,
+    /// Manifests of the profile's own, as their author wrote them.
+    pub manifests: Vec<AttachedManifest>,
     /// Lowest first, equal numbers together; none for the pack's.
     pub install_priority: Option<i32>,
     /// Where its objects go; none for the pack's.
@@ -295,6 +297,11 @@ impl From<&profile::Layer> for Layer {
             },
             values: layer.values.clone(),
             presets: layer.presets.iter().map(choice).collect(),
+            manifests: layer
+                .manifests
+                .iter()
+                .map(|manifest| AttachedManifest { name: manifest.name.clone(), text: manifest.text.clone() })
+                .collect(),
             install_priority: layer.install_priority,
             namespace: layer.namespace.clone(),
             on_conflict: layer.on_conflict.into(),
@@ -302,6 +309,15 @@ impl From<&profile::Layer> for Layer {
             orphan_policy: layer.orphan_policy.into(),
         }
     }
+}
+
+/// A manifest of a profile's own, beside those of a layer's pack.
+#[derive(Debug, SimpleObject)]
+pub struct AttachedManifest {
+    /// Unique in its layer.
+    pub name: String,
+    /// Kubernetes objects in YAML, as their author wrote them.
+    pub text: String,
 }
 
 /// The pack that a layer is pinned to.

@@ -13,7 +13,7 @@ use strata_model::{
     overrides::{LayerOverride, OverrideSource},
     variable::VariableValue,
 };
-use strata_render::{macros_named, mentions_macros};
+use strata_render::{macros_named, manifest_macros, mentions_macros};
 use strata_values::apply;
 
 use super::{ResolvedLayer, overrides::base_of};
@@ -39,6 +39,7 @@ pub(super) fn take(
             .flat_map(OverrideSource::layers)
             .filter(|own| own.layer == layer.layer.name)
             .collect();
+        named.extend(manifest_macros(layer.layer));
         named.extend(named_by(layer, &own).map_err(|refusal| vec![refusal])?);
     }
     let taken: BTreeMap<_, _> = named

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use strata_model::{
     diagnostic::Diagnostic,
     problem::Problem,
-    profile::{Layer, LayerKind, ProfileContent, ProfileType},
+    profile::{Layer, LayerKind, ProfileContent, ProfileType, is_dns_label},
 };
 
 /// Kinds of which a cluster has one.
@@ -36,6 +36,19 @@ pub(super) fn problems(profile_type: ProfileType, content: &ProfileContent) -> V
                 format!("a layer of kind {} does not belong into a profile of this type", layer.kind),
                 "INFRA profiles have infrastructure layers, ADDON profiles have add-on layers, FULL ones both",
             );
+        }
+    }
+    for layer in &content.layers {
+        let mut names = BTreeSet::new();
+        for manifest in layer.manifests.iter().filter(|manifest| !names.insert(&manifest.name)) {
+            let message = format!("there are two manifests `{}`", manifest.name);
+            let problem = Diagnostic::new("DUPLICATE_MANIFEST", message).with_help("rename one of them");
+            problems.push(error(layer, problem));
+        }
+        for manifest in layer.manifests.iter().filter(|manifest| !is_dns_label(&manifest.name)) {
+            let message = format!("`{}` cannot name a manifest", manifest.name);
+            let help = "use lower-case letters, digits and `-`, at most 63";
+            problems.push(error(layer, Diagnostic::new("MANIFEST_NAME", message).with_help(help)));
         }
     }
     for kind in SINGLE {

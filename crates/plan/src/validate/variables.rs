@@ -138,6 +138,7 @@ pub(super) fn unused(content: &ProfileContent, layers: &[ResolvedLayer<'_>]) -> 
             [&layer.pack.values, &layer.layer.values]
                 .into_iter()
                 .chain(presets)
+                .chain(layer.layer.manifests.iter().map(|manifest| &manifest.text))
                 .any(|text| text.contains(&reference))
         })
     };

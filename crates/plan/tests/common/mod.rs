@@ -163,6 +163,7 @@ pub fn layer(name: &str, kind: LayerKind, pack: PackReference, values: &str) -> 
         pack,
         values: values.to_owned(),
         presets: Vec::new(),
+        manifests: Vec::new(),
         install_priority: None,
         namespace: None,
         on_conflict: ConflictPolicy::Fail,

@@ -81,6 +81,7 @@ pub fn layer(name: &str, pack: &Pack) -> Layer {
         pack: PackReference { name: pack.name.clone(), version: pack.version.clone(), digest: pack.digest() },
         values: String::new(),
         presets: Vec::new(),
+        manifests: Vec::new(),
         install_priority: None,
         namespace: None,
         on_conflict: strata_model::profile::ConflictPolicy::default(),

@@ -48,6 +48,7 @@ pub(crate) fn content(values: &str) -> ProfileContent {
         },
         values: values.to_owned(),
         presets: Vec::new(),
+        manifests: Vec::new(),
         install_priority: None,
         namespace: None,
         on_conflict: ConflictPolicy::Fail,

@@ -28,6 +28,7 @@ pub(super) fn input(document: &ProfileDocument) -> Value {
             "pack": { "name": layer.pack.name, "version": layer.pack.version },
             "values": layer.values,
             "presets": layer.presets,
+            "manifests": layer.manifests,
             "installPriority": layer.install_priority,
             "namespace": layer.namespace,
             "onConflict": layer.on_conflict,

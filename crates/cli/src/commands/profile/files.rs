@@ -99,18 +99,25 @@ pub(super) async fn import(
     Ok(Code::Ok)
 }
 
-/// The files of an exported folder: `profile.yaml` and what lies in `layers`.
+/// The files of an exported folder: `profile.yaml`, and what lies in `layers` and `manifests`.
 fn folder(path: &Path) -> Result<BTreeMap<String, String>, CliError> {
     let read = |file: PathBuf| fs::read_to_string(&file).map_err(|error| failed(&file, &error));
     let profile = strata_document::PROFILE_FILE;
     let mut files = BTreeMap::from([(profile.to_owned(), read(path.join(profile))?)]);
-    let layers = path.join("layers");
-    if layers.is_dir() {
-        for entry in fs::read_dir(&layers).map_err(|error| failed(&layers, &error))? {
-            let entry = entry.map_err(|error| failed(&layers, &error))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".yaml") {
-                files.insert(format!("layers/{name}"), read(entry.path())?);
+    // As deep as `manifests/LAYER/NAME.yaml`.
+    let mut folders = vec![("layers".to_owned(), 1), ("manifests".to_owned(), 2)];
+    while let Some((name, depth)) = folders.pop() {
+        let folder = path.join(&name);
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(&folder).map_err(|error| failed(&folder, &error))? {
+            let entry = entry.map_err(|error| failed(&folder, &error))?;
+            let inner = format!("{name}/{}", entry.file_name().to_string_lossy());
+            if depth > 1 && entry.path().is_dir() {
+                folders.push((inner, depth - 1));
+            } else if inner.ends_with(".yaml") {
+                files.insert(inner, read(entry.path())?);
             }
         }
     }

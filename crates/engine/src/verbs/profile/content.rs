@@ -12,8 +12,8 @@ use strata_model::{
     pack::PackReference,
     problem::Problem,
     profile::{
-        ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy, PresetChoice,
-        ProfileContent, ProfileType, RevisionReference,
+        AttachedManifest, ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy,
+        PresetChoice, ProfileContent, ProfileType, RevisionReference,
     },
     variable::{VariableDefinition, VariableValue},
 };
@@ -44,6 +44,8 @@ pub struct DraftLayer {
     pub values: Option<String>,
     /// Chosen presets.
     pub presets: Vec<PresetChoice>,
+    /// Manifests of the profile's own.
+    pub manifests: Vec<AttachedManifest>,
     /// Overrides the pack's install priority.
     pub install_priority: Option<i32>,
     /// Overrides the pack's namespace.
@@ -105,6 +107,7 @@ impl Session {
                 pack: PackReference { name: record.name, version: record.version, digest: record.digest },
                 values,
                 presets: layer.presets,
+                manifests: layer.manifests,
                 install_priority: layer.install_priority,
                 namespace: layer.namespace,
                 on_conflict: layer.on_conflict,
@@ -194,11 +197,8 @@ impl Session {
         for layer in &content.layers {
             uses.packs.insert((layer.pack.name.clone(), layer.pack.version.clone()));
             let pack = self.pack_content(&layer.pack.digest).await?;
-            if strata_render::mentions_macros(layer, pack.pack())
-                && let Ok(base) = strata_render::layer_base(layer, pack.pack(), &draft_reference()?)
-            {
-                uses.macros.extend(strata_render::macros_named(&base.value));
-            }
+            let named = strata_render::layer_macros(layer, pack.pack(), &draft_reference()?);
+            uses.macros.extend(named.unwrap_or_default());
         }
         Ok(uses)
     }

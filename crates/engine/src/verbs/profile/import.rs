@@ -36,6 +36,7 @@ impl From<ProfileDocument> for DraftContent {
             pack: DraftPack { name: layer.pack.name, version: layer.pack.version },
             values: Some(layer.values),
             presets: layer.presets,
+            manifests: layer.manifests,
             install_priority: layer.install_priority,
             namespace: layer.namespace,
             on_conflict: layer.on_conflict,
