@@ -23,6 +23,7 @@ mod m20261121_000007_change;
 mod m20261121_000008_rollout;
 mod m20261121_000009_lease;
 mod m20261128_000010_macro;
+mod m20261128_000011_fleet;
 pub mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000008_rollout::Step),
             Box::new(m20261121_000009_lease::Step),
             Box::new(m20261128_000010_macro::Step),
+            Box::new(m20261128_000011_fleet::Step),
         ]
     }
 }

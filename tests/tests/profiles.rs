@@ -203,6 +203,8 @@ on_both_databases! {
         assert_eq!(heard.len(), 1, "{all:?}");
         assert!(all.iter().filter_map(code).all(|code| code == RefusalCode::Conflict), "{all:?}");
         assert_eq!(lab.stored("1.0.0", None).await.unwrap().0, texts[heard[0]]);
+        let late = format!("{:?}", lab.edit("1.0.0", record.generation, "port: 7\n").await.unwrap_err());
+        assert!(late.contains("admin edited the draft at ") && late.contains("the layer `app`"), "{late}");
     }
 
     /// Whoever edits while somebody publishes is either in what is published, or is told.

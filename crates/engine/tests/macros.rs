@@ -72,6 +72,10 @@ async fn a_macro_that_moves_is_pending_and_never_pushed() {
         "a secret is masked in what is shown"
     );
 
+    let summary = session.fleet_summary().await.unwrap();
+    let counts: Vec<_> = summary.profiles.iter().map(|it| (it.revision.to_string(), it.clusters)).collect();
+    assert_eq!(counts, [("app@1.0.0".to_owned(), 1)]);
+
     // They move. The cluster keeps what it has, and says so.
     let cluster = session.cluster("one").await.unwrap().unwrap();
     let pending = async || session.pending_updates(cluster.applied.unwrap()).await.unwrap();

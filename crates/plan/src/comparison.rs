@@ -231,7 +231,10 @@ fn pack_of(layer: &Layer) -> String {
     format!("{} {}", layer.pack.name, layer.pack.version)
 }
 
-/// The text and value of a layer, merged over its pack's; its own text where they cannot be merged.
+/// What is shown of values that cannot be read: passwords in them cannot be found.
+const UNREADABLE: &str = "# cannot be read, and is not shown\n";
+
+/// The text and value of a layer, merged over its pack's.
 fn values<P: Borrow<Pack>>(layer: Option<&Layer>, packs: &BTreeMap<Digest, P>) -> (String, Value) {
     let empty = || Value::Object(serde_json::Map::new());
     let Some(layer) = layer else { return (String::new(), empty()) };
@@ -241,7 +244,7 @@ fn values<P: Borrow<Pack>>(layer: Option<&Layer>, packs: &BTreeMap<Digest, P>) -
     });
     match base {
         Some(base) => (base.text, base.value),
-        None => (layer.values.clone(), empty()),
+        None => (UNREADABLE.to_owned(), empty()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    QuerySelect, QueryTrait, Select,
 };
 use strata_model::{
     access::Actor,
@@ -12,9 +12,12 @@ use strata_model::{
 };
 
 use crate::{
-    cluster_filter::after,
+    cluster_filter::{ProfileFilter, after},
     document::{Stored, from_text, name_of, to_text},
-    entity::change::{Column, Entity, Model},
+    entity::{
+        change::{Column, Entity, Model},
+        plan,
+    },
     error::{StoreError, on_unique},
     event::new_events,
     page::{Cursor, Edge, ID_BATCH, Page, PageOf},
@@ -33,6 +36,8 @@ pub struct ChangeFilter {
     pub cluster: Option<ClusterId>,
     /// Those of this rollout.
     pub rollout: Option<RolloutId>,
+    /// Those that lead to a composition which attaches this.
+    pub profile: Option<ProfileFilter>,
     /// Only those that wait for the approval of a repave.
     pub awaits_repave: bool,
 }
@@ -221,6 +226,15 @@ impl Scoped<'_> {
         }
         if let Some(rollout) = filter.rollout {
             query = query.filter(Column::Rollout.eq(rollout.uuid()));
+        }
+        if let Some(profile) = &filter.profile {
+            let plans = plan::Entity::find()
+                .filter(plan::Column::Project.eq(self.project.uuid()))
+                .filter(plan::Column::ToComposition.in_subquery(self.attaching(profile)))
+                .select_only()
+                .column(plan::Column::Id)
+                .into_query();
+            query = query.filter(Column::Plan.in_subquery(plans));
         }
         if filter.awaits_repave {
             query = query.filter(Column::AwaitsRepave.eq(true));

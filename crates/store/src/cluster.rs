@@ -85,6 +85,11 @@ impl Tx {
         cause: Option<&str>,
     ) -> Result<i64, StoreError> {
         let relabelled = events.iter().any(|event| matches!(event, ClusterEvent::LabelsChanged { .. }));
+        // Only these move what it runs.
+        let moves = |event: &ClusterEvent| {
+            matches!(event, ClusterEvent::ChangeLetGo { .. } | ClusterEvent::Deregistered)
+        };
+        let counted = if events.iter().any(moves) { Some(self.counted(cluster.id).await?) } else { None };
         let events = new_events(events)?;
         let seq = expected_seq + i64::try_from(events.len()).unwrap_or(i64::MAX);
         self.cluster_save(cluster, expected_seq, seq).await?;
@@ -95,6 +100,10 @@ impl Tx {
                 .exec(&self.connection)
                 .await?;
             self.labels_insert(cluster).await?;
+        }
+        if let Some(before) = counted {
+            let after = cluster.applied.filter(|_| cluster.phase.value != Phase::Deleted);
+            self.counts_move(cluster.project, before, after.map(CompositionId::uuid)).await?;
         }
         let stream = StreamId::from(cluster.id);
         self.append_guarded(cluster.project, stream, expected_seq, events, actor, cause).await

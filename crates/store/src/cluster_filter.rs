@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, SelectStatement},
 };
 use strata_model::{
     cluster::{Activity, Connectivity, Health, Phase},
@@ -92,6 +92,21 @@ impl Scoped<'_> {
         Entity::find().filter(Column::Project.eq(self.project.uuid()))
     }
 
+    /// The compositions that attach a profile.
+    pub(crate) fn attaching(&self, profile: &ProfileFilter) -> SelectStatement {
+        use composition_attachment::Column as Attached;
+        let mut attached = composition_attachment::Entity::find()
+            .filter(Attached::Project.eq(self.project.uuid()))
+            .filter(Attached::ProfileName.eq(profile.profile.as_str()));
+        if let Some(version) = &profile.version {
+            attached = attached.filter(Attached::Version.eq(version.to_string()));
+        }
+        if let Some(revision) = profile.revision {
+            attached = attached.filter(Attached::Revision.eq(i64::from(revision)));
+        }
+        attached.select_only().column(Attached::Composition).into_query()
+    }
+
     pub(crate) fn clusters_filtered(&self, filter: &ClusterFilter) -> Result<Select<Entity>, StoreError> {
         let mut query = self.clusters();
         if filter.phases.is_empty() {
@@ -126,18 +141,7 @@ impl Scoped<'_> {
             query = query.filter(Column::Id.in_subquery(labelled));
         }
         if let Some(profile) = &filter.profile {
-            use composition_attachment::Column as Attached;
-            let mut attached = composition_attachment::Entity::find()
-                .filter(Attached::Project.eq(self.project.uuid()))
-                .filter(Attached::ProfileName.eq(profile.profile.as_str()));
-            if let Some(version) = &profile.version {
-                attached = attached.filter(Attached::Version.eq(version.to_string()));
-            }
-            if let Some(revision) = profile.revision {
-                attached = attached.filter(Attached::Revision.eq(i64::from(revision)));
-            }
-            let attached = attached.select_only().column(Attached::Composition).into_query();
-            query = query.filter(Column::Applied.in_subquery(attached));
+            query = query.filter(Column::Applied.in_subquery(self.attaching(profile)));
         }
         if let Some(name) = &filter.named_macro {
             use composition_macro::Column as Held;

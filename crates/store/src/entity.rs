@@ -216,6 +216,13 @@ tables! {
         #[sea_orm(primary_key, auto_increment = false)] name: String,
         digest: String,
     }
+    profile_count = "profile_count" {
+        #[sea_orm(primary_key, auto_increment = false)] project: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)] profile_name: String,
+        #[sea_orm(primary_key, auto_increment = false)] version: String,
+        #[sea_orm(primary_key, auto_increment = false)] revision: i64,
+        clusters: i64,
+    }
     generation_seed = "generation_seed" {
         #[sea_orm(primary_key, auto_increment = false)] cluster: Uuid,
         #[sea_orm(primary_key, auto_increment = false)] layer: String,

@@ -4,7 +4,11 @@ use async_graphql::{Enum, ID, InputObject, SimpleObject};
 use strata_engine::FleetSummary as Summary;
 use strata_model::event::{StreamId, StreamKind};
 
-use super::{event::HistoryEvent, global_id, scalar::Count};
+use super::{
+    event::HistoryEvent,
+    global_id,
+    scalar::{Count, SemVerText},
+};
 
 /// How many clusters there are, and in which states.
 #[derive(Debug, SimpleObject)]
@@ -19,6 +23,21 @@ pub struct FleetSummary {
     pub health: Vec<Count>,
     /// By activity.
     pub activity: Vec<Count>,
+    /// By the revisions that they run.
+    pub profiles: Vec<ProfileCount>,
+}
+
+/// How many clusters run a revision.
+#[derive(Debug, SimpleObject)]
+pub struct ProfileCount {
+    /// The profile's name.
+    pub profile: String,
+    /// The version.
+    pub version: SemVerText,
+    /// The revision.
+    pub revision: u32,
+    /// How many clusters.
+    pub clusters: u64,
 }
 
 impl From<Summary> for FleetSummary {
@@ -32,6 +51,16 @@ impl From<Summary> for FleetSummary {
             connectivity: counts(summary.connectivity),
             health: counts(summary.health),
             activity: counts(summary.activity),
+            profiles: summary
+                .profiles
+                .into_iter()
+                .map(|count| ProfileCount {
+                    profile: count.revision.profile.to_string(),
+                    version: (&count.revision.version).into(),
+                    revision: count.revision.revision,
+                    clusters: count.clusters,
+                })
+                .collect(),
         }
     }
 }

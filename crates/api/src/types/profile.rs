@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::{Description, ID, Object, SimpleObject};
 use strata_engine::{
-    ClusterFilter, ClusterOrder, PageOf, ProfileFilter, ProfileRecord, Session, VersionRecord,
+    ChangeFilter, ClusterFilter, ClusterOrder, PageOf, ProfileFilter, ProfileRecord, Session, VersionRecord,
 };
 use strata_model::{profile, variable};
 use tokio::sync::OnceCell;
 
 use super::{
+    change::{self, ChangeConnection},
     cluster::{self, ClusterConnection},
     connection::{self, Total, connection, nodes},
     global_id,
@@ -108,6 +109,15 @@ impl ProfileVersion {
         Self { session, record, revision, content: Arc::default() }
     }
 
+    /// What attaches it.
+    fn attached(&self) -> ProfileFilter {
+        ProfileFilter {
+            profile: self.record.profile.clone(),
+            version: Some(self.record.version.clone()),
+            revision: self.revision,
+        }
+    }
+
     async fn content(&self) -> async_graphql::Result<&profile::ProfileContent> {
         let read = async || {
             let (profile, version) = (self.record.profile.as_str(), &self.record.version);
@@ -186,14 +196,7 @@ impl ProfileVersion {
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<ClusterConnection> {
-        let filter = ClusterFilter {
-            profile: Some(ProfileFilter {
-                profile: self.record.profile.clone(),
-                version: Some(self.record.version.clone()),
-                revision: self.revision,
-            }),
-            ..ClusterFilter::default()
-        };
+        let filter = ClusterFilter { profile: Some(self.attached()), ..ClusterFilter::default() };
         let page = connection::page(first, after).map_err(refused)?;
         let found = self.session.clusters(&filter, ClusterOrder::Name, page).await.map_err(answer)?;
         let session = self.session.clone();
@@ -202,6 +205,19 @@ impl ProfileVersion {
             async move { session.clusters_count(&filter).await.map_err(answer) }
         });
         Ok(cluster::page(&self.session, found, total))
+    }
+
+    /// The changes that lead to it: to this revision when one was asked for, else to any.
+    #[graphql(complexity = "list(first, child_complexity)")]
+    async fn changes(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
+        #[graphql(desc = "Behind which cursor.")] after: Option<String>,
+    ) -> async_graphql::Result<ChangeConnection> {
+        let filter = ChangeFilter { profile: Some(self.attached()), ..ChangeFilter::default() };
+        let page = connection::page(first, after).map_err(refused)?;
+        let page = self.session.changes(&filter, page).await.map_err(answer)?;
+        Ok(change::page(&self.session, page, change::total(&self.session, filter)))
     }
 
     /// Every problem that it has: of a draft all that keeps it from being published, of a revision what its packs and the

@@ -136,13 +136,17 @@ pub(super) async fn run(client: &Client, output: &Output, command: ClusterComman
         }
         ClusterCommand::Summary => {
             let data = client.query(operations::FLEET_SUMMARY, json!({})).await?;
-            let summary = data.get("fleetSummary").cloned().unwrap_or_default();
+            let mut summary = data.get("fleetSummary").cloned().unwrap_or_default();
+            if output.is_for_people() {
+                say_profiles(&mut summary);
+            }
             let lines = [
                 ("clusters", "/total"),
                 ("phase", "/phases"),
                 ("connectivity", "/connectivity"),
                 ("health", "/health"),
                 ("activity", "/activity"),
+                ("run", "/profiles"),
             ];
             output.record(&summary, &lines);
         }
@@ -162,6 +166,25 @@ fn say_pending(cluster: &mut Value) {
             let (running, newest) = (number("running"), number("newest"));
             format!("{}@{} from revision {running} to {newest}", text("profile"), text("version"))
         });
+    }
+}
+
+/// Says how many clusters run what in words.
+fn say_profiles(summary: &mut Value) {
+    let Some(counts) = summary.get_mut("profiles").and_then(Value::as_array_mut) else { return };
+    for count in counts {
+        let text = |key: &str| count.get(key).and_then(Value::as_str).unwrap_or_default();
+        let number = |key: &str| count.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let revision = match number("revision") {
+            0 | 1 => String::new(),
+            revision => format!("#{revision}"),
+        };
+        *count = Value::String(format!(
+            "{}@{}{revision} on {}",
+            text("profile"),
+            text("version"),
+            number("clusters")
+        ));
     }
 }
 

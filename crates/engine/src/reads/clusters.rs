@@ -10,7 +10,7 @@ use strata_model::{
     inventory::InventoryEntry,
     overrides::LayerOverride,
 };
-use strata_store::{ClusterFilter, ClusterOrder, Optional as _, PendingUpdate};
+use strata_store::{ClusterFilter, ClusterOrder, Optional as _, PendingUpdate, ProfileCount};
 
 use super::{Page, PageOf, shown};
 use crate::{error::EngineError, session::Session};
@@ -49,6 +49,8 @@ pub struct FleetSummary {
     pub health: Vec<(String, u64)>,
     /// By activity.
     pub activity: Vec<(String, u64)>,
+    /// By what they run.
+    pub profiles: Vec<ProfileCount>,
 }
 
 impl Session {
@@ -187,7 +189,8 @@ impl Session {
             }
         }
         let [phases, connectivity, health, activity] = by.map(|totals| totals.into_iter().collect());
-        Ok(FleetSummary { total, phases, connectivity, health, activity })
+        let profiles = self.rows().profile_counts().await?;
+        Ok(FleetSummary { total, phases, connectivity, health, activity, profiles })
     }
 }
 

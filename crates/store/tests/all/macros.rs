@@ -192,6 +192,7 @@ on_both_databases! {
         let both = [(a, vec![revised.clone()]), (b, vec![revised])].into();
         assert_eq!(pending().await, (vec!["a".into(), "b".into()], both));
 
+        assert_eq!(scope.profile_counts().await.unwrap(), [], "no change has brought them there");
         let named = ClusterFilter { named_macro: Some(name("team")), ..ClusterFilter::default() };
         assert_eq!(scope.cluster_ids(&named, 10).await.unwrap(), [first.id]);
         assert_eq!(scope.shared_macro_users(&name("team")).await.unwrap(), 1);

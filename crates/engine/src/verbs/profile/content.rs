@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use strata_model::{
     diagnostic::Diagnostic,
     digest::Digest,
-    error::RefusalCode,
+    error::{Refusal, RefusalCode},
     pack::PackReference,
     problem::Problem,
     profile::{
@@ -18,7 +18,7 @@ use strata_model::{
     variable::{VariableDefinition, VariableValue},
 };
 use strata_render::Given;
-use strata_store::{Optional as _, Uses};
+use strata_store::{Draft, Optional as _, Uses};
 
 use crate::{contents::SharedPack, error::EngineError, session::Session};
 
@@ -211,6 +211,38 @@ fn draft_reference() -> Result<RevisionReference, EngineError> {
         version: "0.0.0".parse().map_err(EngineError::internal)?,
         revision: 0,
     })
+}
+
+/// Tells an editor who was not the first what the draft says by now that theirs does not.
+pub(super) fn edited_meanwhile(draft: &Draft, theirs: &ProfileContent) -> Refusal {
+    let mut differs = Vec::new();
+    for layer in &draft.content.layers {
+        match theirs.layers.iter().find(|other| other.name == layer.name) {
+            None => differs.push(format!("the layer `{}`, which yours has not", layer.name)),
+            Some(other) if other != layer => differs.push(format!("the layer `{}`", layer.name)),
+            Some(_) => {}
+        }
+    }
+    let more =
+        theirs.layers.iter().filter(|layer| !draft.content.layers.iter().any(|it| it.name == layer.name));
+    differs.extend(more.map(|layer| format!("the layer `{}`, which only yours has", layer.name)));
+    let names = |content: &ProfileContent| -> Vec<String> {
+        content.layers.iter().map(|layer| layer.name.to_string()).collect()
+    };
+    if differs.is_empty() && names(&draft.content) != names(theirs) {
+        differs.push("the order of layers".to_owned());
+    }
+    if draft.content.variables != theirs.variables {
+        differs.push("the variables".to_owned());
+    }
+    let what =
+        if differs.is_empty() { "nothing that yours does not say".to_owned() } else { differs.join(", ") };
+    Refusal::new(
+        RefusalCode::Conflict,
+        format!("{} edited the draft at {:.0}; different are {what}", draft.updated_by, draft.updated_at),
+        "look at what it says now and put yours into it: nothing of it was saved or lost",
+    )
+    .at("expectedGeneration")
 }
 
 pub(super) fn invalid(problems: Vec<Diagnostic>) -> EngineError {

@@ -125,6 +125,9 @@ impl Session {
                     Box::pin(async move {
                         let draft = tx.project(session.project).draft_get(there.id).await?;
                         let expected = expected_generation.unwrap_or(draft.generation);
+                        if expected != draft.generation {
+                            return Err(content::edited_meanwhile(&draft, &content).into());
+                        }
                         tx.draft_update(
                             session.project,
                             there.id,
