@@ -11,7 +11,7 @@ use strata_model::{
     profile::{
         AttachedManifest, ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, ProfileType, is_dns_label,
     },
-    variable::{VariableDefinition, VariableFormat},
+    variable::{VariableDefinition, VariableFormat, VariableOption},
 };
 
 use crate::{DocumentLayer, DocumentPack, ProfileDocument};
@@ -136,8 +136,13 @@ pub(crate) fn read(root: &Map<String, Value>, file: &str) -> Result<ProfileDocum
             immutable: flag("immutable"),
             hidden: flag("hidden"),
             sensitive,
+            multiline: text(variable, &["inputType"]).as_deref() == Some("multiline"),
             options: options
-                .filter_map(|option| text(option, &["value"]).or_else(|| option.as_str().map(str::to_owned)))
+                .filter_map(|option| {
+                    let value = text(option, &["value"]).or_else(|| option.as_str().map(str::to_owned))?;
+                    let (label, description) = (text(option, &["label"]), text(option, &["description"]));
+                    Some(VariableOption { label: label.filter(|label| *label != value), description, value })
+                })
                 .collect(),
             name,
         });

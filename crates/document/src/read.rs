@@ -253,7 +253,7 @@ impl Reader<'_> {
 }
 
 /// Keys of a variable.
-const VARIABLE_KEYS: [&str; 11] = [
+const VARIABLE_KEYS: [&str; 12] = [
     "name",
     "displayName",
     "description",
@@ -264,6 +264,7 @@ const VARIABLE_KEYS: [&str; 11] = [
     "immutable",
     "hidden",
     "sensitive",
+    "multiline",
     "options",
 ];
 

@@ -83,7 +83,8 @@ fn variable() -> impl Strategy<Value = VariableDefinition> {
             immutable: flags[1],
             hidden: flags[2],
             sensitive: flags[3],
-            options,
+            multiline: flags[0],
+            options: options.iter().map(|text| text.as_str().into()).collect(),
         })
 }
 
@@ -220,7 +221,8 @@ fn what_palette_exports_is_read() {
         (VariableFormat::Number, Some("3"), true)
     );
     assert_eq!((login.sensitive, login.default_value.as_deref()), (true, None), "a mask is no default");
-    assert_eq!(mode.options, ["fast", "safe"]);
+    let labels: Vec<_> = mode.options.iter().map(|it| (it.value.as_str(), it.label.as_deref())).collect();
+    assert_eq!(labels, [("fast", Some("Fast")), ("safe", None)]);
 
     let with = |more: &str| PALETTE.replace(r#""tag": "1.3.0", "version": "1.3.0", "values": """#, more);
     let attached =

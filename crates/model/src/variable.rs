@@ -60,9 +60,68 @@ pub struct VariableDefinition {
     /// Whether the value is a secret.
     #[serde(default)]
     pub sensitive: bool,
+    /// Whether forms give room for several lines.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multiline: bool,
     /// The only values allowed, if any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub options: Vec<String>,
+    pub options: Vec<VariableOption>,
+}
+
+/// A value that can be chosen. Documents write one without label and description as a text alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "OptionForm", into = "OptionForm")]
+pub struct VariableOption {
+    /// The value.
+    pub value: String,
+    /// What people see.
+    pub label: Option<String>,
+    /// What it means.
+    pub description: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OptionForm {
+    Plain(String),
+    Labelled {
+        value: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+}
+
+impl From<OptionForm> for VariableOption {
+    fn from(form: OptionForm) -> Self {
+        match form {
+            OptionForm::Plain(value) => Self { value, label: None, description: None },
+            OptionForm::Labelled { value, label, description } => Self { value, label, description },
+        }
+    }
+}
+
+impl From<VariableOption> for OptionForm {
+    fn from(option: VariableOption) -> Self {
+        match option {
+            VariableOption { value, label: None, description: None } => Self::Plain(value),
+            VariableOption { value, label, description } => Self::Labelled { value, label, description },
+        }
+    }
+}
+
+impl From<&str> for VariableOption {
+    fn from(value: &str) -> Self {
+        Self { value: value.to_owned(), label: None, description: None }
+    }
+}
+
+impl VariableDefinition {
+    /// The values that can be chosen.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.options.iter().map(|option| option.value.as_str())
+    }
 }
 
 /// The value of a variable or of a macro.

@@ -38,6 +38,7 @@ fn variable(name: &str, format: VariableFormat) -> VariableDefinition {
         immutable: false,
         hidden: false,
         sensitive: false,
+        multiline: false,
         options: Vec::new(),
     }
 }
@@ -393,8 +394,7 @@ fn formats_of_variables() {
         let error = judge_value(&matching, text).unwrap_err().to_string();
         assert_eq!(error, "the value of `v` does not match `a|b+`");
     }
-    let chosen =
-        VariableDefinition { options: vec!["s".to_owned(), "m".to_owned()], ..variable("v", F::String) };
+    let chosen = VariableDefinition { options: vec!["s".into(), "m".into()], ..variable("v", F::String) };
     assert!(judge_value(&chosen, "m").is_ok() && judge_value(&chosen, "l").is_err());
 }
 

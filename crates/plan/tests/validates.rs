@@ -63,6 +63,7 @@ fn variable(
         immutable: false,
         hidden: false,
         sensitive: false,
+        multiline: false,
         options: Vec::new(),
     }
 }
@@ -185,7 +186,7 @@ fn given() -> Given {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn what_validation_has_nothing_against_renders(content in contents(library().1)) {

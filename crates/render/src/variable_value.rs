@@ -73,8 +73,11 @@ pub fn judge_value(definition: &VariableDefinition, text: &str) -> Result<(), In
             return Err(InvalidVariableValue::Pattern { name: name(), regex: regex.clone() });
         }
     }
-    if !definition.options.is_empty() && !definition.options.iter().any(|option| option == text) {
-        return Err(InvalidVariableValue::Option { name: name(), options: definition.options.join(", ") });
+    if !definition.options.is_empty() && !definition.values().any(|option| option == text) {
+        return Err(InvalidVariableValue::Option {
+            name: name(),
+            options: definition.values().collect::<Vec<_>>().join(", "),
+        });
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ fn variable(name: &str, default: Option<&str>) -> VariableDefinition {
         immutable: false,
         hidden: false,
         sensitive: false,
+        multiline: false,
         options: Vec::new(),
     }
 }

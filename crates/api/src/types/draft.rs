@@ -160,8 +160,22 @@ pub struct VariableInput {
     /// Whether its value is a secret.
     #[graphql(default)]
     pub sensitive: bool,
+    /// Whether forms give room for several lines.
+    #[graphql(default)]
+    pub multiline: bool,
     /// The values that can be chosen; any when left out.
-    pub options: Option<Vec<String>>,
+    pub options: Option<Vec<VariableOptionInput>>,
+}
+
+/// A value that can be chosen.
+#[derive(Debug, InputObject)]
+pub struct VariableOptionInput {
+    /// The value.
+    pub value: String,
+    /// What people see; the value when left out.
+    pub label: Option<String>,
+    /// What it means.
+    pub description: Option<String>,
 }
 
 impl From<VariableInput> for variable::VariableDefinition {
@@ -177,7 +191,17 @@ impl From<VariableInput> for variable::VariableDefinition {
             immutable: input.immutable,
             hidden: input.hidden,
             sensitive: input.sensitive,
-            options: input.options.unwrap_or_default(),
+            multiline: input.multiline,
+            options: input
+                .options
+                .unwrap_or_default()
+                .into_iter()
+                .map(|VariableOptionInput { value, label, description }| variable::VariableOption {
+                    value,
+                    label,
+                    description,
+                })
+                .collect(),
         }
     }
 }

@@ -379,8 +379,21 @@ pub struct Variable {
     pub hidden: bool,
     /// Whether its value is a secret.
     pub sensitive: bool,
+    /// Whether forms give room for several lines.
+    pub multiline: bool,
     /// The values that can be chosen; empty for any.
-    pub options: Vec<String>,
+    pub options: Vec<VariableOption>,
+}
+
+/// A value that can be chosen.
+#[derive(Debug, SimpleObject)]
+pub struct VariableOption {
+    /// The value.
+    pub value: String,
+    /// What people see; none for the value itself.
+    pub label: Option<String>,
+    /// What it means.
+    pub description: Option<String>,
 }
 
 impl From<&variable::VariableDefinition> for Variable {
@@ -398,7 +411,16 @@ impl From<&variable::VariableDefinition> for Variable {
             immutable: definition.immutable,
             hidden: definition.hidden,
             sensitive: definition.sensitive,
-            options: definition.options,
+            multiline: definition.multiline,
+            options: definition
+                .options
+                .into_iter()
+                .map(|variable::VariableOption { value, label, description }| VariableOption {
+                    value,
+                    label,
+                    description,
+                })
+                .collect(),
         }
     }
 }

@@ -103,6 +103,7 @@ pub fn variable(name: &str, default: Option<&str>) -> VariableDefinition {
         immutable: false,
         hidden: false,
         sensitive: false,
+        multiline: false,
         options: vec![],
     }
 }

@@ -74,7 +74,7 @@ fn definition(variable: &VariableDefinition, tell: &mut impl FnMut(&str, String,
         return;
     }
     let mut options = BTreeSet::new();
-    for option in &variable.options {
+    for option in variable.values() {
         if !options.insert(option) {
             tell(
                 "VARIABLE_OPTION",
@@ -206,8 +206,8 @@ fn made_up(variable: &VariableDefinition) -> Option<String> {
         VariableFormat::Version => &["1.0.0", "1.33.0"],
         VariableFormat::Base64 => &["YWJj"],
     };
-    let options = variable.options.iter().map(String::as_str);
-    options
+    variable
+        .values()
         .chain(of_format.iter().copied())
         .find(|text| judge_value(variable, text).is_ok())
         .map(str::to_owned)

@@ -41,6 +41,10 @@ pub(super) fn input(document: &ProfileDocument) -> Value {
         if let Some(Value::String(format)) = said.get_mut("format") {
             *format = format.to_uppercase();
         }
+        let options = variable.options.iter().map(|option| {
+            json!({ "value": option.value, "label": option.label, "description": option.description })
+        });
+        said["options"] = Value::Array(options.collect());
         said
     });
     json!({ "layers": layers.collect::<Vec<_>>(), "variables": variables.collect::<Vec<_>>() })
