@@ -248,7 +248,7 @@ on_both_databases! {
         lab.publish("1.0.0").await.unwrap();
         let revise = |index: usize| {
             let content = content(&format!("port: {}\n", 2000 + index));
-            lab.session.revise_profile_version("web".into(), "1.0.0".into(), content, "typo".into())
+            lab.session.revise_profile_version("web".into(), "1.0.0".into(), content, "typo".into(), None)
         };
         let all = join_all((0..MANY).map(revise)).await;
         let made = all.iter().filter(|one| one.is_ok()).count();
@@ -410,7 +410,7 @@ async fn walk(lab: &Lab, round: u32, acts: &[Act]) -> Result<(), String> {
             Act::Publish(v) => lab.publish(&name(*v)).await,
             Act::Revise(v, port) => {
                 let content = content(&values(*port));
-                session.revise_profile_version("web".into(), name(*v), content, "why".into()).await
+                session.revise_profile_version("web".into(), name(*v), content, "why".into(), None).await
             }
             Act::Deprecate(v) => {
                 session.deprecate_profile_version("web".into(), name(*v), None, None, None).await

@@ -11,9 +11,13 @@ use strata_model::{
     value_path::{Segment, ValuePath},
     variable::VariableDefinition,
 };
-use strata_values::place::Places;
+use strata_values::{ParseOptions, place::Places};
 
 use crate::{DOCUMENT_SCHEME, DocumentLayer, DocumentPack, ProfileDocument, palette};
+
+/// A document holds what a profile may hold, and what is said around it.
+const OPTIONS: ParseOptions =
+    ParseOptions { max_bytes: 16 << 20, max_nodes: 1_000_000, ..ParseOptions::VALUES };
 
 /// Keys of a document.
 const KEYS: [&str; 7] = ["scheme", "name", "type", "version", "macros", "layers", "variables"];
@@ -78,7 +82,8 @@ pub(crate) fn read_with(
     file: &str,
     values: impl Fn(&str) -> Option<String>,
 ) -> Result<ProfileDocument, Vec<Diagnostic>> {
-    let root = strata_values::parse_mapping(text, file).map_err(|problem| vec![problem])?;
+    let root =
+        strata_values::parse::parse_mapping_with(text, file, &OPTIONS).map_err(|problem| vec![problem])?;
     if palette::is_palette(&root) {
         return palette::read(&root, file);
     }
@@ -272,7 +277,7 @@ const VARIABLE_KEYS: [&str; 12] = [
 /// values.yaml`` and the like; line and column are those in that file.
 #[must_use]
 pub fn place_of(text: &str, file: &str, line: Option<u32>, column: Option<u32>) -> Option<(u32, u32)> {
-    let root = strata_values::parse_mapping(text, "").ok()?;
+    let root = strata_values::parse::parse_mapping_with(text, "", &OPTIONS).ok()?;
     let (list, rest) = match file.strip_prefix("layer `") {
         Some(rest) => ("layers", rest),
         None => ("variables", file.strip_prefix("variables `")?),

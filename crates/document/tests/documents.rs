@@ -1,7 +1,5 @@
 //! Documents: what is written is read back as it was, whatever authors write; and what Palette exports.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail them")]
-
 use proptest::prelude::*;
 use strata_document::{
     DocumentLayer, DocumentPack, PROFILE_FILE, ProfileDocument, place_of, read_files, read_text, to_files,

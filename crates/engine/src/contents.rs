@@ -113,6 +113,17 @@ impl strata_plan::Contents for Contents {
 }
 
 impl Contents {
+    /// Whether some text of a pack or layer holds these words.
+    pub(crate) fn mentions(&self, words: &str) -> bool {
+        let packs = self.packs.values().map(SharedPack::pack);
+        let of_packs =
+            packs.flat_map(|pack| pack.presets.iter().map(|preset| &preset.add).chain([&pack.values]));
+        let layers = self.profiles.values().flat_map(|content| &content.layers);
+        let of_layers = layers
+            .flat_map(|layer| layer.manifests.iter().map(|manifest| &manifest.text).chain([&layer.values]));
+        of_packs.chain(of_layers).any(|text| text.contains(words))
+    }
+
     /// The revisions by reference.
     pub(crate) const fn profiles(&self) -> &BTreeMap<RevisionReference, Arc<ProfileContent>> {
         &self.profiles

@@ -1,5 +1,7 @@
 //! Macros on a cluster: held by what it runs, pending when they move, never pushed.
 
+#![expect(clippy::panic, reason = "helpers of tests fail them")]
+
 mod bench;
 
 use bench::{Bench, layer};

@@ -185,7 +185,7 @@ async fn move_one_thing(bench: &Bench, session: &Session, sim: &SimCluster, name
             let layer = bench::layer("work", "work", "1.0.0", "text: revised\n", ImmutablePolicy::Replace);
             let content = bench::content(vec![layer], vec![bench::variable("extra", Some("none"))]);
             session
-                .revise_profile_version("work".into(), "1.1.0".into(), content, "typo".into())
+                .revise_profile_version("work".into(), "1.1.0".into(), content, "typo".into(), None)
                 .await
                 .unwrap();
         }

@@ -87,7 +87,7 @@ pub fn masks_in(text: &str) -> Vec<String> {
     for part in text.split(MASK_PREFIX).skip(1) {
         let Some((fingerprint, _)) = part.split_once(MASK_SUFFIX) else { continue };
         let mask = format!("{MASK_PREFIX}{fingerprint}{MASK_SUFFIX}");
-        if !masks.contains(&mask) {
+        if is_mask(&mask) && !masks.contains(&mask) {
             masks.push(mask);
         }
     }

@@ -20,7 +20,7 @@ use strata_model::{
     secret::SecretText,
     variable::VariableDefinition,
 };
-use strata_render::{Given, layer_base, layer_passwords, render_profile};
+use strata_render::{Given, layer_base, layer_secrets, render_profile};
 use strata_values::{Labels, Redactor, unified};
 
 use crate::{
@@ -98,6 +98,10 @@ pub struct ObjectComparison {
 /// What is different about two contents.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Comparison {
+    /// What the one before is called.
+    pub from: String,
+    /// What the one after is called.
+    pub to: String,
     /// Layers that differ, in the order of the second side, and then those that are gone.
     pub layers: Vec<LayerComparison>,
     /// Variables that differ, likewise.
@@ -129,10 +133,11 @@ pub fn compare<P: Borrow<Pack>>(
     let mut secrets: Vec<SecretText> = given.secrets.values().cloned().collect();
     for layer in before.content.layers.iter().chain(&after.content.layers) {
         if let Some(pack) = packs.get(&layer.pack.digest) {
-            secrets.extend(layer_passwords(layer, pack.borrow()));
+            secrets.extend(layer_secrets(layer, pack.borrow()));
         }
     }
-    let mut comparison = Comparison::default();
+    let mut comparison =
+        Comparison { from: before.name.to_owned(), to: after.name.to_owned(), ..Comparison::default() };
     let rendered = |side: Side<'_>| {
         let given = tried(side.content, given).map_err(|untried| vec![untried.diagnostic])?;
         render_profile(side.content, packs, &given)

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use strata_model::{
-    digest::Digest,
+    digest::{Digest, DigestKey},
     pack::{Pack, PackFiles, PackReference},
     problem::Problem,
     profile::{Layer, ProfileContent, ProfileType},
@@ -83,7 +83,13 @@ fn every_problem_is_told_at_its_place() {
     let cases: Vec<Case> = cases.as_array().unwrap().iter().map(case).collect();
     assert!(cases.len() > 20);
     for case in &cases {
-        let problems = validate(case.profile_type, &case.content, &case.packs, &Given::default());
+        let problems = validate(
+            case.profile_type,
+            &case.content,
+            &case.packs,
+            &Given::default(),
+            &DigestKey::new([7; 32]),
+        );
         let told: String = problems.iter().map(said).collect();
         insta::with_settings!({ snapshot_path => "broken_profiles", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(case.name.as_str(), told);

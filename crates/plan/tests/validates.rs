@@ -1,7 +1,7 @@
 //! The law of validation: what it has nothing against renders for a cluster. And comparisons: of equals empty, of others
 //! complete.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail them")]
+#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "helpers of tests fail them")]
 
 mod common;
 
@@ -191,7 +191,7 @@ proptest! {
     #[test]
     fn what_validation_has_nothing_against_renders(content in contents(library().1)) {
         let (mut library, _) = library();
-        let problems = validate(ProfileType::Addon, &content, &library.packs, &given());
+        let problems = validate(ProfileType::Addon, &content, &library.packs, &given(), &key());
         let allowed = !problems.iter().any(Problem::is_error);
         let rendered = on_a_cluster(&mut library, &content);
         if allowed {
@@ -219,7 +219,7 @@ fn validation_says_yes_to_something() {
         layers: vec![app],
         variables: vec![variable("port", VariableFormat::Number, None, true)],
     };
-    assert_eq!(validate(ProfileType::Addon, &content, &library.packs, &given()), []);
+    assert_eq!(validate(ProfileType::Addon, &content, &library.packs, &given(), &key()), []);
     assert_eq!(on_a_cluster(&mut library, &content), Ok(()));
 }
 
@@ -243,13 +243,14 @@ fn a_comparison_names_all_that_differs() {
         variables: vec![variable("size", VariableFormat::Number, Some("2"), false)],
     };
     let side = |name, content| Side { name, content };
-    let Comparison { layers, variables, objects, not_rendered } = compare(
+    let Comparison { from, to, layers, variables, objects, not_rendered } = compare(
         side("web@1.0.0", &before),
         side("web@1.1.0", &after),
         &library.packs,
         &Given { secrets: BTreeMap::new(), ..given() },
         &key(),
     );
+    assert_eq!((from.as_str(), to.as_str()), ("web@1.0.0", "web@1.1.0"));
     let told: Vec<_> =
         layers.iter().map(|it| (it.layer.as_str(), it.difference, it.moved.is_some())).collect();
     assert_eq!(

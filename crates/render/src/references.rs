@@ -294,8 +294,22 @@ fn actions(text: &str) -> Vec<Action<'_>> {
     let mut actions = Vec::new();
     let mut from = 0;
     while let Some(open) = text.get(from..).and_then(|rest| rest.find("{{")).map(|at| from + at) {
-        let Some(close) = closing(text, open + 2) else { break };
+        let inside = text.get(open + 2..).unwrap_or_default();
+        let comment = inside.starts_with("/*") || inside.starts_with("- /*");
+        let close = if comment {
+            inside.find("*/").and_then(|end| inside.get(end..)?.find("}}").map(|at| open + 2 + end + at))
+        } else {
+            closing(text, open + 2)
+        };
+        // Braces that are never closed are text, and what stands behind them is looked at all the same.
+        let Some(close) = close else {
+            from = open + 2;
+            continue;
+        };
         from = close + 2;
+        if comment {
+            continue;
+        }
         let mut inner = text.get(open + 2..close).unwrap_or_default();
         inner = inner.strip_prefix("- ").unwrap_or(inner);
         inner = inner.strip_suffix(" -").unwrap_or(inner).trim();
@@ -326,6 +340,8 @@ fn after_quoted(bytes: &[u8], open: usize, quote: u8) -> usize {
         match byte {
             b'\\' if quote != b'`' => at += 2,
             byte if *byte == quote => return at + 1,
+            // Only raw texts go over lines: this quote was none.
+            b'\n' if quote != b'`' => return open + 1,
             _ => at += 1,
         }
     }

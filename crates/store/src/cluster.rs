@@ -295,6 +295,34 @@ impl Scoped<'_> {
         counts.collect()
     }
 
+    /// How many clusters of other projects that are not deleted have an applied or wanted composition that attaches a version of
+    /// a profile. A number is all that leaves the other projects: the shared project has no other way to know.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn clusters_using_elsewhere(
+        &self,
+        profile: ProfileId,
+        version: &Version,
+    ) -> Result<u64, StoreError> {
+        use composition_attachment::Column as Attached;
+        let attached = composition_attachment::Entity::find()
+            .filter(Attached::Profile.eq(profile.uuid()))
+            .filter(Attached::Version.eq(version.to_string()))
+            .select_only()
+            .column(Attached::Composition)
+            .into_query();
+        let users = Entity::find()
+            .filter(Column::Project.ne(self.project.uuid()))
+            .filter(Column::Deleted.eq(false))
+            .filter(
+                Condition::any()
+                    .add(Column::Applied.in_subquery(attached.clone()))
+                    .add(Column::Wanted.in_subquery(attached)),
+            );
+        Ok(users.count(&self.connection).await?)
+    }
+
     /// The clusters that are not deleted whose applied or wanted composition attaches a profile, by name; at most
     /// `limit`. With a version and a revision as narrow as wanted.
     ///

@@ -194,8 +194,10 @@ impl Tx {
             }
             .into_active_model()
         });
-        if !composition.macros.is_empty() {
-            composition_macro::Entity::insert_many(macros).exec_without_returning(&self.connection).await?;
+        for batch in macros.collect::<Vec<_>>().chunks(ID_BATCH) {
+            composition_macro::Entity::insert_many(batch.to_vec())
+                .exec_without_returning(&self.connection)
+                .await?;
         }
         Ok(StoredComposition {
             id: CompositionId::new(id),

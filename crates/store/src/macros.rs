@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait},
 };
 use serde::{Deserialize, Serialize};
@@ -150,7 +150,37 @@ impl Scoped<'_> {
         Ok(values)
     }
 
-    /// How many clusters, of whatever project, run with the shared macro of this name: those of projects that have none of
+    /// The names of clusters of this project that run, or are on their way to run, with a value of this macro.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn clusters_with_macro(&self, name: &MacroName, limit: u64) -> Result<Vec<String>, StoreError> {
+        let held = composition_macro::Entity::find()
+            .filter(composition_macro::Column::Project.eq(self.project.uuid()))
+            .filter(composition_macro::Column::Name.eq(name.as_str()))
+            .filter(composition_macro::Column::Digest.ne(""))
+            .select_only()
+            .column(composition_macro::Column::Composition)
+            .into_query();
+        let names = self
+            .clusters()
+            .filter(cluster::Column::Deleted.eq(false))
+            .filter(
+                Condition::any()
+                    .add(cluster::Column::Applied.in_subquery(held.clone()))
+                    .add(cluster::Column::Wanted.in_subquery(held)),
+            )
+            .select_only()
+            .column(cluster::Column::Name)
+            .order_by_asc(cluster::Column::Name)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.connection)
+            .await?;
+        Ok(names)
+    }
+
+    /// How many clusters of other projects than the shared one run with the shared macro of this name: those of projects that have none of
     /// that name themselves. A number is all that leaves the other projects.
     ///
     /// # Errors
@@ -171,6 +201,7 @@ impl Scoped<'_> {
         let users = cluster::Entity::find()
             .filter(cluster::Column::Deleted.eq(false))
             .filter(cluster::Column::Applied.in_subquery(held))
+            .filter(cluster::Column::Project.ne(self.core.installation.shared_project.uuid()))
             .filter(cluster::Column::Project.not_in_subquery(own));
         Ok(users.count(&self.connection).await?)
     }

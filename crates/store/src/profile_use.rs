@@ -20,6 +20,7 @@ use crate::{
         profile_version,
     },
     error::StoreError,
+    page::ID_BATCH,
     scope::Scoped,
     transaction::Tx,
 };
@@ -182,8 +183,8 @@ impl Tx {
         let packs = uses.packs.iter().map(|(name, version)| row(PACK, name, version));
         let rows: Vec<_> =
             packs.chain(uses.macros.iter().map(|name| row(MACRO, name.as_str(), ""))).collect();
-        if !rows.is_empty() {
-            Entity::insert_many(rows).exec_without_returning(&self.connection).await?;
+        for batch in rows.chunks(ID_BATCH) {
+            Entity::insert_many(batch.to_vec()).exec_without_returning(&self.connection).await?;
         }
         Ok(())
     }

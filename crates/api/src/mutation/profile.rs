@@ -114,6 +114,8 @@ pub struct ReviseProfileVersionInput {
     version: SemVerText,
     /// All of its content.
     content: ProfileContentInput,
+    /// The revision that was read: refused when there is a newer one. Whatever it is when left out.
+    expected_revision: Option<u32>,
     /// Why; everybody can read it later.
     reason: Option<String>,
 }
@@ -282,8 +284,15 @@ impl ProfileMutation {
             let session = session(ctx, input.project.as_deref())?;
             let content = input.content.content()?;
             let reason = input.reason.unwrap_or_default();
-            let record =
-                session.revise_profile_version(input.profile, input.version.0, content, reason).await?;
+            let record = session
+                .revise_profile_version(
+                    input.profile,
+                    input.version.0,
+                    content,
+                    reason,
+                    input.expected_revision,
+                )
+                .await?;
             shown(session, record)
         };
         ReviseProfileVersionPayload::of(outcome.await)

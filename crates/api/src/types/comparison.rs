@@ -13,6 +13,10 @@ use crate::error::Diagnostic;
 /// What is different between two versions, drafts or revisions.
 #[derive(Debug, SimpleObject)]
 pub struct ProfileComparison {
+    /// The one before, with its revision: `web@1.0.0`, `web@1.0.0#2`, `web@1.1.0 (draft)`.
+    pub from: String,
+    /// The one after.
+    pub to: String,
     /// Whether nothing differs.
     pub is_empty: bool,
     /// Layers that differ, in the order of the second one, and then those that are gone.
@@ -28,6 +32,8 @@ pub struct ProfileComparison {
 impl From<comparison::Comparison> for ProfileComparison {
     fn from(found: comparison::Comparison) -> Self {
         Self {
+            from: found.from.clone(),
+            to: found.to.clone(),
             is_empty: found.is_empty(),
             layers: found.layers.iter().map(LayerComparison::from).collect(),
             variables: found.variables.iter().map(VariableComparison::from).collect(),

@@ -20,7 +20,13 @@ impl ProfileExport {
 
 #[Object(use_type_description)]
 impl ProfileExport {
-    /// The digest of the content, secrets included: an import of the same content has the same.
+    /// What was exported, with its revision: `web@1.0.0`, `web@1.0.0#2`, `web@1.1.0 (draft)`.
+    async fn name(&self) -> &str {
+        &self.exported.name
+    }
+
+    /// The digest of the content: an import of the same content has the same. Where secrets are in it, it is keyed by this
+    /// installation.
     async fn content_digest(&self) -> DigestText {
         (&self.exported.content_digest).into()
     }

@@ -96,6 +96,9 @@ pub enum ProfileCommand {
         /// Publish it at once.
         #[arg(long)]
         publish: bool,
+        /// A YAML file with the secret for each mask in it; else they are asked for.
+        #[arg(long)]
+        secrets: Option<PathBuf>,
     },
     /// Discourage a published version
     Deprecate {

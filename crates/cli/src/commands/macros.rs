@@ -1,5 +1,7 @@
 //! `strata macro …`
 
+use std::io::IsTerminal as _;
+
 use serde_json::{Value, json};
 
 use super::{Outcome, profile::found, read_text};
@@ -29,6 +31,14 @@ pub(super) async fn run(client: &Client, output: &Output, command: MacroCommand)
         MacroCommand::Set { name, value, sensitive, plain, description } => {
             let value = match value {
                 Some(value) => value,
+                None if std::io::stdin().is_terminal() => {
+                    rpassword::prompt_password(format!("value of {name}: ")).map_err(|error| {
+                        crate::exit::CliError::File {
+                            path: "the terminal".to_owned(),
+                            reason: error.to_string(),
+                        }
+                    })?
+                }
                 // The newline is the terminal's or the editor's, not the value's.
                 None => read_text(std::path::Path::new("-"))?.trim_end_matches(['\r', '\n']).to_owned(),
             };

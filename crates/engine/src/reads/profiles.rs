@@ -104,6 +104,8 @@ pub struct RevisionRecord {
 /// A version as a document.
 #[derive(Debug, Clone)]
 pub struct ExportedProfile {
+    /// What was exported: profile, version and revision, or the draft.
+    pub name: String,
     /// The document.
     pub document: ProfileDocument,
     /// The digest of the content in the clear.
@@ -308,17 +310,26 @@ impl Session {
     /// `FORBIDDEN`, `NOT_FOUND`, `INVALID_VERSION`.
     pub async fn export_profile(&self, wish: &RevisionWish) -> Result<ExportedProfile, EngineError> {
         let rows = self.readable()?;
-        let (_, content) = self.content_named(wish).await?;
+        let (name, content) = self.content_named(wish).await?;
         let profile = rows.profile_by_name(&wish.profile.parse().map_err(EngineError::internal)?).await?;
-        let content_digest = content.digest();
+        // A digest of secrets that anybody could try is none: with secrets in it, it is keyed.
+        let content_digest = if self.secrets_in(&content).await?.is_empty() {
+            content.digest()
+        } else {
+            self.engine.store().digest_key().document("content", &serde_json::to_value(&content)?)
+        };
         let macros = self.uses_of(&content).await?.macros.into_iter().map(String::from).collect();
         let content = self.masked_content(content).await?;
-        let masks = content.layers.iter().flat_map(|layer| masks_in(&layer.values));
+        let texts = content
+            .layers
+            .iter()
+            .flat_map(|layer| layer.manifests.iter().map(|manifest| &manifest.text).chain([&layer.values]));
+        let masks = texts.flat_map(|text| masks_in(text));
         let masks = masks.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
         let version = wish.version.as_str();
         let document =
             ProfileDocument::of(profile.name.as_str(), profile.profile_type, version, &content, macros);
-        Ok(ExportedProfile { document, content_digest, masks })
+        Ok(ExportedProfile { name, document, content_digest, masks })
     }
 
     /// The content of the draft or revision that somebody named, in the clear, and what to call it.

@@ -7,7 +7,7 @@ use strata_model::{
     secret::{SecretText, is_mask},
     variable::VariableValue,
 };
-use strata_store::{ClusterFilter, Optional as _, Page, Tx, Used};
+use strata_store::{Optional as _, Tx, Used};
 
 use crate::{error::EngineError, reads::MacroRecord, session::Session};
 
@@ -15,8 +15,12 @@ use crate::{error::EngineError, reads::MacroRecord, session::Session};
 const MACRO_LIMIT: u64 = 1000;
 /// Largest value of a macro, in bytes.
 const VALUE_LIMIT: usize = 64 * 1024;
+/// Longest description, in bytes.
+const DESCRIPTION_LIMIT: usize = 4096;
 /// How many users a refusal names at most.
-const NAMED_USERS: u32 = 20;
+const NAMED_USERS: usize = 20;
+/// How many drafts and revisions are looked at for it.
+const NAMED_PROFILES: u64 = 500;
 
 /// What a macro shall be.
 #[derive(Debug, Clone)]
@@ -118,17 +122,31 @@ impl Session {
         .await
     }
 
+    /// Drafts, newest revisions, and clusters that run with its value are users. Where the shared project has one of the same name,
+    /// that one takes its place, as another value would.
     async fn refuse_macro_in_use(&self, tx: &Tx, name: &MacroName) -> Result<(), EngineError> {
         let rows = tx.project(self.project);
-        let profiles = rows.profiles_using(Used::Macro(name), u64::from(NAMED_USERS)).await?;
-        let filter = ClusterFilter { named_macro: Some(name.clone()), ..ClusterFilter::default() };
-        let page = Page { first: NAMED_USERS, after: None };
-        let clusters = rows.cluster_list(&filter, strata_store::ClusterOrder::Name, &page).await?;
-        let mut users: Vec<String> =
-            profiles.iter().map(|found| format!("{}@{}", found.profile, found.version)).collect();
-        users.dedup();
-        users.extend(clusters.into_nodes().iter().map(|cluster| format!("cluster {}", cluster.value.name)));
-        if self.project == self.engine.store().installation().shared_project {
+        let shared = self.engine.store().installation().shared_project;
+        if self.project != shared && tx.project(shared).macro_by_name(name).await.optional()?.is_some() {
+            return Ok(());
+        }
+        let mut users: Vec<String> = Vec::new();
+        for found in rows.profiles_using(Used::Macro(name), NAMED_PROFILES).await? {
+            let newest = match found.revision {
+                None => true,
+                Some(number) => {
+                    let newest = rows.revision_find(&found.profile, &found.version, None).await?;
+                    newest.record.number == number
+                }
+            };
+            let user = format!("{}@{}", found.profile, found.version);
+            if newest && !users.contains(&user) && users.len() < NAMED_USERS {
+                users.push(user);
+            }
+        }
+        let clusters = rows.clusters_with_macro(name, u64::try_from(NAMED_USERS).unwrap_or(u64::MAX)).await?;
+        users.extend(clusters.iter().map(|cluster| format!("cluster {cluster}")));
+        if self.project == shared {
             match rows.shared_macro_users(name).await? {
                 0 => {}
                 count => users.push(format!("{count} clusters of other projects")),
@@ -140,7 +158,7 @@ impl Session {
         Err(EngineError::refuse(
             RefusalCode::InUse,
             format!("the macro `{name}` is named by {}", users.join(", ")),
-            "take the reference out of the profiles and bring the clusters to versions without it first",
+            "publish versions without the reference, bring the clusters to them, and delete or revise the versions named",
         ))
     }
 }
@@ -156,6 +174,10 @@ fn refuse_value(set: &SetMacro) -> Result<(), EngineError> {
         Err(Refusal::new(RefusalCode::InvalidInput, message, help).at("value").into())
     };
     let text = set.value.expose();
+    if set.description.as_ref().is_some_and(|description| description.len() > DESCRIPTION_LIMIT) {
+        let message = format!("the description has more than {DESCRIPTION_LIMIT} bytes");
+        return Err(Refusal::new(RefusalCode::InvalidInput, message, "say less").at("description").into());
+    }
     if text.len() > VALUE_LIMIT {
         return refuse(&format!("the value has more than {VALUE_LIMIT} bytes"), "put long texts into a pack");
     }

@@ -81,11 +81,18 @@ impl Session {
             Intent::RollBack { earlier } => self.composition_of(Some(*earlier)).await?,
             _ => None,
         };
-        let (revisions, mut secrets) = named_by(intent);
+        let (revisions, secrets) = named_by(intent);
         let macros = self.rows().macro_values().await?;
-        secrets.extend(macros.values().filter_map(VariableValue::secret).cloned());
         let compositions = [&applied, &base, &earlier].into_iter().flatten();
-        let contents = self.contents_of(compositions, &revisions, &secrets).await?;
+        let mut contents = self.contents_of(compositions, &revisions, &secrets).await?;
+        // Only of macros that some text names: what nobody names is nobody's secret here.
+        let patches = named_patches(intent, base.as_ref())?;
+        let named = macros.iter().filter(|(name, _)| {
+            let reference = format!(".macro.{name}");
+            patches.contains(&reference) || contents.mentions(&reference)
+        });
+        let named: Vec<Fingerprint> = named.filter_map(|(_, value)| value.secret()).cloned().collect();
+        contents.secrets.extend(self.rows().secrets_get(&named).await?);
         let generations = generations(intent, base.as_ref(), earlier.as_ref());
         let seeds = self.seeds(&cluster, &contents, &generations).await?;
         let project = self.engine.store().project_get(self.project).await?.name;
@@ -404,6 +411,15 @@ fn generations(intent: &Intent, base: Option<&Composition>, earlier: Option<&Com
     generations.sort_unstable();
     generations.dedup();
     generations
+}
+
+/// What overrides say, as one text.
+fn named_patches(intent: &Intent, base: Option<&Composition>) -> Result<String, EngineError> {
+    let mut text = serde_json::to_string(&base.map(|base| &base.overrides))?;
+    if let Intent::Compose { request, .. } = intent {
+        text.push_str(&serde_json::to_string(&request.overrides)?);
+    }
+    Ok(text)
 }
 
 fn named_by(intent: &Intent) -> (Vec<RevisionReference>, Vec<Fingerprint>) {

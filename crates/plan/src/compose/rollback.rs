@@ -10,6 +10,8 @@ use strata_model::{
     version::KubernetesVersion,
 };
 
+use strata_render::layer_macros;
+
 use super::{Contents, contents::layers};
 
 /// The composition that goes back to `earlier` as far as it can. `running` and `then` are the Kubernetes versions of the
@@ -34,7 +36,16 @@ pub fn roll_back(
     if !downgrade {
         return Ok(wanted);
     }
+    // The present version may come from a macro: it is held with the layer.
     let now = layers(applied, contents)?;
+    for present in now.iter().filter(|present| present.layer.kind == LayerKind::Kubernetes) {
+        let named = layer_macros(present.layer, present.pack, &present.revision).unwrap_or_default();
+        for name in named {
+            if let Some(value) = applied.macros.get(&name) {
+                wanted.macros.insert(name, value.clone());
+            }
+        }
+    }
     for layer in layers(earlier, contents)?.iter().filter(|layer| layer.layer.kind == LayerKind::Kubernetes) {
         let Some(present) = now.iter().find(|present| present.layer.name == layer.layer.name) else {
             continue;

@@ -20,12 +20,14 @@ use std::{
 };
 
 use strata_model::{
-    digest::Digest,
+    digest::{Digest, DigestKey},
     pack::Pack,
     problem::Problem,
     profile::{LayerName, ProfileContent, ProfileType, RevisionReference},
+    secret::SecretText,
 };
-use strata_render::{Given, layer_base, render_profile};
+use strata_render::{Given, check_attached, layer_base, layer_secrets, render_profile};
+use strata_values::Redactor;
 
 pub(crate) use variables::tried;
 
@@ -39,7 +41,9 @@ pub fn validate<P: Borrow<Pack>>(
     content: &ProfileContent,
     packs: &BTreeMap<Digest, P>,
     given: &Given,
+    key: &DigestKey,
 ) -> Vec<Problem> {
+    let mut secrets: Vec<SecretText> = given.secrets.values().cloned().collect();
     let mut problems = structure::problems(profile_type, content);
     problems.extend(variables::problems(&content.variables));
     let revision = stand_in();
@@ -54,8 +58,10 @@ pub fn validate<P: Borrow<Pack>>(
             continue;
         };
         let Some(revision) = &revision else { continue };
-        if let Err(found) = layer_base(layer, pack, revision) {
-            problems.extend(found.into_iter().map(|found| Problem::error(Some(layer.name.clone()), found)));
+        secrets.extend(layer_secrets(layer, pack));
+        let base = layer_base(layer, pack, revision).map(drop);
+        for found in [base, check_attached(layer)].into_iter().filter_map(Result::err).flatten() {
+            problems.push(Problem::error(Some(layer.name.clone()), found));
             readable = false;
         }
         resolved.push(ResolvedLayer { layer, pack, revision: revision.clone(), held: false });
@@ -66,7 +72,10 @@ pub fn validate<P: Borrow<Pack>>(
         let mended = variables::mended(content);
         match variables::tried(&mended, given) {
             Ok(given) => problems.extend(match render_profile(&mended, packs, &given) {
-                Ok(render) => objects::problems(content, &render),
+                Ok(render) => {
+                    secrets.extend(render.secrets.iter().cloned());
+                    objects::problems(content, &render)
+                }
                 Err(found) => {
                     found.into_iter().map(|found| Problem::error(layer_of(content, &found), found)).collect()
                 }
@@ -79,13 +88,15 @@ pub fn validate<P: Borrow<Pack>>(
         let position = content.layers.iter().position(|layer| Some(&layer.name) == problem.layer.as_ref());
         (problem.severity, position)
     });
-    let mut told = Vec::with_capacity(problems.len());
-    for problem in problems {
-        if !told.contains(&problem) {
-            told.push(problem);
-        }
-    }
-    told
+    let redactor = Redactor::new(key, secrets);
+    let mut told = BTreeSet::new();
+    problems.retain_mut(|problem| {
+        let diagnostic = &mut problem.diagnostic;
+        diagnostic.message = redactor.mask_text(&diagnostic.message);
+        diagnostic.help = diagnostic.help.as_deref().map(|help| redactor.mask_text(help));
+        told.insert(problem.to_string())
+    });
+    problems
 }
 
 /// Stands for the revision that it will be.

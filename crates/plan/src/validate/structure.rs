@@ -13,6 +13,10 @@ const SINGLE: [LayerKind; 4] = [LayerKind::Os, LayerKind::Kubernetes, LayerKind:
 
 pub(super) fn problems(profile_type: ProfileType, content: &ProfileContent) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if content.layers.is_empty() {
+        let problem = Diagnostic::new("NO_LAYERS", "the profile has no layers");
+        problems.push(Problem::error(None, problem.with_help("give it at least one, under `layers`")));
+    }
     let mut names = BTreeSet::new();
     for layer in &content.layers {
         let mut tell = |code: &str, message: String, help: &str| {

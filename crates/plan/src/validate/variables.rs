@@ -15,6 +15,9 @@ use crate::compose::ResolvedLayer;
 /// Where problems of variables stand.
 const FILE: &str = "variables";
 
+/// What is tried for a secret, if it fits.
+const MADE_UP_SECRET: &str = "made-up-for-validation-3f9c";
+
 /// What may fit a text without a pattern, and with most patterns that people write.
 const TEXTS: [&str; 12] = [
     "example",
@@ -206,8 +209,11 @@ fn made_up(variable: &VariableDefinition) -> Option<String> {
         VariableFormat::Version => &["1.0.0", "1.33.0"],
         VariableFormat::Base64 => &["YWJj"],
     };
-    variable
-        .values()
+    // What is made up for a secret is masked wherever it stands: it must be no word that stands there anyhow.
+    let secret = variable.sensitive.then_some(MADE_UP_SECRET);
+    secret
+        .into_iter()
+        .chain(variable.values())
         .chain(of_format.iter().copied())
         .find(|text| judge_value(variable, text).is_ok())
         .map(str::to_owned)

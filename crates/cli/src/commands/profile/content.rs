@@ -111,8 +111,9 @@ pub(super) async fn revise(client: &Client, output: &Output, arguments: ReviseAr
     let ReviseArguments { name, version, file, reason, rollout } = arguments;
     let (file, text, document) = read(&file)?;
     let source = Source { file: &file, text: &text };
-    let shown =
-        revised(client, &name, &version, &document, &reason).await.map_err(|error| source.placed(error))?;
+    let shown = revised(client, &name, &version, &document, &reason, None)
+        .await
+        .map_err(|error| source.placed(error))?;
     output.record(&shown, &VERSION_LINES);
     warn_of_clusters(output, &name, &version, &shown);
     let Some(rollout) = rollout else { return Ok(Code::Ok) };
@@ -136,8 +137,11 @@ pub(super) async fn revised(
     version: &str,
     document: &ProfileDocument,
     reason: &str,
+    expected: Option<&Value>,
 ) -> Result<Value, CliError> {
-    let input = json!({ "profile": name, "version": version, "content": input(document), "reason": reason });
+    let input = json!({
+        "profile": name, "version": version, "content": input(document), "reason": reason, "expectedRevision": expected,
+    });
     let payload = client.mutate(operations::PROFILE_REVISE, "reviseProfileVersion", input).await?;
     Ok(payload.get("profileVersion").cloned().unwrap_or_default())
 }

@@ -32,7 +32,11 @@ pub(super) async fn edit(
     let key = json!({ "profile": name, "version": version });
     let data = client.query(operations::PROFILE_VERSION_SHOW, key).await?;
     let there = found(data.get("profileVersion"), "profile version", &format!("{name}@{version}"))?;
-    let draft = there.get("state").and_then(Value::as_str) == Some("DRAFT");
+    let state = there.get("state").and_then(Value::as_str).unwrap_or_default();
+    let draft = state == "DRAFT";
+    if state == "DELETED" {
+        return Err(CliError::Usage(format!("{name}@{version} was deleted; choose another version")));
+    }
     if !draft && reason.is_none() {
         return Err(CliError::Usage(format!(
             "{name}@{version} is published: make a new version with `strata profile draft {name} NEW --from {version}`, \
@@ -41,21 +45,32 @@ pub(super) async fn edit(
     }
     let exported = files::fetch(client, name, version, None).await?;
     let original = exported.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let folder = std::env::temp_dir().join(format!("strata-edit-{}", std::process::id()));
-    let file = folder.join(format!("{name}-{version}.yaml"));
+    // What is typed may be secret: the folder is the user's alone.
+    let unmade = |error: std::io::Error| CliError::File {
+        path: std::env::temp_dir().display().to_string(),
+        reason: error.to_string(),
+    };
+    let mut folder = tempfile::Builder::new().prefix("strata-edit-").tempdir().map_err(unmade)?;
+    let file = folder.path().join(format!("{name}-{version}.yaml"));
     let failed = |error: std::io::Error| CliError::File {
         path: file.display().to_string(),
         reason: error.to_string(),
     };
-    fs::create_dir_all(&folder).map_err(failed)?;
     let mut last = original.clone();
     let mut heading = vec![format!("{name}@{version}; leave this text as it is to give up")];
     loop {
         fs::write(&file, headed(&heading, &last)).map_err(failed)?;
-        open_editor(&file)?;
-        let typed = without_heading(&fs::read_to_string(&file).map_err(failed)?);
+        let opened = open_editor(&file);
+        let typed = opened.and_then(|()| fs::read_to_string(&file).map_err(failed));
+        let typed = match typed {
+            Ok(typed) => without_heading(&typed),
+            Err(error) => {
+                folder.disable_cleanup(true);
+                eprintln!("the text is kept in {}", file.display());
+                return Err(error);
+            }
+        };
         if typed == original {
-            let _ = fs::remove_dir_all(&folder);
             output.say("nothing was changed");
             return Ok(Code::Ok);
         }
@@ -65,13 +80,14 @@ pub(super) async fn edit(
         let saved = match strata_document::read_text(&typed, &shown_name) {
             Err(unread) => Err(problems::unread(unread)),
             Ok(document) => match reason {
-                Some(reason) if !draft => content::revised(client, name, version, &document, reason).await,
+                Some(reason) if !draft => {
+                    content::revised(client, name, version, &document, reason, there.get("revision")).await
+                }
                 _ => content::update(client, name, version, there.get("generation"), &document).await,
             },
         };
         match saved {
             Ok(shown) => {
-                let _ = fs::remove_dir_all(&folder);
                 output.record(&shown, &VERSION_LINES);
                 content::warn_of_clusters(output, name, version, &shown);
                 problems::show(output, &problems::of(&shown, None)?);
@@ -79,10 +95,11 @@ pub(super) async fn edit(
             }
             Err(CliError::Refused(errors)) if !gave_up && is_about_text(&errors) => {
                 let error = source.placed(CliError::Refused(errors));
-                heading = told(&error, typed.as_str());
+                heading = told(&error);
                 last = typed;
             }
             Err(error) => {
+                folder.disable_cleanup(true);
                 eprintln!("what you typed is kept in {shown_name}");
                 return Err(source.placed(error));
             }
@@ -96,7 +113,7 @@ fn is_about_text(errors: &[crate::exit::UserError]) -> bool {
 }
 
 /// What is wrong, one line each, with the line numbers that the text has below these lines.
-fn told(error: &CliError, _text: &str) -> Vec<String> {
+fn told(error: &CliError) -> Vec<String> {
     let CliError::Refused(errors) = error else { return vec![error.to_string()] };
     let problems: Vec<_> = errors.iter().flat_map(|error| &error.diagnostics).collect();
     // One more for the line that says what to do.

@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead as _, IsTerminal as _, Write as _},
-    path::{Path, PathBuf},
+    io::IsTerminal as _,
+    path::{Component, Path, PathBuf},
 };
 
 use serde_json::{Value, json};
 
-use super::{super::Outcome, VERSION_LINES, problems, read_text};
+use super::{super::Outcome, VERSION_LINES, problems, read_text, read_yaml};
 use crate::{
     client::Client,
     exit::{CliError, Code},
@@ -30,7 +30,11 @@ pub(super) async fn export(
         Some(folder) => {
             for file in exported.get("files").and_then(Value::as_array).into_iter().flatten() {
                 let part = |key: &str| file.get(key).and_then(Value::as_str).unwrap_or_default();
-                write(&folder.join(part("path")), part("content"))?;
+                let inner = Path::new(part("path"));
+                if !inner.components().all(|part| matches!(part, Component::Normal(_))) {
+                    return Err(CliError::Answer(format!("`{}` leads out of the folder", inner.display())));
+                }
+                write(&folder.join(inner), part("content"))?;
             }
             output.say(&format!("written to {}", folder.display()));
         }
@@ -76,6 +80,7 @@ pub(super) async fn import(
     name: Option<String>,
     version: Option<String>,
     publish: bool,
+    secrets_file: Option<&Path>,
 ) -> Outcome {
     let mut input = json!({ "name": name, "version": version, "publish": publish });
     let mut texts = Vec::new();
@@ -91,7 +96,7 @@ pub(super) async fn import(
         ("text", json!(text))
     };
     input[key] = value;
-    input["secrets"] = json!(secrets(&texts, path)?);
+    input["secrets"] = json!(secrets(&texts, secrets_file)?);
     let payload = client.mutate(operations::PROFILE_IMPORT, "importProfile", input).await?;
     let shown = payload.get("profileVersion").cloned().unwrap_or_default();
     output.record(&shown, &VERSION_LINES);
@@ -124,21 +129,28 @@ fn folder(path: &Path) -> Result<BTreeMap<String, String>, CliError> {
     Ok(files)
 }
 
-/// Asks for what stands behind each mask. Where nobody can be asked, the server names what is missing.
-fn secrets(texts: &[String], path: &Path) -> Result<Vec<Value>, CliError> {
+/// What stands behind each mask: from a file of `mask: secret`, else asked for where somebody can be asked. The server names what
+/// is missing.
+fn secrets(texts: &[String], file: Option<&Path>) -> Result<Vec<Value>, CliError> {
     let mut masks: Vec<String> = texts.iter().flat_map(|text| strata_model::secret::masks_in(text)).collect();
     masks.sort_unstable();
     masks.dedup();
+    let known = match file {
+        Some(file) => read_yaml(&read_text(file)?, &file.display().to_string())?,
+        None => Value::Null,
+    };
     let mut secrets = Vec::new();
-    if path.as_os_str() == "-" || !std::io::stdin().is_terminal() {
-        return Ok(secrets);
-    }
     for mask in masks {
-        eprint!("secret for {mask}: ");
-        std::io::stderr().flush().map_err(|error| failed(path, &error))?;
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map_err(|error| failed(path, &error))?;
-        secrets.push(json!({ "mask": mask, "value": line.trim_end_matches(['\r', '\n']) }));
+        let value = match known.get(&mask).and_then(Value::as_str) {
+            Some(secret) => secret.to_owned(),
+            None if std::io::stdin().is_terminal() => {
+                rpassword::prompt_password(format!("secret for {mask}: ")).map_err(|error| {
+                    CliError::File { path: "the terminal".to_owned(), reason: error.to_string() }
+                })?
+            }
+            None => continue,
+        };
+        secrets.push(json!({ "mask": mask, "value": value }));
     }
     Ok(secrets)
 }

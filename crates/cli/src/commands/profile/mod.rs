@@ -8,7 +8,7 @@ mod problems;
 
 use serde_json::{Value, json};
 
-use super::{Outcome, read_text, wish};
+use super::{Outcome, read_text, read_yaml, wish};
 use crate::{
     arguments::ProfileCommand,
     client::Client,
@@ -43,8 +43,8 @@ pub(super) async fn run(client: &Client, output: &Output, command: ProfileComman
         ProfileCommand::Export { name, version, revision, folder } => {
             return files::export(client, output, &name, &version, revision, folder.as_deref()).await;
         }
-        ProfileCommand::Import { path, name, version, publish } => {
-            return files::import(client, output, &path, name, version, publish).await;
+        ProfileCommand::Import { path, name, version, publish, secrets } => {
+            return files::import(client, output, &path, name, version, publish, secrets.as_deref()).await;
         }
         ProfileCommand::Publish { name, version } => {
             let input = json!({ "profile": name, "version": version });

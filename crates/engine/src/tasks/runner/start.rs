@@ -10,7 +10,11 @@ use strata_model::{
 use strata_plan::decide;
 
 use super::{Run, Stop};
-use crate::{error::EngineError, reach::ReachError, workbench::Assembled};
+use crate::{
+    error::EngineError,
+    reach::ReachError,
+    workbench::{Assembled, Intent},
+};
 
 /// How often a change is planned anew in a row when what it reads moves meanwhile.
 const ATTEMPTS: usize = 5;
@@ -46,7 +50,15 @@ impl Run {
         };
         let moved = self.what_moved(&cluster.value, &anew).await?;
         let (digest, facts, macros) = (anew.plan.digest, anew.facts, anew.macros);
-        let attachments = anew.composition.map(|composition| composition.attachments).unwrap_or_default();
+        // What it runs already, and what it goes back to, is kept for it.
+        let before = match anew.from {
+            Some(from) => self.session.rows().composition_get(from).await?.composition.attachments,
+            None => Vec::new(),
+        };
+        let forward = matches!(anew.intent, Intent::Compose { .. });
+        let wanted = anew.composition.filter(|_| forward).map(|composition| composition.attachments);
+        let mut attachments = wanted.unwrap_or_default();
+        attachments.retain(|attachment| !before.contains(attachment));
         let (session, id, lease) = (self.session.clone(), self.change.id, self.lease.clone());
         let change = self
             .session

@@ -13,7 +13,7 @@ use strata_model::{
     problem::Problem,
     profile::{
         AttachedManifest, ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy,
-        PresetChoice, ProfileContent, ProfileType, RevisionReference,
+        PresetChoice, ProfileContent, ProfileType, RevisionReference, is_dns_label,
     },
     variable::{VariableDefinition, VariableValue},
 };
@@ -75,6 +75,8 @@ impl Session {
         draft: DraftContent,
         former: &ProfileContent,
     ) -> Result<ProfileContent, EngineError> {
+        refuse_too_much(&draft)?;
+        let unmasking = self.unmasking(former).await?;
         let mut problems = Vec::new();
         let mut layers = Vec::new();
         for layer in draft.layers {
@@ -93,21 +95,32 @@ impl Session {
                 problems.push(problem.in_file(place).with_help(help));
                 continue;
             };
+            let was = former.layers.iter().find(|former| former.name == name);
             let values = layer.values.unwrap_or_default();
-            let values = match self.unmask_values(&layer.name, values, former).await? {
+            let values_file = format!("{place} values.yaml");
+            let values = match unmasking.text(values, was.map(|was| was.values.as_str()), &values_file) {
                 Ok(values) => values,
                 Err(problem) => {
                     problems.push(problem);
                     continue;
                 }
             };
+            let mut manifests = Vec::with_capacity(layer.manifests.len());
+            for AttachedManifest { name, text } in layer.manifests {
+                let was = was.and_then(|was| was.manifests.iter().find(|manifest| manifest.name == name));
+                let file = format!("{place} manifest `{name}`");
+                match unmasking.text(text, was.map(|was| was.text.as_str()), &file) {
+                    Ok(text) => manifests.push(AttachedManifest { name, text }),
+                    Err(problem) => problems.push(problem),
+                }
+            }
             layers.push(Layer {
                 name,
                 kind: layer.kind.unwrap_or(record.layer),
                 pack: PackReference { name: record.name, version: record.version, digest: record.digest },
                 values,
                 presets: layer.presets,
-                manifests: layer.manifests,
+                manifests,
                 install_priority: layer.install_priority,
                 namespace: layer.namespace,
                 on_conflict: layer.on_conflict,
@@ -124,7 +137,8 @@ impl Session {
         Err(invalid(problems))
     }
 
-    /// Whether secrets in it can be found: texts that are no YAML, and defaults that everybody could read, are not stored.
+    /// Whether secrets in it can be found, and it can be written to files: texts that are no YAML, names that are none, and
+    /// defaults that everybody could read, are not stored.
     async fn can_be_read(&self, content: &ProfileContent) -> Result<bool, EngineError> {
         let told =
             content.variables.iter().any(|variable| variable.sensitive && variable.default_value.is_some());
@@ -133,7 +147,13 @@ impl Session {
         }
         for layer in &content.layers {
             let pack = self.pack_content(&layer.pack.digest).await?;
-            if strata_render::layer_base(layer, pack.pack(), &draft_reference()?).is_err() {
+            let mut names = std::collections::BTreeSet::new();
+            let named = |manifest: &AttachedManifest| {
+                is_dns_label(&manifest.name) && names.insert(manifest.name.clone())
+            };
+            let unread = strata_render::layer_base(layer, pack.pack(), &draft_reference()?).is_err()
+                || strata_render::check_attached(layer).is_err();
+            if unread || !layer.manifests.iter().all(named) {
                 return Ok(false);
             }
         }
@@ -161,18 +181,17 @@ impl Session {
         let packs = self.packs_of(content).await?;
         let given = self.given().await?;
         let content = content.clone();
+        let key = self.engine.store().digest_key().clone();
         // Rendering is work for the processor: not for a thread that serves others.
-        let validate = move || strata_plan::validate(kind, &content, &packs, &given);
+        let validate = move || strata_plan::validate(kind, &content, &packs, &given, &key);
         tokio::task::spawn_blocking(validate).await.map_err(EngineError::internal)
     }
 
     /// What is known of the clusters that a profile of this project is for: its macros.
     pub(crate) async fn given(&self) -> Result<Given, EngineError> {
         let macros = self.rows().macro_values().await?;
-        let mut secrets = BTreeMap::new();
-        for fingerprint in macros.values().filter_map(VariableValue::secret) {
-            secrets.insert(fingerprint.clone(), self.rows().secret_get(fingerprint).await?);
-        }
+        let sensitive: Vec<_> = macros.values().filter_map(VariableValue::secret).cloned().collect();
+        let secrets = self.rows().secrets_get(&sensitive).await?.into_iter().collect();
         Ok(Given { macros, secrets, ..Given::default() })
     }
 
@@ -202,6 +221,43 @@ impl Session {
         }
         Ok(uses)
     }
+}
+
+/// How much a profile may hold: what fits everybody's and can be rendered, compared and shown.
+const MAX_LAYERS: usize = 200;
+const MAX_VARIABLES: usize = 500;
+const MAX_OF_A_LAYER: usize = 100;
+const MAX_OPTIONS: usize = 200;
+const MAX_BYTES: usize = 8 << 20;
+
+/// Refuses what is too much to be looked at.
+fn refuse_too_much(draft: &DraftContent) -> Result<(), EngineError> {
+    let layers = || draft.layers.iter();
+    let texts = layers().map(|layer| {
+        let manifests: usize = layer.manifests.iter().map(|manifest| manifest.text.len()).sum();
+        layer.values.as_ref().map_or(0, String::len) + manifests
+    });
+    let bytes: usize = texts.sum();
+    let (what, most) = if draft.layers.len() > MAX_LAYERS {
+        ("layers", MAX_LAYERS)
+    } else if draft.variables.len() > MAX_VARIABLES {
+        ("variables", MAX_VARIABLES)
+    } else if layers().any(|layer| layer.manifests.len().max(layer.presets.len()) > MAX_OF_A_LAYER) {
+        ("manifests or presets in a layer", MAX_OF_A_LAYER)
+    } else if draft.variables.iter().any(|variable| variable.options.len() > MAX_OPTIONS) {
+        ("options of a variable", MAX_OPTIONS)
+    } else if bytes > MAX_BYTES {
+        ("bytes of values and manifests", MAX_BYTES)
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        RefusalCode::LimitExceeded,
+        format!("a profile has at most {most} {what}"),
+        "put more into packs, or into another profile",
+    )
+    .at("content")
+    .into())
 }
 
 /// Stands for the revision in diagnostics only; the content is not published yet.

@@ -6,7 +6,7 @@ use strata_model::{
     diagnostic::Diagnostic,
     error::{Refusal, RefusalCode},
     profile::{ProfileContent, ProfileName, ProfileType},
-    secret::{SecretText, masks_in},
+    secret::{MASK_PREFIX, SecretText, masks_in},
 };
 use strata_store::{LifecycleNote, Optional as _};
 
@@ -74,7 +74,9 @@ impl Session {
             })?;
             let number = parse_version(&version, "version")?;
             let there = session.rows().profile_by_name(&name).await.optional()?;
-            let there = there.filter(|there| there.project == session.project);
+            if let Some(there) = &there {
+                session.refuse_name_of_shared(there)?;
+            }
             let kind = session.kind_of_import(&import.document, there.as_ref().map(|it| it.profile_type))?;
             let content = session.imported_content(kind, import.document, &import.secrets).await?;
             if import.publish {
@@ -139,15 +141,20 @@ impl Session {
     ) -> Result<ProfileContent, EngineError> {
         let mut problems = Vec::new();
         for layer in &mut document.layers {
-            for (mask, secret) in secrets {
-                layer.values = layer.values.replace(mask, secret.expose());
+            let place = format!("layer `{}`", layer.name);
+            let manifests = layer
+                .manifests
+                .iter_mut()
+                .map(|manifest| (format!("{place} manifest `{}`", manifest.name), &mut manifest.text));
+            let texts = std::iter::once((format!("{place} values.yaml"), &mut layer.values)).chain(manifests);
+            for (file, text) in texts {
+                let missing = fill_in(text, secrets)?;
+                problems.extend(missing.into_iter().map(|mask| {
+                    Diagnostic::new("SECRET_NEEDED", format!("the secret that {mask} stands for is needed"))
+                        .in_file(&file)
+                        .with_help("give it along, or refer to a sensitive variable or macro instead")
+                }));
             }
-            problems.extend(masks_in(&layer.values).into_iter().map(|mask| {
-                let message = format!("the secret that {mask} stands for is needed");
-                Diagnostic::new("SECRET_NEEDED", message)
-                    .in_file(format!("layer `{}` values.yaml", layer.name))
-                    .with_help("give it along, or refer to a sensitive variable or macro instead")
-            }));
         }
         let pinned: Vec<_> =
             document.layers.iter().map(|layer| (layer.name.clone(), layer.pack.digest.clone())).collect();
@@ -170,4 +177,41 @@ impl Session {
         }
         if problems.is_empty() { Ok(content) } else { Err(invalid(problems)) }
     }
+}
+
+/// Largest secret that is filled in, in bytes.
+const MAX_SECRET: usize = 64 * 1024;
+/// Largest text once its secrets are filled in, in bytes.
+const MAX_TEXT: usize = 8 << 20;
+
+/// Puts secrets where their masks stand, each mask looked at once. The masks of which nobody said the secret.
+fn fill_in(text: &mut String, secrets: &[(String, SecretText)]) -> Result<Vec<String>, EngineError> {
+    let mut missing = Vec::new();
+    for mask in masks_in(text) {
+        let Some((_, secret)) = secrets.iter().find(|(other, _)| *other == mask) else {
+            missing.push(mask);
+            continue;
+        };
+        let grown = text.matches(&mask).count().saturating_mul(secret.expose().len());
+        if secret.expose().len() > MAX_SECRET || grown.saturating_add(text.len()) > MAX_TEXT {
+            return Err(Refusal::new(
+                RefusalCode::LimitExceeded,
+                format!("the secret for {mask} is too large"),
+                "refer to a sensitive macro instead",
+            )
+            .at("secrets")
+            .into());
+        }
+        if secret.expose().contains(MASK_PREFIX) {
+            return Err(Refusal::new(
+                RefusalCode::InvalidInput,
+                format!("the secret for {mask} is a mask itself"),
+                "give the secret",
+            )
+            .at("secrets")
+            .into());
+        }
+        *text = text.replace(&mask, secret.expose());
+    }
+    Ok(missing)
 }

@@ -43,6 +43,9 @@ impl Session {
                         .at("name"),
                 )
             })?;
+            if let Some(there) = session.rows().profile_by_name(&name).await.optional()? {
+                session.refuse_name_of_shared(&there)?;
+            }
             let engine = session.engine.clone();
             engine
                 .store()
@@ -163,13 +166,6 @@ impl Session {
             let draft = session.rows().draft_get(there.id).await.optional()?;
             if let Some(draft) = &draft {
                 session.refuse_problems(found.profile_type, &draft.content).await?;
-                if draft.content.layers.is_empty() {
-                    return Err(EngineError::refuse(
-                        RefusalCode::InvalidProfile,
-                        "the draft has no layers",
-                        format!("give it some with `strata profile draft {profile} {version} --file …`"),
-                    ));
-                }
             }
             let engine = session.engine.clone();
             engine
@@ -215,6 +211,7 @@ impl Session {
         version: String,
         content: DraftContent,
         reason: String,
+        expected_revision: Option<u32>,
     ) -> Result<VersionRecord, EngineError> {
         let session = self.clone();
         let subject = format!("profile/{profile}@{version}");
@@ -227,8 +224,19 @@ impl Session {
                     "only a published version has revisions; edit a draft with updateDraft",
                 ));
             }
-            let former = session.content_of_version(&found, &there.version).await?;
-            let content = session.resolve_content(found.profile_type, content, &former).await?;
+            let former = session.rows().revision_find(&found.name, &there.version, None).await?;
+            // What is added follows what was read.
+            let after = former.record.number;
+            if expected_revision.is_some_and(|expected| expected != after) {
+                return Err(Refusal::new(
+                    RefusalCode::Conflict,
+                    format!("{} made revision {after} meanwhile", former.record.created_by.name),
+                    "look at what it says now and put yours into it: nothing of it was saved or lost",
+                )
+                .at("expectedRevision")
+                .into());
+            }
+            let content = session.resolve_content(found.profile_type, content, &former.content).await?;
             session.refuse_problems(found.profile_type, &content).await?;
             let uses = session.uses_of(&content).await?;
             let engine = session.engine.clone();
@@ -236,12 +244,14 @@ impl Session {
                 .store()
                 .try_write(move |tx| {
                     Box::pin(async move {
-                        let revisions = tx.project(session.project).revision_list(there.id).await?;
-                        let newest = revisions.last().map_or(0, |revision| revision.number);
+                        let now = tx.project(session.project).profile_version_get(there.id).await?;
+                        if now.state == VersionState::Deleted {
+                            return Err(deleted(&now));
+                        }
                         tx.profile_version_revise(
                             session.project,
                             there.id,
-                            newest,
+                            after,
                             &content,
                             &uses,
                             &content.digest(),
@@ -353,15 +363,34 @@ impl Session {
             .project(self.project)
             .clusters_using(profile.id, Some(&version.version), None, NAMED_CLUSTERS)
             .await?;
-        if users.is_empty() {
+        let mut names: Vec<String> = users.iter().map(|cluster| cluster.value.name.to_string()).collect();
+        let elsewhere =
+            tx.project(self.project).clusters_using_elsewhere(profile.id, &version.version).await?;
+        if elsewhere > 0 {
+            names.push(format!("{elsewhere} clusters of other projects"));
+        }
+        if names.is_empty() {
             return Ok(());
         }
-        let names: Vec<&str> = users.iter().map(|cluster| cluster.value.name.as_str()).collect();
         Err(EngineError::refuse(
             RefusalCode::InUse,
             format!("{}@{} is in use on {}", profile.name, version.version, names.join(", ")),
             "bring these clusters to another version first, or deprecate this one",
         ))
+    }
+
+    /// A profile of the shared project keeps its name: one of the same name would take its place on clusters that run it.
+    fn refuse_name_of_shared(&self, there: &Profile) -> Result<(), EngineError> {
+        if there.project == self.project {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RefusalCode::DuplicateName,
+            format!("the shared project has a profile `{}`", there.name),
+            "choose another name",
+        )
+        .at("name")
+        .into())
     }
 
     async fn profile_named(&self, name: &str) -> Result<Profile, EngineError> {

@@ -43,8 +43,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// What a key or a certificate costs, in steps of the budget: a thousand of them use it up.
 const STEPS: u64 = 20_000;
 
-/// What an RSA key costs: some twenty of them use the budget up.
-const RSA_STEPS: u64 = 1_000_000;
+/// What an RSA key costs: three of them in one layer are what there is time for.
+const RSA_STEPS: u64 = 6_000_000;
 
 /// Go's name of the type, by which parameters know it.
 pub(super) const TYPE_NAME: &str = "sprig.certificate";
