@@ -153,7 +153,7 @@ const CLUSTER: [Operation; 4] = [
 ];
 const CHANGES: Operation =
     operation!("changes", "{ changes(first: 50) { nodes { id reason failure { message help } } } }");
-const REST: [Operation; 8] = [
+const REST: [Operation; 11] = [
     operation!(
         "who",
         "{ viewer { principal roles { project role } projects } principals(first: 20) { nodes { id name } } fleetSummary { total } }"
@@ -165,8 +165,18 @@ const REST: [Operation; 8] = [
     ),
     operation!(
         "profiles",
-        "{ profiles(first: 5) { nodes { id name latest { contentDigest layers { name values pack { digest } } variables { name defaultValue options regex } revisions { digest } } } } }"
+        "{ profiles(first: 5) { nodes { id name latest { contentDigest layers { name values manifests { name text } pack { digest } } variables { name defaultValue options { value } regex } revisions { digest } problems { message help } } } } }"
     ),
+    operation!(
+        "exported",
+        "{ exportProfile(profile: \"vault\", version: \"1.1.0\") { contentDigest text files { content } masks } }"
+    ),
+    operation!(
+        "compared",
+        "{ compareProfileVersions(from: {profile: \"vault\", version: \"1.0.0\"}, to: {profile: \"vault\", version: \"1.1.0\"}) {
+            layers { diff settings { path before after } values { path before after } } objects { changes { path before after } } notRendered { message } } }"
+    ),
+    operation!("macros", "{ macros(first: 10) { nodes { name value description } } }"),
     operation!(
         "audit",
         "{ auditEvents(first: 100) { nodes { actor operation subject outcome reason cause } } }"
@@ -239,6 +249,8 @@ struct Doors {
     broken_kubeconfig: Canary,
     wrong_token: Canary,
     syntax: Canary,
+    attached: Canary,
+    named_macro: Canary,
     /// No secret.
     open: Canary,
 }
@@ -259,6 +271,8 @@ impl Doors {
             broken_kubeconfig: Canary::draw("a token in a broken kubeconfig")?,
             wrong_token: Canary::draw("a bearer token that is not valid")?,
             syntax: Canary::draw("a variable in a request that is no GraphQL")?,
+            attached: Canary::draw("a Secret among a profile's own manifests")?,
+            named_macro: Canary::draw("a sensitive macro")?,
             open: Canary::draw("no secret")?,
         })
     }
@@ -278,6 +292,8 @@ impl Doors {
             &self.broken_kubeconfig,
             &self.wrong_token,
             &self.syntax,
+            &self.attached,
+            &self.named_macro,
         ]
     }
 }
@@ -369,6 +385,15 @@ async fn publish(listener: &Listener, doors: &Doors) -> Result<()> {
     listener
         .tell(operations::PROFILE_CREATE, "createProfile", json!({"name": "vault", "type": "ADDON"}))
         .await?;
+    let secret = json!({"name": "login", "value": doors.named_macro.text, "sensitive": true});
+    no_errors(&listener.tell(operations::MACRO_SET, "setMacro", secret).await?)?;
+    // What is only a mistake is told without what it was about.
+    for wrong in ["{{.strata.macro.login", "‹secret:0123456789ab›"] {
+        let input = json!({"name": "login", "value": format!("{}{wrong}}}}}", doors.named_macro.text)});
+        listener.tell(operations::MACRO_SET, "setMacro", input).await?;
+    }
+    let secret = json!({"name": "login", "value": doors.named_macro.text});
+    no_errors(&listener.tell(operations::MACRO_SET, "setMacro", secret).await?)?;
     for (version, size) in [("1.0.0", "large"), ("1.1.0", "small")] {
         let input = json!({"profile": "vault", "version": version});
         listener.tell(operations::PROFILE_VERSION_CREATE, "createProfileVersion", input.clone()).await?;
@@ -378,7 +403,9 @@ async fn publish(listener: &Listener, doors: &Doors) -> Result<()> {
         );
         let variable = |name: &str, default: Value, regex: Value| json!({"name": name, "sensitive": true, "defaultValue": default, "regex": regex});
         let content = json!({
-            "layers": [{"name": "vault", "pack": {"name": "vault", "version": "1.0.0"}, "values": values}],
+            "layers": [{"name": "vault", "pack": {"name": "vault", "version": "1.0.0"}, "values": values,
+                "manifests": [{"name": "own", "text": format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: own, namespace: vault}}\n\
+                    stringData:\n  literal: {} # {size}\n  login: '{{{{.strata.macro.login}}}}'\n", doors.attached.text)}]}],
             "variables": [variable("dbPassword", Value::Null, json!("^[a-z0-9]+$"))],
         });
         let mut careless = content.clone();

@@ -515,8 +515,14 @@ async fn one_object_from_two_layers_blocks() -> Result<()> {
     let namespace = "edge-twice";
     let part =
         |layer: &str| Part::new(layer, namespace).object(&config_map("settings", &json!({"by": layer})));
-    bench.publish("app", "1.0.0", &[part("first"), part("second")]).await?;
-    let change = bench.request(bench.wish("app", "1.0.0")).await?;
+    // In one profile it cannot be published.
+    let together = bench.publish("both", "1.0.0", &[part("one"), part("two")]).await;
+    ensure!(together.is_err_and(|error| error.to_string().contains("INVALID_PROFILE")));
+    bench.publish("app", "1.0.0", &[part("first")]).await?;
+    bench.publish("other", "1.0.0", &[part("second")]).await?;
+    let mut wish = bench.wish("app", "1.0.0");
+    wish.attach.extend(bench.wish("other", "1.0.0").attach);
+    let change = bench.request(wish).await?;
     assert_eq!(change.state, ChangeState::Planned);
     assert_eq!(change.blocked_by, [FindingCode::DuplicateObject]);
     let plan = bench.plan(&change).await?;
