@@ -108,7 +108,10 @@ pub(crate) fn read(root: &Map<String, Value>, file: &str) -> Result<ProfileDocum
     let mut variables = Vec::new();
     let said = spec.get("variables").or_else(|| template.get("variables"));
     for variable in said.and_then(Value::as_array).into_iter().flatten() {
-        let Some(name) = text(variable, &["name"]) else { continue };
+        let Some(name) = text(variable, &["name"]) else {
+            tell("a variable has no name".to_owned(), "export the profile from Palette as a whole");
+            continue;
+        };
         let flag = |key: &str| variable.get(key).and_then(Value::as_bool).unwrap_or(false);
         let format = match text(variable, &["format"]) {
             None => VariableFormat::String,

@@ -195,6 +195,10 @@ impl Reader<'_> {
             let Some(values) = values else { continue };
             let mut manifests = Vec::with_capacity(form.manifests.len());
             for manifest in form.manifests {
+                if manifest.text.is_some() && manifest.file.is_some() {
+                    let message = format!("the manifest `{}` has both a text and a file", manifest.name);
+                    self.tell("DOCUMENT_INVALID", message, "keep one of them", &path.key("manifests"));
+                }
                 let text = manifest.text.or_else(|| files(manifest.file.as_deref()?));
                 let Some(text) = text else {
                     let message = format!("there is no text of the manifest `{}`", manifest.name);

@@ -116,3 +116,35 @@ impl Unmasking {
         line
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use strata_model::digest::DigestKey;
+
+    use super::*;
+
+    fn unmasking(secrets: &[&str]) -> Unmasking {
+        let secrets: Vec<SecretText> = secrets.iter().map(|secret| SecretText::new(*secret)).collect();
+        Unmasking { redactor: Redactor::new(&DigestKey::new([1; 32]), secrets.clone()), secrets }
+    }
+
+    #[test]
+    fn what_comes_back_as_it_was_shown_is_what_it_was() {
+        let pem = "-----BEGIN KEY-----\nAAAA1111BBBB2222\nCCCC3333DDDD4444\n-----END KEY-----\n";
+        let unmasking = unmasking(&["hunter22", "it's hunter33", pem]);
+        let body: String = pem.lines().map(|line| format!("  {line}\n")).collect();
+        let former = format!(
+            "password: hunter22\nauth: aHVudGVyMjI=\nquoted: 'it''s hunter33'\nkey: |\n{body}port: 80\n"
+        );
+        let shown = unmasking.redactor.mask_text(&former);
+        assert!(!shown.contains("hunter") && !shown.contains("AAAA1111"), "{shown}");
+        assert_eq!(unmasking.text(shown.clone(), Some(&former), "f").unwrap(), former);
+        // Other lines may move, go, or be edited.
+        let edited = shown.replace("port: 80", "port: 81").replace("password: ", "secret: ");
+        let kept = former.replace("port: 80", "port: 81").replace("password: ", "secret: ");
+        assert_eq!(unmasking.text(edited, Some(&former), "f").unwrap(), kept);
+        let unknown =
+            unmasking.text("a: ‹secret:000000000000›\n".to_owned(), Some(&former), "f").unwrap_err();
+        assert_eq!((unknown.code.as_str(), unknown.file.as_deref()), ("UNKNOWN_MASK", Some("f")));
+    }
+}

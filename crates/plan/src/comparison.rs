@@ -15,12 +15,12 @@ use strata_model::{
     object::{Destination, ObjectKey},
     pack::Pack,
     plan::FieldChange,
-    profile::{Layer, LayerName, ProfileContent, RevisionReference},
+    profile::{Layer, LayerName, ProfileContent},
     render::{Render, RenderedObject},
     secret::SecretText,
     variable::VariableDefinition,
 };
-use strata_render::{Given, layer_base, layer_secrets, render_profile};
+use strata_render::{Given, layer_base, layer_secrets, render_profile, unpublished};
 use strata_values::{Labels, Redactor, unified};
 
 use crate::{
@@ -243,10 +243,8 @@ const UNREADABLE: &str = "# cannot be read, and is not shown\n";
 fn values<P: Borrow<Pack>>(layer: Option<&Layer>, packs: &BTreeMap<Digest, P>) -> (String, Value) {
     let empty = || Value::Object(serde_json::Map::new());
     let Some(layer) = layer else { return (String::new(), empty()) };
-    let revision = "profile".parse().ok().zip("0.0.0".parse().ok());
-    let base = packs.get(&layer.pack.digest).zip(revision).and_then(|(pack, (profile, version))| {
-        layer_base(layer, pack.borrow(), &RevisionReference { profile, version, revision: 1 }).ok()
-    });
+    let pack = packs.get(&layer.pack.digest);
+    let base = pack.and_then(|pack| layer_base(layer, pack.borrow(), &unpublished()).ok());
     match base {
         Some(base) => (base.text, base.value),
         None => (UNREADABLE.to_owned(), empty()),

@@ -417,6 +417,34 @@ fn a_rollback_holds_what_cannot_go_back() {
     let resolved = layers(&back, &shelf.library).unwrap();
     let packs: Vec<_> = resolved.iter().map(|layer| (layer.pack.version.as_str(), layer.held)).collect();
     assert_eq!(packs, [("1.33.2", true), ("1.0.0", false)]);
+    // Its version came from a macro: that is held with it, also where only the macro moved.
+    let named = |value: &str| Some(VariableValue::Plain(value.to_owned()));
+    let k8s: strata_model::macros::MacroName = "k8s".parse().unwrap();
+    let mut shelf_with = self::shelf();
+    let pack = shelf_with.library.pack(
+        "kubernetes",
+        "1.33.2",
+        LayerKind::Kubernetes,
+        "version: '{{.strata.macro.k8s}}'\n",
+    );
+    let content = ProfileContent {
+        layers: vec![layer("kubernetes", LayerKind::Kubernetes, pack, "")],
+        variables: vec![],
+    };
+    let by_macro = shelf_with.library.publish("infra@1.2.0", ProfileType::Infra, 1, content);
+    let running = Composition {
+        attachments: vec![by_macro],
+        macros: [(k8s.clone(), named("1.33.2"))].into(),
+        ..Composition::default()
+    };
+    let before = Composition { macros: [(k8s.clone(), named("1.32.4"))].into(), ..running.clone() };
+    for (earlier, held) in [(&before, 0), (&earlier, 1)] {
+        let versions = (version("1.33.2"), version("1.32.4"));
+        let back =
+            roll_back(&running, earlier, Some(&versions.0), Some(&versions.1), &shelf_with.library).unwrap();
+        assert_eq!(back.macros[&k8s], named("1.33.2"));
+        assert_eq!(back.held.len(), held);
+    }
     // The next version of that profile goes on from there.
     let wish = CompositionRequest { attach: vec![shelf.newer_infra.clone()], ..request() };
     assert!(run(&shelf, Some(&back), &wish).unwrap().composition.held.is_empty());

@@ -52,5 +52,5 @@ pub use pack::{Adopted, LoadedPack, adopt, load_pack};
 pub use pack_charts::{PackRelease, pack_charts};
 pub use references::{has_reference, layer_macros, macros_named, manifest_macros};
 pub use render::{Unrendered, Written, render, render_asking};
-pub use stand_in::{Given, render_profile};
+pub use stand_in::{Given, render_profile, unpublished};
 pub use variable_value::{InvalidVariableValue, judge_value};

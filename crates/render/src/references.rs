@@ -320,7 +320,7 @@ fn actions(text: &str) -> Vec<Action<'_>> {
     actions
 }
 
-/// Where the `}}` of an action is, quoted ones aside.
+/// Where the `}}` of an action is, quoted ones aside. Actions do not nest: one inside which another opens is none.
 fn closing(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = from;
@@ -328,6 +328,7 @@ fn closing(text: &str, from: usize) -> Option<usize> {
         match bytes.get(at)? {
             quote @ (b'"' | b'`' | b'\'') => at = after_quoted(bytes, at, *quote),
             b'}' if bytes.get(at + 1) == Some(&b'}') => return Some(at),
+            b'{' if bytes.get(at + 1) == Some(&b'{') => return None,
             _ => at += 1,
         }
     }

@@ -65,7 +65,7 @@ impl StandIn {
         packs: &BTreeMap<Digest, P>,
         given: &Given,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let revision = RevisionReference { profile: name("profile")?, version: name("0.0.0")?, revision: 1 };
+        let revision = unpublished();
         let provisioned = content.layers.iter().any(|layer| layer.kind.is_infrastructure());
         let infrastructure = if provisioned {
             Infrastructure::ClusterApi {
@@ -155,6 +155,19 @@ pub fn render_profile<P: Borrow<Pack>>(
     given: &Given,
 ) -> Result<Render, Vec<Diagnostic>> {
     StandIn::of(content, packs, given)?.with_input(packs, render)
+}
+
+/// Stands for the revision that some content will be: where one must be named and none is there yet.
+///
+/// # Panics
+/// Never: its parts are constants that are names.
+#[must_use]
+pub fn unpublished() -> RevisionReference {
+    RevisionReference {
+        profile: "profile".parse().expect("a constant that is a name"),
+        version: "0.0.0".parse().expect("a constant that is a version"),
+        revision: 1,
+    }
 }
 
 /// A name of our own.

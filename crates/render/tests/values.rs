@@ -224,6 +224,17 @@ fn manifests_of_a_profile_are_sent_as_they_are_but_for_references() {
 }
 
 #[test]
+fn braces_of_others_hide_no_reference() {
+    let values = "a: |\n  {{/* don't look: {{.strata.macro.no}} */}} {{ it's }}\n  {{ open 'x\n  {{.strata.var.n}} {{ `raw\n  text` }}\n";
+    let scene = with_variables(values, vec![variable("n", Some("3"))]);
+    let value = scene.rendered().layers[0].value["a"].as_str().unwrap().to_owned();
+    assert!(
+        value.contains("\n3 {{ `raw") && value.contains("{{.strata.macro.no}} */}} {{ it's }}"),
+        "{value}"
+    );
+}
+
+#[test]
 fn the_schema_of_a_pack_is_held() {
     let schema = "app.port:\n  schema: '{{ required | format \"${number:[1-100]}\" | hints \"a port\" }}'\n\
         app.name:\n  schema: '{{ readonly | format \"${string:/[a-z]+/}\" }}'\n";

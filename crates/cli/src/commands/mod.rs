@@ -62,6 +62,16 @@ async fn whoami(client: &Client, output: &Output) -> Outcome {
     Ok(Code::Ok)
 }
 
+/// A text of an answer; empty where there is none.
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A list of an answer; empty where there is none.
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
 /// Reads a text file; `-` is standard input.
 fn read_text(path: &std::path::Path) -> Result<String, CliError> {
     let result = if path.as_os_str() == "-" {

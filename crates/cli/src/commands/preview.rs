@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, wish};
+use super::{Outcome, list, text, wish};
 use crate::{
     arguments::Wish,
     client::Client,
@@ -54,9 +54,9 @@ pub(super) fn show(output: &Output, plan: &Value) {
 
 fn layers(output: &Output, plan: &Value) {
     for layer in list(plan, "layers") {
-        let (current, pending) = (text(&layer, "currentPack"), text(&layer, "pendingPack"));
-        let (before, after) = (text(&layer, "currentRevision"), text(&layer, "pendingRevision"));
-        let diff = text(&layer, "diff");
+        let (current, pending) = (text(layer, "currentPack"), text(layer, "pendingPack"));
+        let (before, after) = (text(layer, "currentRevision"), text(layer, "pendingRevision"));
+        let diff = text(layer, "diff");
         if current == pending && before == after && diff.is_empty() {
             continue;
         }
@@ -66,14 +66,14 @@ fn layers(output: &Output, plan: &Value) {
             (from, to) if from == to => from.to_owned(),
             (from, to) => format!("{from} → {to}"),
         };
-        let name = match text(&layer, "displayName") {
-            shown if shown.is_empty() => text(&layer, "layer"),
-            shown => format!("{} “{shown}”", text(&layer, "layer")),
+        let name = match text(layer, "displayName") {
+            "" => text(layer, "layer").to_owned(),
+            shown => format!("{} “{shown}”", text(layer, "layer")),
         };
-        let title = format!("{name} ({})", step(&current, &pending));
-        out!("{}  {}", output.paint(&title, "1"), step(&before, &after));
-        output.diff(&diff);
-        let redundant = list(&layer, "redundant");
+        let title = format!("{name} ({})", step(current, pending));
+        out!("{}  {}", output.paint(&title, "1"), step(before, after));
+        output.diff(diff);
+        let redundant = list(layer, "redundant");
         if !redundant.is_empty() {
             let paths: Vec<&str> = redundant.iter().filter_map(Value::as_str).collect();
             out!("    the profile now says the same as the override of {}", paths.join(", "));
@@ -83,9 +83,9 @@ fn layers(output: &Output, plan: &Value) {
         out!(
             "{} {}:{} {}",
             output.paint("conflict", "31;1"),
-            text(&conflict, "layer"),
-            text(&conflict, "path"),
-            text(&conflict, "message")
+            text(conflict, "layer"),
+            text(conflict, "path"),
+            text(conflict, "message")
         );
     }
 }
@@ -96,8 +96,8 @@ fn objects(output: &Output, plan: &Value) {
         out!("\n{}", output.paint("Objects", "1"));
     }
     for action in actions {
-        let word = text(&action, "action");
-        let sgr = match word.as_str() {
+        let word = text(action, "action");
+        let sgr = match word {
             "CREATE" | "RESTORE" => "32",
             "CHANGE" => "33",
             "ORPHAN" | "KEEP" => "36",
@@ -105,21 +105,21 @@ fn objects(output: &Output, plan: &Value) {
         };
         let object = action.get("object").cloned().unwrap_or_default();
         let place = match text(&object, "namespace") {
-            namespace if namespace.is_empty() => text(&object, "name"),
+            "" => text(&object, "name").to_owned(),
             namespace => format!("{namespace}/{}", text(&object, "name")),
         };
-        let side = if text(&action, "destination") == "MANAGEMENT" { " (management)" } else { "" };
+        let side = if text(action, "destination") == "MANAGEMENT" { " (management)" } else { "" };
         let word = output.paint(&format!("{word:14}"), sgr);
         out!("  {word} {} {place}{side}", text(&object, "kind"));
-        for change in list(&action, "changes") {
+        for change in list(action, "changes") {
             let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);
             let line = match (value("before"), value("after")) {
-                (None, Some(after)) => format!("+ {}: {after}", text(&change, "path")),
-                (Some(before), None) => format!("- {}: {before}", text(&change, "path")),
+                (None, Some(after)) => format!("+ {}: {after}", text(change, "path")),
+                (Some(before), None) => format!("- {}: {before}", text(change, "path")),
                 (before, after) => {
                     format!(
                         "~ {}: {} → {}",
-                        text(&change, "path"),
+                        text(change, "path"),
                         before.unwrap_or_default(),
                         after.unwrap_or_default()
                     )
@@ -127,7 +127,7 @@ fn objects(output: &Output, plan: &Value) {
             };
             out!("      {line}");
         }
-        let note = text(&action, "note");
+        let note = text(action, "note");
         if !note.is_empty() {
             out!("      {note}");
         }
@@ -144,30 +144,30 @@ fn repave(output: &Output, plan: &Value) {
         return;
     }
     let scope = text(&repave, "scope");
-    let plane = ["FULL", "CONTROL_PLANE"].contains(&scope.as_str()).then(|| "control plane".to_owned());
+    let plane = ["FULL", "CONTROL_PLANE"].contains(&scope).then(|| "control plane".to_owned());
     let pools = list(&repave, "pools");
     let pools = pools.iter().filter_map(Value::as_str).map(|pool| format!("pool \"{pool}\""));
     let what: Vec<String> = plane.into_iter().chain(pools).collect();
     out!("\n{} {scope} ({})", output.paint("Nodes are replaced:", "33;1"), what.join(", "));
     for reason in list(&repave, "reasons") {
-        let place = match text(&reason, "pool") {
-            pool if pool.is_empty() => "control plane".to_owned(),
+        let place = match text(reason, "pool") {
+            "" => "control plane".to_owned(),
             pool => format!("pool \"{pool}\""),
         };
-        out!("  {place}: {} [{}]", text(&reason, "message"), text(&reason, "code"));
+        out!("  {place}: {} [{}]", text(reason, "message"), text(reason, "code"));
     }
 }
 
 fn findings(output: &Output, plan: &Value) {
     for finding in list(plan, "findings") {
-        let severity = text(&finding, "severity");
-        let sgr = match severity.as_str() {
+        let severity = text(finding, "severity");
+        let sgr = match severity {
             "BLOCK" => "31;1",
             "ACKNOWLEDGE" => "33",
             _ => "36",
         };
-        out!("\n{} {} [{}]", output.paint(&severity, sgr), text(&finding, "message"), text(&finding, "code"));
-        let help = text(&finding, "help");
+        out!("\n{} {} [{}]", output.paint(severity, sgr), text(finding, "message"), text(finding, "code"));
+        let help = text(finding, "help");
         if !help.is_empty() {
             out!("  {help}");
         }
@@ -176,20 +176,12 @@ fn findings(output: &Output, plan: &Value) {
         out!(
             "\n{} {} of {}, by {} {}",
             output.paint("needs approval:", "33;1"),
-            text(&requirement, "kind"),
-            text(&requirement, "scope"),
+            text(requirement, "kind"),
+            text(requirement, "scope"),
             requirement.get("quorum").and_then(Value::as_u64).unwrap_or(1),
-            text(&requirement, "role")
+            text(requirement, "role")
         );
     }
-}
-
-fn text(value: &Value, key: &str) -> String {
-    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn list(value: &Value, key: &str) -> Vec<Value> {
-    value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]

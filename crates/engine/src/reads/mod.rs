@@ -6,6 +6,7 @@ mod events;
 mod macros;
 mod packs;
 mod people;
+mod profile_content;
 mod profiles;
 mod rollouts;
 mod waits;
@@ -18,7 +19,8 @@ pub use clusters::{CompositionView, FleetSummary};
 pub use macros::{MacroRecord, ProfileUse};
 pub use packs::PackRecord;
 pub use people::{PrincipalRecord, TokenRecord};
-pub use profiles::{ExportedProfile, ProfileRecord, RevisionRecord, VersionRecord};
+pub use profile_content::ExportedProfile;
+pub use profiles::{ProfileRecord, RevisionRecord, VersionRecord};
 pub use strata_store::{
     ChangeFilter, ClusterFilter, ClusterOrder, OrphanFilter, PendingUpdate, ProfileFilter,
 };

@@ -23,10 +23,10 @@ use strata_model::{
     digest::{Digest, DigestKey},
     pack::Pack,
     problem::Problem,
-    profile::{LayerName, ProfileContent, ProfileType, RevisionReference},
+    profile::{LayerName, ProfileContent, ProfileType},
     secret::SecretText,
 };
-use strata_render::{Given, check_attached, layer_base, layer_secrets, render_profile};
+use strata_render::{Given, check_attached, layer_base, layer_secrets, render_profile, unpublished};
 use strata_values::Redactor;
 
 pub(crate) use variables::tried;
@@ -46,20 +46,19 @@ pub fn validate<P: Borrow<Pack>>(
     let mut secrets: Vec<SecretText> = given.secrets.values().cloned().collect();
     let mut problems = structure::problems(profile_type, content);
     problems.extend(variables::problems(&content.variables));
-    let revision = stand_in();
+    let revision = unpublished();
     let mut resolved = Vec::with_capacity(content.layers.len());
     let names: BTreeSet<&LayerName> = content.layers.iter().map(|layer| &layer.name).collect();
     // Two layers of one name, or texts that cannot be read, cannot be rendered; they are told.
-    let mut readable = revision.is_some() && names.len() == content.layers.len();
+    let mut readable = names.len() == content.layers.len();
     for layer in &content.layers {
         let Some(pack) = packs.get(&layer.pack.digest).map(Borrow::borrow) else {
             problems.push(packs::unknown(layer));
             readable = false;
             continue;
         };
-        let Some(revision) = &revision else { continue };
         secrets.extend(layer_secrets(layer, pack));
-        let base = layer_base(layer, pack, revision).map(drop);
+        let base = layer_base(layer, pack, &revision).map(drop);
         for found in [base, check_attached(layer)].into_iter().filter_map(Result::err).flatten() {
             problems.push(Problem::error(Some(layer.name.clone()), found));
             readable = false;
@@ -97,11 +96,6 @@ pub fn validate<P: Borrow<Pack>>(
         told.insert(problem.to_string())
     });
     problems
-}
-
-/// Stands for the revision that it will be.
-fn stand_in() -> Option<RevisionReference> {
-    Some(RevisionReference { profile: "profile".parse().ok()?, version: "0.0.0".parse().ok()?, revision: 1 })
 }
 
 /// The layer that a problem of the renderer is about: it names files ``layer `x` …``.

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{super::Outcome, wish};
+use super::{
+    super::{Outcome, list, text},
+    wish,
+};
 use crate::{
     client::Client,
     exit::Code,
@@ -34,14 +37,6 @@ pub(super) async fn compare(
         output.document(&found);
     }
     Ok(if same { Code::Ok } else { Code::Changes })
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
-    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn show(output: &Output, found: &Value) {

@@ -71,6 +71,11 @@ pub(super) async fn draft(
     let existing = client.query(operations::PROFILE_VERSION_SHOW, key).await?;
     let existing = existing.get("profileVersion").filter(|value| !value.is_null()).cloned();
     let mut shown = match existing {
+        Some(_) if from.is_some() => {
+            return Err(CliError::Usage(format!(
+                "{name}@{version} is there already: --from is for a version that is not; leave it out to change the draft"
+            )));
+        }
         Some(existing) => existing,
         None => {
             let input = json!({ "profile": name, "version": version, "fromVersion": from });

@@ -13,7 +13,7 @@ use strata_model::{
     problem::Problem,
     profile::{
         AttachedManifest, ConflictPolicy, ImmutablePolicy, Layer, LayerKind, LayerName, OrphanPolicy,
-        PresetChoice, ProfileContent, ProfileType, RevisionReference, is_dns_label,
+        PresetChoice, ProfileContent, ProfileType, is_dns_label,
     },
     variable::{VariableDefinition, VariableValue},
 };
@@ -151,7 +151,8 @@ impl Session {
             let named = |manifest: &AttachedManifest| {
                 is_dns_label(&manifest.name) && names.insert(manifest.name.clone())
             };
-            let unread = strata_render::layer_base(layer, pack.pack(), &draft_reference()?).is_err()
+            let unread = strata_render::layer_base(layer, pack.pack(), &strata_render::unpublished())
+                .is_err()
                 || strata_render::check_attached(layer).is_err();
             if unread || !layer.manifests.iter().all(named) {
                 return Ok(false);
@@ -216,7 +217,7 @@ impl Session {
         for layer in &content.layers {
             uses.packs.insert((layer.pack.name.clone(), layer.pack.version.clone()));
             let pack = self.pack_content(&layer.pack.digest).await?;
-            let named = strata_render::layer_macros(layer, pack.pack(), &draft_reference()?);
+            let named = strata_render::layer_macros(layer, pack.pack(), &strata_render::unpublished());
             uses.macros.extend(named.unwrap_or_default());
         }
         Ok(uses)
@@ -258,15 +259,6 @@ fn refuse_too_much(draft: &DraftContent) -> Result<(), EngineError> {
     )
     .at("content")
     .into())
-}
-
-/// Stands for the revision in diagnostics only; the content is not published yet.
-fn draft_reference() -> Result<RevisionReference, EngineError> {
-    Ok(RevisionReference {
-        profile: "draft".parse().map_err(EngineError::internal)?,
-        version: "0.0.0".parse().map_err(EngineError::internal)?,
-        revision: 0,
-    })
 }
 
 /// Tells an editor who was not the first what the draft says by now that theirs does not.

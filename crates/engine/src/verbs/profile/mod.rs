@@ -79,7 +79,11 @@ impl Session {
             let content = match from {
                 None => ProfileContent::default(),
                 Some(from) => {
-                    session.content_of_version(&found, &parse_version(&from, "fromVersion")?).await?
+                    let from = parse_version(&from, "fromVersion")?;
+                    let missing =
+                        || Refusal::not_found("profile", format!("{profile}@{from}")).at("fromVersion");
+                    let there = session.version_content(&found.name, &from, None).await?;
+                    there.ok_or_else(missing)?.content
                 }
             };
             let uses = session.uses_of(&content).await?;
@@ -424,21 +428,6 @@ impl Session {
                 .at("version")
             })?;
         Ok((found, there))
-    }
-
-    async fn content_of_version(
-        &self,
-        profile: &Profile,
-        version: &Version,
-    ) -> Result<ProfileContent, EngineError> {
-        match self.rows().revision_find(&profile.name, version, None).await {
-            Ok(revision) => Ok(revision.content),
-            Err(StoreError::NotFound { .. }) => {
-                let there = self.rows().profile_version_find(profile.id, version).await?;
-                Ok(self.rows().draft_get(there.id).await?.content)
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// What the API shows of a version.
