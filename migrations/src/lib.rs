@@ -24,6 +24,7 @@ mod m20261121_000008_rollout;
 mod m20261121_000009_lease;
 mod m20261128_000010_macro;
 mod m20261128_000011_fleet;
+mod m20261128_000012_kubernetes;
 pub mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000009_lease::Step),
             Box::new(m20261128_000010_macro::Step),
             Box::new(m20261128_000011_fleet::Step),
+            Box::new(m20261128_000012_kubernetes::Step),
         ]
     }
 }

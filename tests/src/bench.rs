@@ -13,7 +13,7 @@ use strata_cluster::{
     ApplyOptions, ClusterClient, ConnectOptions, KubeconfigPolicy, MANAGER, ObjectReference,
 };
 use strata_engine::{
-    Adopted, DraftContent, DraftLayer, DraftPack, Engine, EngineError, EngineOptions, Page, RegisterCluster,
+    Adopted, DraftContent, DraftLayer, Engine, EngineError, EngineOptions, Page, RegisterCluster,
     RegisterInfrastructure, RequestOptions, RevisionWish, Session, Wish,
 };
 use strata_model::{
@@ -22,7 +22,7 @@ use strata_model::{
     object::ObjectKey,
     pack::PackFiles,
     plan::Plan,
-    profile::{ConflictPolicy, ImmutablePolicy, OrphanPolicy, ProfileType},
+    profile::{ConflictPolicy, ImmutablePolicy, ProfileType},
     secret::SecretText,
 };
 use strata_store::{
@@ -132,17 +132,10 @@ impl Part {
 
     fn layer(&self, pack: &str, version: &str) -> DraftLayer {
         DraftLayer {
-            name: self.name.clone(),
-            kind: None,
-            pack: DraftPack { name: pack.to_owned(), version: version.to_owned() },
-            values: None,
-            presets: Vec::new(),
-            manifests: Vec::new(),
             install_priority: self.priority,
-            namespace: None,
             on_conflict: self.on_conflict,
             on_immutable: self.on_immutable,
-            orphan_policy: OrphanPolicy::default(),
+            ..DraftLayer::new(&self.name, pack, version)
         }
     }
 }

@@ -8,14 +8,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures::future::join_all;
 use proptest::{prelude::*, test_runner::TestRunner};
 use strata_engine::{
-    Adopted, DraftContent, DraftLayer, DraftPack, Engine, EngineError, EngineOptions, ImportProfile,
-    RegisterCluster, RegisterInfrastructure, RequestOptions, RevisionWish, Session, SetMacro, VersionRecord,
-    Wish,
+    Adopted, DraftContent, DraftLayer, Engine, EngineError, EngineOptions, ImportProfile, RegisterCluster,
+    RegisterInfrastructure, RequestOptions, RevisionWish, Session, SetMacro, VersionRecord, Wish,
 };
 use strata_model::{
     error::RefusalCode,
     pack::PackFiles,
-    profile::{ConflictPolicy, ImmutablePolicy, OrphanPolicy, ProfileType, VersionState},
+    profile::{ProfileType, VersionState},
     secret::SecretText,
 };
 use strata_store::{
@@ -128,19 +127,7 @@ const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\ncont
 
 fn content(values: &str) -> DraftContent {
     DraftContent {
-        layers: vec![DraftLayer {
-            name: "app".into(),
-            kind: None,
-            pack: DraftPack { name: "hello".into(), version: "1.0.0".into() },
-            values: Some(values.into()),
-            presets: vec![],
-            manifests: Vec::new(),
-            install_priority: None,
-            namespace: None,
-            on_conflict: ConflictPolicy::default(),
-            on_immutable: ImmutablePolicy::default(),
-            orphan_policy: OrphanPolicy::default(),
-        }],
+        layers: vec![DraftLayer { values: Some(values.into()), ..DraftLayer::new("app", "hello", "1.0.0") }],
         variables: vec![],
     }
 }

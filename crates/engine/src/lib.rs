@@ -21,6 +21,7 @@ mod ledger;
 mod passwords;
 mod reach;
 mod reads;
+mod schemas;
 mod session;
 mod tasks;
 mod verbs;
@@ -93,6 +94,7 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     options: EngineOptions,
     contents: contents::ContentCache,
+    schemas: schemas::SchemaCache,
     /// Who this server is in leases.
     holder: String,
     tracker: TaskTracker,
@@ -112,6 +114,7 @@ impl Engine {
                 ids,
                 options,
                 contents: contents::ContentCache::default(),
+                schemas: schemas::SchemaCache::default(),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
             }),
@@ -160,6 +163,10 @@ impl Engine {
 
     pub(crate) fn contents(&self) -> &contents::ContentCache {
         &self.inner.contents
+    }
+
+    pub(crate) fn schemas(&self) -> &schemas::SchemaCache {
+        &self.inner.schemas
     }
 
     pub(crate) fn tracker(&self) -> &TaskTracker {

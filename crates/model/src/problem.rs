@@ -14,6 +14,8 @@ pub enum ProblemSeverity {
     Error,
     /// It can, and the author should know.
     Warning,
+    /// Nothing is wrong, but something could not be looked at.
+    Note,
 }
 
 /// One problem of a profile.
@@ -42,6 +44,12 @@ impl Problem {
         Self { severity: ProblemSeverity::Warning, layer, diagnostic }
     }
 
+    /// What could not be looked at.
+    #[must_use]
+    pub const fn note(layer: Option<LayerName>, diagnostic: Diagnostic) -> Self {
+        Self { severity: ProblemSeverity::Note, layer, diagnostic }
+    }
+
     /// Whether it keeps a version from being published.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -51,7 +59,11 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.is_error() { "error" } else { "warning" };
+        let word = match self.severity {
+            ProblemSeverity::Error => "error",
+            ProblemSeverity::Warning => "warning",
+            ProblemSeverity::Note => "note",
+        };
         write!(f, "{word}: {}", self.diagnostic)
     }
 }

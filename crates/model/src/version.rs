@@ -142,6 +142,12 @@ impl KubernetesVersion {
         self.patch
     }
 
+    /// Major and minor number: `1.33`. What APIs look like is the same in all patches of it.
+    #[must_use]
+    pub fn series(&self) -> String {
+        format!("{}.{}", self.major, self.minor)
+    }
+
     /// How many minor versions `self` is ahead of `other`; negative when behind.
     #[must_use]
     pub fn minors_ahead_of(&self, other: &Self) -> i64 {

@@ -32,6 +32,7 @@ mod repave;
 pub mod report;
 pub mod requirements;
 pub mod rollout;
+pub mod schema;
 mod steps;
 pub mod validate;
 
@@ -41,4 +42,4 @@ pub use compose::{Composed, CompositionRequest, Contents, ResolvedLayer, compose
 pub use plan::{Applied, PlanInput, plan, plan_of_failed_render};
 pub use report::report;
 pub use requirements::requirements;
-pub use validate::validate;
+pub use validate::{Validation, validate};

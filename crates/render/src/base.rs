@@ -44,6 +44,12 @@ pub(crate) fn layer_file(layer: &Layer, file: &str) -> String {
     format!("layer `{}` {file}", layer.name)
 }
 
+/// What names a manifest of a profile's own in diagnostics and as the source of its objects: ``layer `x` manifest `y` ``.
+#[must_use]
+pub fn attached_source(layer: &Layer, manifest: &str) -> String {
+    layer_file(layer, &format!("manifest `{manifest}`"))
+}
+
 /// The base of a layer. `revision` is only named as the origin of the layer's own values.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 use strata_model::{diagnostic::Diagnostic, pack::Pack, profile::Layer, secret::SecretText};
 use strata_values::{parse_documents, secret_object};
 
-use crate::{base::layer_file, references::has_reference, schema};
+use crate::{base::attached_source, references::has_reference, schema};
 
 /// The secrets that a layer holds itself. Texts that cannot be read hold none that is known; [`check_attached`] and
 /// [`crate::layer_base`] say which those are.
@@ -26,7 +26,7 @@ pub fn layer_secrets(layer: &Layer, pack: &Pack) -> Vec<SecretText> {
 /// Those of [`strata_values::parse_documents`], in ``layer `x` manifest `y` ``.
 pub fn check_attached(layer: &Layer) -> Result<(), Vec<Diagnostic>> {
     let read = |manifest: &strata_model::profile::AttachedManifest| {
-        let file = layer_file(layer, &format!("manifest `{}`", manifest.name));
+        let file = attached_source(layer, &manifest.name);
         parse_documents(&manifest.text, &file).err()
     };
     let problems: Vec<Diagnostic> = layer.manifests.iter().filter_map(read).collect();

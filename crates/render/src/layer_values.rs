@@ -14,7 +14,7 @@ use strata_model::{
 use strata_values::{Layered, edit};
 
 use crate::{
-    base::{layer_base, layer_file},
+    base::{attached_source, layer_base, layer_file},
     capabilities::Capabilities,
     input::{LayerSeed, RenderInput},
     layers::ResolvedLayer,
@@ -258,7 +258,7 @@ fn resolve<'a>(
     let mut attached = Vec::with_capacity(layer.manifests.len());
     for manifest in &layer.manifests {
         let scope = scope(input, &own.layer, packs, known, capabilities, &manifest.text, false);
-        let file = layer_file(layer, &format!("manifest `{}`", manifest.name));
+        let file = attached_source(layer, &manifest.name);
         match references::resolve_text(&manifest.text, &file, &scope, &context) {
             Ok((text, found)) => {
                 secrets.extend(found);

@@ -43,7 +43,7 @@ mod whereabouts;
 mod yaml;
 
 pub use alone::{Alone, releases_alone, render_alone, report, written_alone};
-pub use base::{LayerBase, layer_base, mentions_macros};
+pub use base::{LayerBase, attached_source, layer_base, mentions_macros};
 pub use input::{ClusterIdentity, LayerSeed, RenderInput};
 pub use layer_secrets::{check_attached, layer_secrets};
 pub use layers::{ResolvedLayer, resolve_layers};

@@ -10,7 +10,7 @@ use strata_model::{
     event::StreamId,
     id::{ClusterId, CompositionId, ProfileId},
     profile::ClusterName,
-    version::Version,
+    version::{KubernetesVersion, Version},
 };
 
 use crate::{
@@ -57,6 +57,7 @@ fn row_of(cluster: &Cluster, seq: i64) -> Result<Model, StoreError> {
         activity: name_of("cluster", &cluster.activity.value)?,
         infrastructure: cluster.infrastructure.as_str().to_owned(),
         management_cluster: management,
+        kubernetes_minor: cluster.kubernetes_version.as_ref().map(KubernetesVersion::series),
         applied: cluster.applied.map(CompositionId::uuid),
         wanted: cluster.wanted.map(CompositionId::uuid),
         deleted: cluster.phase.value == Phase::Deleted,

@@ -39,6 +39,8 @@ pub struct ClusterFilter {
     pub health: Vec<Health>,
     /// Any of these; all when empty.
     pub activity: Vec<Activity>,
+    /// The Kubernetes minor that they run, as [`strata_model::version::KubernetesVersion::series`] writes it.
+    pub kubernetes: Option<String>,
     /// What their applied composition attaches.
     pub profile: Option<ProfileFilter>,
     /// Those whose applied composition names this macro.
@@ -129,6 +131,9 @@ impl Scoped<'_> {
         }
         if let Some(management) = filter.management_cluster {
             query = query.filter(Column::ManagementCluster.eq(management.uuid()));
+        }
+        if let Some(series) = &filter.kubernetes {
+            query = query.filter(Column::KubernetesMinor.eq(series.as_str()));
         }
         for (key, value) in &filter.labels {
             let labelled = cluster_label::Entity::find()

@@ -166,6 +166,7 @@ tables! {
         activity: String,
         infrastructure: String,
         management_cluster: Option<Uuid>,
+        kubernetes_minor: Option<String>,
         applied: Option<Uuid>,
         wanted: Option<Uuid>,
         deleted: bool,

@@ -2,7 +2,10 @@
 
 use async_graphql::{Context, Enum, InputObject, Object};
 use strata_engine::{ClusterFilter as Filter, ClusterOrder as Order};
-use strata_model::error::Refusal;
+use strata_model::{
+    error::{Refusal, RefusalCode},
+    version::KubernetesVersion,
+};
 
 use crate::{
     context::session,
@@ -33,6 +36,8 @@ pub struct ClusterFilter {
     activity: Option<Vec<Activity>>,
     /// A part of their name.
     name_contains: Option<String>,
+    /// The Kubernetes version that they run: `1.33`, or any of its patches.
+    kubernetes_version: Option<String>,
     /// A profile that they run.
     profile: Option<ProfileFilter>,
     /// A macro that the values which they run with name.
@@ -67,6 +72,16 @@ impl ProfileFilter {
     }
 }
 
+/// The minor that `1.33`, `v1.33.2` and the like are of.
+fn series(version: &str) -> Result<String, Refusal> {
+    let parsed = version.parse().or_else(|error| format!("{version}.0").parse().map_err(|_| error));
+    parsed.map(|version: KubernetesVersion| version.series()).map_err(|error| {
+        Refusal::new(RefusalCode::InvalidInput, error.to_string(), "write it like `1.33`")
+            .at("kubernetesVersion")
+            .at("filter")
+    })
+}
+
 impl TryFrom<ClusterFilter> for Filter {
     type Error = Refusal;
 
@@ -81,6 +96,7 @@ impl TryFrom<ClusterFilter> for Filter {
             connectivity: filter.connectivity.unwrap_or_default().into_iter().map(Into::into).collect(),
             health: filter.health.unwrap_or_default().into_iter().map(Into::into).collect(),
             activity: filter.activity.unwrap_or_default().into_iter().map(Into::into).collect(),
+            kubernetes: filter.kubernetes_version.map(|version| series(&version)).transpose()?,
             profile: filter.profile.map(ProfileFilter::read).transpose()?,
             named_macro: named_macro.transpose()?,
             pending_updates: filter.pending_updates,

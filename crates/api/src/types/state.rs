@@ -50,6 +50,8 @@ mirrors! {
     ProblemSeverity of model::problem::ProblemSeverity {
         /// The version cannot be published.
         Error,
+        /// Nothing is wrong, but something could not be looked at.
+        Note,
         /// It can, and its author should know.
         Warning,
     }

@@ -223,6 +223,9 @@ pub enum ClusterCommand {
         /// Only clusters that run this profile: `web`, `web@1.1.0`, `web@1.1.0#2`.
         #[arg(long, short = 'p')]
         profile: Option<String>,
+        /// Only clusters on this Kubernetes version: `1.33`.
+        #[arg(long)]
+        kubernetes: Option<String>,
         /// Only clusters whose values name this macro.
         #[arg(long = "macro")]
         named_macro: Option<String>,

@@ -67,11 +67,12 @@ pub(super) async fn run(client: &Client, output: &Output, command: ClusterComman
                 &[("name", "/name"), ("phase", "/phase/value")],
             );
         }
-        ClusterCommand::List { labels, profile, named_macro, pending_updates } => {
+        ClusterCommand::List { labels, profile, kubernetes, named_macro, pending_updates } => {
             let profile = profile.as_deref().map(profile_filter).transpose()?;
             let variables = json!({ "filter": {
                 "labels": pairs(&labels),
                 "profile": profile,
+                "kubernetesVersion": kubernetes,
                 "macro": named_macro,
                 "pendingUpdates": pending_updates.then_some(true),
             } });

@@ -14,8 +14,8 @@ use std::{
 
 use strata_cluster::{ConnectOptions, KubeconfigPolicy};
 use strata_engine::{
-    Adopted, DraftContent, DraftLayer, DraftPack, Engine, EngineOptions, OverrideEdit, OverrideWish,
-    RegisterCluster, RegisterInfrastructure, RequestOptions, RevisionWish, Session, Wish,
+    Adopted, DraftContent, DraftLayer, Engine, EngineOptions, OverrideEdit, OverrideWish, RegisterCluster,
+    RegisterInfrastructure, RequestOptions, RevisionWish, Session, Wish,
 };
 use strata_model::{
     Timestamp,
@@ -24,7 +24,7 @@ use strata_model::{
     overrides::Patch,
     pack::PackFiles,
     ports::Clock,
-    profile::{ConflictPolicy, ImmutablePolicy, OrphanPolicy, PresetChoice, ProfileType},
+    profile::{ImmutablePolicy, PresetChoice, ProfileType},
     secret::SecretText,
     variable::{VariableDefinition, VariableFormat},
 };
@@ -72,19 +72,7 @@ pub fn layer(
     values: &str,
     on_immutable: ImmutablePolicy,
 ) -> DraftLayer {
-    DraftLayer {
-        name: name.into(),
-        kind: None,
-        pack: DraftPack { name: pack.into(), version: version.into() },
-        values: Some(values.into()),
-        presets: vec![],
-        manifests: Vec::new(),
-        install_priority: None,
-        namespace: None,
-        on_conflict: ConflictPolicy::default(),
-        on_immutable,
-        orphan_policy: OrphanPolicy::default(),
-    }
+    DraftLayer { values: Some(values.into()), on_immutable, ..DraftLayer::new(name, pack, version) }
 }
 
 pub fn content(layers: Vec<DraftLayer>, variables: Vec<VariableDefinition>) -> DraftContent {
@@ -269,17 +257,8 @@ impl Bench {
         self.session.create_profile_version(name.into(), version.into(), None).await.unwrap();
         let content = DraftContent {
             layers: vec![DraftLayer {
-                name: "hello".into(),
-                kind: None,
-                pack: DraftPack { name: "hello-universe".into(), version: "1.2.0".into() },
-                values: None,
                 presets: vec![PresetChoice { group: "Backend".into(), name: preset.into() }],
-                manifests: Vec::new(),
-                install_priority: None,
-                namespace: None,
-                on_conflict: ConflictPolicy::default(),
-                on_immutable: ImmutablePolicy::default(),
-                orphan_policy: OrphanPolicy::default(),
+                ..DraftLayer::new("hello", "hello-universe", "1.2.0")
             }],
             variables: vec![],
         };

@@ -125,6 +125,21 @@ on_both_databases! {
         let wild = ClusterFilter { name_contains: Some("%".to_owned()), ..ClusterFilter::default() };
         assert_eq!(scope.cluster_count(&wild).await.unwrap(), 25);
 
+        let mut reached = scope.cluster_get(ids[3]).await.unwrap();
+        reached.value.kubernetes_version = Some("v1.33.2+k3s1".parse().unwrap());
+        let event = ClusterEvent::Reached { uid: "u".to_owned(), kubernetes_version: "v1.33.2+k3s1".parse().unwrap() };
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.cluster_append(&reached.value, reached.seq, &[event], &Actor::system(), None).await
+                })
+            })
+            .await
+            .unwrap();
+        let on = |series: &str| ClusterFilter { kubernetes: Some(series.to_owned()), ..ClusterFilter::default() };
+        assert_eq!(scope.cluster_ids(&on("1.33"), 10).await.unwrap(), [ids[3]]);
+        assert_eq!(scope.cluster_count(&on("1.3")).await.unwrap(), 0);
+
         for order in [ClusterOrder::Name, ClusterOrder::NameDescending, ClusterOrder::Newest, ClusterOrder::Oldest] {
             let (mut seen, mut page, mut pages) = (Vec::new(), Page::first(4), 0);
             loop {

@@ -68,10 +68,10 @@ pub(super) fn of(version: &Value, source: Option<Source<'_>>) -> Result<Vec<Prob
 /// Shows problems on standard error.
 pub(super) fn show(output: &Output, problems: &[Problem]) {
     for problem in problems {
-        let word = if problem.is_error() {
-            output.paint("error:", "31;1")
-        } else {
-            output.paint("warning:", "33;1")
+        let word = match problem.severity.as_str() {
+            "ERROR" => output.paint("error:", "31;1"),
+            "NOTE" => output.paint("note:", "36;1"),
+            _ => output.paint("warning:", "33;1"),
         };
         eprintln!("{word} {}", problem.diagnostic);
         if let Some(help) = &problem.diagnostic.help {

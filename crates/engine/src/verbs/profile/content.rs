@@ -17,6 +17,7 @@ use strata_model::{
     },
     variable::{VariableDefinition, VariableValue},
 };
+use strata_plan::Validation;
 use strata_render::Given;
 use strata_store::{Draft, Optional as _, Uses};
 
@@ -56,6 +57,25 @@ pub struct DraftLayer {
     pub on_immutable: ImmutablePolicy,
     /// When an object is no longer rendered.
     pub orphan_policy: OrphanPolicy,
+}
+
+impl DraftLayer {
+    /// A pack as it is: nothing else is said.
+    pub fn new(name: impl Into<String>, pack: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind: None,
+            pack: DraftPack { name: pack.into(), version: version.into() },
+            values: None,
+            presets: Vec::new(),
+            manifests: Vec::new(),
+            install_priority: None,
+            namespace: None,
+            on_conflict: ConflictPolicy::default(),
+            on_immutable: ImmutablePolicy::default(),
+            orphan_policy: OrphanPolicy::default(),
+        }
+    }
 }
 
 /// A pack by name and version.
@@ -184,8 +204,10 @@ impl Session {
         let content = content.clone();
         let key = self.engine.store().digest_key().clone();
         // Rendering is work for the processor: not for a thread that serves others.
-        let validate = move || strata_plan::validate(kind, &content, &packs, &given, &key);
-        tokio::task::spawn_blocking(validate).await.map_err(EngineError::internal)
+        let validate = move || Validation::of(kind, &content, &packs, &given);
+        let mut validation = tokio::task::spawn_blocking(validate).await.map_err(EngineError::internal)?;
+        self.hold_against_schemas(&mut validation).await?;
+        Ok(validation.problems(&key))
     }
 
     /// What is known of the clusters that a profile of this project is for: its macros.
