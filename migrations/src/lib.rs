@@ -25,6 +25,7 @@ mod m20261121_000009_lease;
 mod m20261128_000010_macro;
 mod m20261128_000011_fleet;
 mod m20261128_000012_kubernetes;
+mod m20261128_000013_rollout_target;
 pub mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000010_macro::Step),
             Box::new(m20261128_000011_fleet::Step),
             Box::new(m20261128_000012_kubernetes::Step),
+            Box::new(m20261128_000013_rollout_target::Step),
         ]
     }
 }

@@ -89,6 +89,10 @@ fn told(schemas: &ApiSchemas, object: &Value) -> Option<(String, String)> {
     Some((lines(certain), lines(likely)))
 }
 
+fn cases_of(list: &Value) -> Result<&[Value]> {
+    list.as_array().map(Vec::as_slice).context("no list of cases")
+}
+
 /// Each case says what is told; the API server refuses what is surely wrong, and takes what nothing is told of.
 async fn all_as_told(server: &Server, schemas: &ApiSchemas, cases: &[Value]) -> Result<()> {
     let mut wrong = Vec::new();
@@ -118,16 +122,17 @@ async fn all_as_told(server: &Server, schemas: &ApiSchemas, cases: &[Value]) -> 
 async fn what_a_schema_refuses_the_api_server_refuses() -> Result<()> {
     let Some(server) = Server::start_or_leave_out("schemas").await? else { return Ok(()) };
     // A kind of a definition: by the definition itself, and by what the API server publishes of it once it does.
-    let custom: Value = serde_saphyr::from_str(CUSTOM)?;
-    let (definition, cases) = (&custom["definition"], custom["cases"].as_array().context("no cases")?);
+    let cases = strata_values::parse(CASES, "schemas.yaml")?;
+    let custom: Value = strata_values::parse(CUSTOM, "custom_schemas.yaml")?;
+    let (definition, custom) = (&custom["definition"], cases_of(&custom["cases"])?);
     let mut defined = server.schemas.clone();
     defined.define(definition);
     server.client.apply(definition, &ApplyOptions::default()).await?;
-    all_as_told(&server, &server.schemas, &serde_saphyr::from_str::<Vec<Value>>(CASES)?).await?;
-    all_as_told(&server, &defined, cases).await?;
+    all_as_told(&server, &server.schemas, cases_of(&cases)?).await?;
+    all_as_told(&server, &defined, custom).await?;
     let mut published = server.schemas.clone();
     published.add("example.org/v1", server.published("example.org/v1").await?);
-    all_as_told(&server, &published, cases).await
+    all_as_told(&server, &published, custom).await
 }
 
 /// A manifest with a field that there is not, in its second document, and a kind that nobody serves.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use strata_model::{
     diagnostic::Diagnostic,
+    digest::Digest,
     profile::ProfileContent,
     secret::{MASK_PREFIX, SecretText},
 };
@@ -43,6 +44,15 @@ impl Session {
             secrets.extend(strata_render::layer_secrets(layer, pack.pack()));
         }
         Ok(secrets)
+    }
+
+    /// The digest of content. A digest of secrets that anybody could try is none: with secrets in it, it is keyed.
+    pub(crate) async fn digest_of(&self, content: &ProfileContent) -> Result<Digest, EngineError> {
+        if self.secrets_in(content).await?.is_empty() {
+            return Ok(content.digest());
+        }
+        let key = self.engine.store().digest_key();
+        Ok(key.document("content", &serde_json::to_value(content)?))
     }
 
     /// What puts back what masks stand for, for an edit of this content.

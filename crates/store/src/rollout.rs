@@ -14,7 +14,7 @@ use strata_model::{
 };
 
 use crate::{
-    cluster_filter::after,
+    cluster_filter::{ProfileFilter, after},
     document::{Stored, from_text, to_text},
     entity::{
         rollout::{Column, Entity, Model},
@@ -35,6 +35,8 @@ const BATCH: usize = 500;
 pub struct RolloutFilter {
     /// Any of these states; all when empty.
     pub states: Vec<RolloutState>,
+    /// What they bring.
+    pub profile: Option<ProfileFilter>,
 }
 
 /// How many targets of a rollout stand where.
@@ -132,11 +134,20 @@ impl Scoped<'_> {
     }
 
     fn rollouts_filtered(&self, filter: &RolloutFilter) -> Select<Entity> {
-        let query = self.rollouts();
-        if filter.states.is_empty() {
-            return query;
+        let mut query = self.rollouts();
+        if !filter.states.is_empty() {
+            query = query.filter(Column::State.is_in(filter.states.iter().map(|state| state.as_str())));
         }
-        query.filter(Column::State.is_in(filter.states.iter().map(|state| state.as_str())))
+        if let Some(profile) = &filter.profile {
+            query = query.filter(Column::ProfileName.eq(profile.profile.as_str()));
+            if let Some(version) = &profile.version {
+                query = query.filter(Column::Version.eq(version.to_string()));
+            }
+            if let Some(revision) = profile.revision {
+                query = query.filter(Column::Revision.eq(i64::from(revision)));
+            }
+        }
+        query
     }
 
     /// One target of a rollout.
@@ -242,6 +253,9 @@ impl Tx {
             name: rollout.name.clone(),
             state: rollout.state.as_str().to_owned(),
             is_final: rollout.state.is_final(),
+            profile_name: Some(rollout.target.revision.profile.to_string()),
+            version: Some(rollout.target.revision.version.to_string()),
+            revision: Some(i64::from(rollout.target.revision.revision)),
             created_at: rollout.created_at.as_microsecond(),
             seq: expected_seq + i64::try_from(events.len()).unwrap_or(i64::MAX),
             document: to_text("rollout", &head)?,

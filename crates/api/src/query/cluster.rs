@@ -59,7 +59,7 @@ pub struct ProfileFilter {
 }
 
 impl ProfileFilter {
-    fn read(self) -> Result<strata_engine::ProfileFilter, Refusal> {
+    pub(super) fn read(self) -> Result<strata_engine::ProfileFilter, Refusal> {
         let unknown =
             |noun: &str, name: &str| Refusal::not_found(noun, name).at(noun).at("profile").at("filter");
         let version =

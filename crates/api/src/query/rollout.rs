@@ -1,18 +1,29 @@
 //! Rollouts.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, InputObject, Object};
+use strata_engine::RolloutFilter as Filter;
 use strata_model::id::RolloutId;
 
 use crate::{
     context::{session, sessions},
     cost::list,
     error::{answer, refused},
+    query::cluster::ProfileFilter,
     types::{
-        connection::{self, Total},
-        global_id,
-        rollout::{Rollout, RolloutConnection, page},
+        connection, global_id,
+        rollout::{Rollout, RolloutConnection, page, total},
+        state::RolloutState,
     },
 };
+
+/// Which rollouts are wanted; all that fit every part.
+#[derive(Debug, Default, InputObject)]
+pub struct RolloutFilter {
+    /// Where they stand.
+    states: Option<Vec<RolloutState>>,
+    /// What they bring.
+    profile: Option<ProfileFilter>,
+}
 
 /// Rollouts.
 #[derive(Debug, Default)]
@@ -28,18 +39,19 @@ impl RolloutQuery {
         #[graphql(desc = "The project; may be left out when the token sees one only.")] project: Option<
             String,
         >,
+        #[graphql(desc = "Which of them; all when left out.")] filter: Option<RolloutFilter>,
         #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
         #[graphql(desc = "Behind which cursor.")] after: Option<String>,
     ) -> async_graphql::Result<RolloutConnection> {
         let session = session(ctx, project.as_deref()).map_err(answer)?;
-        let found =
-            session.rollouts(connection::page(first, after).map_err(refused)?).await.map_err(answer)?;
-        let counted = session.clone();
-        let total = Total::new(move || {
-            let session = counted.clone();
-            async move { session.rollouts_count().await.map_err(answer) }
-        });
-        Ok(page(&session, found, total))
+        let filter = filter.unwrap_or_default();
+        let filter = Filter {
+            states: filter.states.unwrap_or_default().into_iter().map(Into::into).collect(),
+            profile: filter.profile.map(ProfileFilter::read).transpose().map_err(refused)?,
+        };
+        let wanted = connection::page(first, after).map_err(refused)?;
+        let found = session.rollouts(&filter, wanted).await.map_err(answer)?;
+        Ok(page(&session, found, total(&session, filter)))
     }
 
     /// A rollout by its id.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::{Description, ID, Object, SimpleObject};
 use strata_engine::{
-    ChangeFilter, ClusterFilter, ClusterOrder, PageOf, ProfileFilter, ProfileRecord, Session, VersionRecord,
+    ChangeFilter, ClusterFilter, ClusterOrder, PageOf, ProfileFilter, ProfileRecord, RolloutFilter, Session,
+    VersionRecord,
 };
 use strata_model::{profile, variable};
 use tokio::sync::OnceCell;
@@ -15,6 +16,7 @@ use super::{
     connection::{self, Total, connection, nodes},
     global_id,
     problem::ProfileProblem,
+    rollout::{self, RolloutConnection},
     scalar::{DateTime, DigestText, SemVerText},
     state::{
         ConflictPolicy, ImmutablePolicy, LayerKind, OrphanPolicy, ProfileType, VariableFormat, VersionState,
@@ -174,7 +176,11 @@ impl ProfileVersion {
     /// The digest of its content.
     #[graphql(complexity = 5)]
     async fn content_digest(&self) -> async_graphql::Result<DigestText> {
-        Ok((&self.content().await?.digest()).into())
+        let (profile, version) = (self.record.profile.as_str(), &self.record.version);
+        let found = self.session.profile_content_digest(profile, version, self.revision).await;
+        // A deleted draft says nothing any more.
+        let found = found.map_err(answer)?.unwrap_or_else(|| profile::ProfileContent::default().digest());
+        Ok((&found).into())
     }
 
     /// Its layers, in order.
@@ -218,6 +224,19 @@ impl ProfileVersion {
         let page = connection::page(first, after).map_err(refused)?;
         let page = self.session.changes(&filter, page).await.map_err(answer)?;
         Ok(change::page(&self.session, page, change::total(&self.session, filter)))
+    }
+
+    /// The rollouts that bring it: this revision when one was asked for, else any.
+    #[graphql(complexity = "list(first, child_complexity)")]
+    async fn rollouts(
+        &self,
+        #[graphql(desc = "How many, 1 to 100.")] first: Option<u32>,
+        #[graphql(desc = "Behind which cursor.")] after: Option<String>,
+    ) -> async_graphql::Result<RolloutConnection> {
+        let filter = RolloutFilter { profile: Some(self.attached()), ..RolloutFilter::default() };
+        let page = connection::page(first, after).map_err(refused)?;
+        let page = self.session.rollouts(&filter, page).await.map_err(answer)?;
+        Ok(rollout::page(&self.session, page, rollout::total(&self.session, filter)))
     }
 
     /// Every problem that it has: of a draft all that keeps it from being published, of a revision what its packs and the

@@ -12,7 +12,10 @@ use super::{
     state::{RolloutState, TargetState},
     summary::Names,
 };
-use crate::{cost::list, error::refused};
+use crate::{
+    cost::list,
+    error::{answer, refused},
+};
 
 connection! {
     RolloutConnection, RolloutEdge of Rollout;
@@ -251,6 +254,15 @@ pub struct RolloutProgress {
     pub event: HistoryEvent,
     /// The rollout as it stands now.
     pub rollout: Rollout,
+}
+
+/// Counts the rollouts that a filter leaves.
+pub fn total(session: &Session, filter: strata_engine::RolloutFilter) -> Total {
+    let session = session.clone();
+    Total::new(move || {
+        let (session, filter) = (session.clone(), filter.clone());
+        async move { session.rollouts_count(&filter).await.map_err(answer) }
+    })
 }
 
 /// A page of rollouts.

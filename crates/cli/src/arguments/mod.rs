@@ -468,7 +468,11 @@ pub enum RolloutCommand {
         start: bool,
     },
     /// List rollouts
-    List,
+    List {
+        /// Only rollouts that bring this profile: `web`, `web@1.1.0`, `web@1.1.0#2`.
+        #[arg(long, short = 'p')]
+        profile: Option<String>,
+    },
     /// Show a rollout and its clusters
     Show {
         /// Its id.

@@ -43,6 +43,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: PackCommand) 
                 ("presets", "/presets"),
                 ("asks of packs", "/constraints"),
                 ("asks of machines", "/resources"),
+                ("used by", "/usedBy"),
             ];
             output.record(&pack, &lines);
             if let Some(values) = pack.get("values").and_then(Value::as_str) {

@@ -33,8 +33,10 @@ pub(super) async fn run(client: &Client, output: &Output, command: RolloutComman
             let id = rollout.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
             act(operations::ROLLOUT_START, "startRollout", RolloutArguments { id, reason: None }).await
         }
-        RolloutCommand::List => {
-            let rows = client.all(operations::ROLLOUT_LIST, json!({}), "/rollouts").await?;
+        RolloutCommand::List { profile } => {
+            let profile = profile.as_deref().map(wish::profile_filter).transpose()?;
+            let variables = json!({ "filter": { "profile": profile } });
+            let rows = client.all(operations::ROLLOUT_LIST, variables, "/rollouts").await?;
             let columns = [
                 ("ROLLOUT", "/id"),
                 ("NAME", "/name"),

@@ -22,7 +22,7 @@ pub use people::{PrincipalRecord, TokenRecord};
 pub use profile_content::ExportedProfile;
 pub use profiles::{ProfileRecord, RevisionRecord, VersionRecord};
 pub use strata_store::{
-    ChangeFilter, ClusterFilter, ClusterOrder, OrphanFilter, PendingUpdate, ProfileFilter,
+    ChangeFilter, ClusterFilter, ClusterOrder, OrphanFilter, PendingUpdate, ProfileFilter, RolloutFilter,
 };
 pub use waits::WaitReason;
 

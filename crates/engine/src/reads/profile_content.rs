@@ -104,6 +104,24 @@ impl Session {
         }
     }
 
+    /// The digest of that content, as compositions and rollouts name it.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`.
+    pub async fn profile_content_digest(
+        &self,
+        profile: &str,
+        version: &Version,
+        revision: Option<u32>,
+    ) -> Result<Option<Digest>, EngineError> {
+        self.readable()?;
+        let Ok(name) = profile.parse() else { return Ok(None) };
+        match self.version_content(&name, version, revision).await? {
+            Some(found) => self.digest_of(&found.content).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Every problem of a version: of its draft, or of a revision on what its packs and macros are now.
     ///
     /// # Errors
@@ -158,12 +176,7 @@ impl Session {
         let found = self.content_named(wish).await?;
         let name = found.name();
         let VersionContent { profile, profile_type, version, content, .. } = found;
-        // A digest of secrets that anybody could try is none: with secrets in it, it is keyed.
-        let content_digest = if self.secrets_in(&content).await?.is_empty() {
-            content.digest()
-        } else {
-            self.engine.store().digest_key().document("content", &serde_json::to_value(&content)?)
-        };
+        let content_digest = self.digest_of(&content).await?;
         let macros = self.uses_of(&content).await?.macros.into_iter().map(String::from).collect();
         let content = self.masked_content(content).await?;
         let texts = content

@@ -7,13 +7,13 @@ use super::{Page, PageOf};
 use crate::{error::EngineError, session::Session};
 
 impl Session {
-    /// Rollouts, newest first.
+    /// Rollouts that a filter lets through, newest first.
     ///
     /// # Errors
     /// `FORBIDDEN`, `INVALID_INPUT` for a cursor of another list.
-    pub async fn rollouts(&self, page: Page) -> Result<PageOf<Rollout>, EngineError> {
+    pub async fn rollouts(&self, filter: &RolloutFilter, page: Page) -> Result<PageOf<Rollout>, EngineError> {
         let rows = self.readable()?;
-        let found = rows.rollout_list(&RolloutFilter::default(), &page.into()).await?;
+        let found = rows.rollout_list(filter, &page.into()).await?;
         let mut items = Vec::with_capacity(found.edges.len());
         for edge in found.edges {
             let whole = rows.rollout_get(edge.node.value.id).await?.value;
@@ -22,12 +22,12 @@ impl Session {
         Ok(PageOf { items, has_next: found.has_next })
     }
 
-    /// How many rollouts there are.
+    /// How many rollouts a filter lets through.
     ///
     /// # Errors
     /// `FORBIDDEN`.
-    pub async fn rollouts_count(&self) -> Result<u64, EngineError> {
-        Ok(self.readable()?.rollout_count(&RolloutFilter::default()).await?)
+    pub async fn rollouts_count(&self, filter: &RolloutFilter) -> Result<u64, EngineError> {
+        Ok(self.readable()?.rollout_count(filter).await?)
     }
 
     /// One rollout with its targets.

@@ -81,7 +81,7 @@ impl ApiDocument {
     }
 }
 
-/// What a CustomResourceDefinition says of one version of its kind.
+/// What a `CustomResourceDefinition` says of one version of its kind.
 #[derive(Debug, Clone)]
 pub(super) struct Definition {
     pub(super) root: Node,

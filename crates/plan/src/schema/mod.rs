@@ -2,7 +2,7 @@
 //!
 //! *Idea.* An API server publishes an OpenAPI v3 document for each group version. Server-side apply reads an object by it
 //! first, and refuses fields that are not declared, values of another type and lists with one key twice, whatever comes
-//! later. The same is done here with the same documents; a CustomResourceDefinition among the objects brings the schema of
+//! later. The same is done here with the same documents; a `CustomResourceDefinition` among the objects brings the schema of
 //! its own kinds.
 //!
 //! *Guarantees.* Pure. What is told as certain is refused by an API server that publishes these documents. No message
@@ -58,7 +58,7 @@ impl ApiSchemas {
         self.documents.insert(group_version.to_owned(), document);
     }
 
-    /// With the kinds that a CustomResourceDefinition brings; anything else brings none. They go before published ones.
+    /// With the kinds that a `CustomResourceDefinition` brings; anything else brings none. They go before published ones.
     pub fn define(&mut self, object: &Value) {
         self.defined.extend(document::defined_by(object));
     }

@@ -70,7 +70,7 @@ pub(super) struct Limits {
     pub(super) longest: Option<u64>,
 }
 
-/// A schema as OpenAPI v3 and CustomResourceDefinitions write it: what of it is looked at.
+/// A schema as OpenAPI v3 and definitions of custom kinds write it: what of it is looked at.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Written {

@@ -69,8 +69,10 @@ fn located(content: &ProfileContent, object: &RenderedObject, violation: &Violat
     for (file, text) in own {
         if file == object.source {
             let problem = problem.in_file(file);
-            return place_of(text, object, &violation.path)
-                .map_or(problem.clone(), |(line, column)| problem.at(line, column));
+            return match place_of(text, object, &violation.path) {
+                Some((line, column)) => problem.at(line, column),
+                None => problem,
+            };
         }
     }
     problem.in_file(format!("layer `{layer}` {}", object.source))

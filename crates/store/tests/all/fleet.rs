@@ -492,10 +492,21 @@ on_both_databases! {
         let next = Page::first(60).after(page.next().unwrap());
         let next = scope.rollout_target_list(rollout.id, &[], &next).await.unwrap().into_nodes();
         assert_eq!(next[0].cluster, rollout.targets[60].cluster);
-        let running = RolloutFilter { states: vec![RolloutState::Running] };
+        let running = RolloutFilter { states: vec![RolloutState::Running], ..RolloutFilter::default() };
         let listed = scope.rollout_list(&running, &Page::default()).await.unwrap().into_nodes();
         assert_eq!(listed[0].value.targets.len(), 0, "lists leave targets out");
         assert_eq!(scope.rollout_count(&running).await.unwrap(), 1);
+        let brings = |revision: RevisionReference| RolloutFilter {
+            profile: Some(ProfileFilter {
+                profile: revision.profile,
+                version: Some(revision.version),
+                revision: Some(revision.revision),
+            }),
+            ..RolloutFilter::default()
+        };
+        assert_eq!(scope.rollout_count(&brings(reference())).await.unwrap(), 1);
+        let later = RevisionReference { revision: 99, ..reference() };
+        assert_eq!(scope.rollout_count(&brings(later)).await.unwrap(), 0);
         store.close().await;
     }
 

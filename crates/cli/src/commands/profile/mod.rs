@@ -100,7 +100,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: ProfileComman
             let variables = json!({ "profile": name, "version": version, "revision": revision });
             let data = client.query(operations::PROFILE_VERSION_SHOW, variables).await?;
             let shown = found(data.get("profileVersion"), "profile version", &format!("{name}@{version}"))?;
-            output.record(&shown, &VERSION_LINES);
+            output.record(&shown, &[&VERSION_LINES[..], &USE_LINES].concat());
             if output.is_for_people() {
                 let layers = shown.get("layers").and_then(Value::as_array).cloned().unwrap_or_default();
                 let columns = [
@@ -124,6 +124,12 @@ const VERSION_LINES: [crate::output::Column; 6] = [
     ("state", "/state"),
     ("generation", "/generation"),
     ("content", "/contentDigest"),
+];
+
+const USE_LINES: [crate::output::Column; 3] = [
+    ("clusters", "/clusters/totalCount"),
+    ("changes", "/changes/totalCount"),
+    ("rollouts", "/rollouts/totalCount"),
 ];
 
 /// The thing, or the refusal that it is not there.

@@ -83,6 +83,7 @@ impl Session {
                 session.refuse_problems(kind, &content).await?;
             }
             let uses = session.uses_of(&content).await?;
+            let digest = session.digest_of(&content).await?;
             let (engine, publish) = (session.engine.clone(), import.publish);
             engine
                 .store()
@@ -96,8 +97,7 @@ impl Session {
                         let made =
                             tx.profile_version_insert(&profile, &number, &content, &uses, actor).await?;
                         if publish {
-                            let (digest, note) = (content.digest(), LifecycleNote::default());
-                            let project = session.project;
+                            let (project, note) = (session.project, LifecycleNote::default());
                             tx.profile_version_publish(project, made.id, 1, &digest, actor, &note).await?;
                         }
                         session.note(tx, "importProfile", subject, None).await?;

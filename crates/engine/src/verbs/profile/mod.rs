@@ -167,10 +167,14 @@ impl Session {
         self.audited(Permission::Author, "publishProfileVersion", subject.clone(), async move {
             let (found, there) = session.version_named(&profile, &version).await?;
             // Gone when somebody else publishes it meanwhile.
-            let draft = session.rows().draft_get(there.id).await.optional()?;
-            if let Some(draft) = &draft {
-                session.refuse_problems(found.profile_type, &draft.content).await?;
-            }
+            let draft = match session.rows().draft_get(there.id).await.optional()? {
+                Some(draft) => {
+                    session.refuse_problems(found.profile_type, &draft.content).await?;
+                    let digest = session.digest_of(&draft.content).await?;
+                    Some((draft, digest))
+                }
+                None => None,
+            };
             let engine = session.engine.clone();
             engine
                 .store()
@@ -180,12 +184,12 @@ impl Session {
                         match (now.state, &draft) {
                             (VersionState::Deleted, _) => return Err(deleted(&now)),
                             // Exactly what was found to have no problems.
-                            (VersionState::Draft, Some(draft)) => {
+                            (VersionState::Draft, Some((draft, digest))) => {
                                 tx.profile_version_publish(
                                     session.project,
                                     there.id,
                                     draft.generation,
-                                    &draft.content.digest(),
+                                    digest,
                                     &session.caller.actor,
                                     &LifecycleNote::default(),
                                 )
@@ -243,6 +247,7 @@ impl Session {
             let content = session.resolve_content(found.profile_type, content, &former.content).await?;
             session.refuse_problems(found.profile_type, &content).await?;
             let uses = session.uses_of(&content).await?;
+            let digest = session.digest_of(&content).await?;
             let engine = session.engine.clone();
             engine
                 .store()
@@ -258,7 +263,7 @@ impl Session {
                             after,
                             &content,
                             &uses,
-                            &content.digest(),
+                            &digest,
                             &session.caller.actor,
                             &reason,
                         )
