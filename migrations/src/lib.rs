@@ -26,6 +26,7 @@ mod m20261128_000010_macro;
 mod m20261128_000011_fleet;
 mod m20261128_000012_kubernetes;
 mod m20261128_000013_rollout_target;
+mod m20261128_000014_fleet_preview;
 pub mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000011_fleet::Step),
             Box::new(m20261128_000012_kubernetes::Step),
             Box::new(m20261128_000013_rollout_target::Step),
+            Box::new(m20261128_000014_fleet_preview::Step),
         ]
     }
 }

@@ -61,6 +61,7 @@ operations! {
     PENDING_REPAVES = "pending_repaves";
     PREVIEW_ORPHAN_CLEANUP = "preview_orphan_cleanup";
     PREVIEW_UPGRADE = "preview_upgrade";
+    PREVIEW_FLEET_UPGRADE = "preview_fleet_upgrade";
     PRINCIPAL_CREATE = "principal_create";
     PROFILE_ATTACH = "profile_attach";
     PROFILE_COMPARE = "profile_compare";

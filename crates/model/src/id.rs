@@ -75,6 +75,8 @@ id! {
     CompositionId = "composition";
     /// A stored plan.
     PlanId = "plan";
+    /// A stored fleet preview.
+    FleetPreviewId = "fleet-preview";
     /// A change: one plan being carried out.
     ChangeId = "change";
     /// A rollout.

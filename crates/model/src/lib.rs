@@ -18,6 +18,7 @@ pub mod error;
 pub mod event;
 pub mod fact;
 pub mod finding;
+pub mod fleet_preview;
 pub mod id;
 pub mod inventory;
 pub mod macros;

@@ -20,6 +20,7 @@ pub mod decide;
 mod diff;
 pub mod digest;
 mod finding;
+pub mod fleet;
 mod guards;
 mod hooks;
 pub mod immutable;

@@ -244,6 +244,19 @@ tables! {
         created_at: i64,
         expires_at: i64,
     }
+    fleet_preview = "fleet_preview" {
+        #[sea_orm(primary_key, auto_increment = false)] id: Uuid,
+        project: Uuid,
+        document: String,
+        expires_at: i64,
+    }
+    fleet_preview_member = "fleet_preview_member" {
+        #[sea_orm(primary_key, auto_increment = false)] preview: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)] effect: String,
+        #[sea_orm(primary_key, auto_increment = false)] ordinal: i64,
+        project: Uuid,
+        document: String,
+    }
     inventory = "inventory" {
         #[sea_orm(primary_key, auto_increment = false)] cluster: Uuid,
         #[sea_orm(primary_key, auto_increment = false)] destination: String,

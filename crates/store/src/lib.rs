@@ -26,6 +26,7 @@ mod entity;
 mod error;
 mod event;
 mod fleet;
+mod fleet_preview;
 mod idempotency;
 mod installation;
 mod inventory;

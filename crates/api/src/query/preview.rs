@@ -6,10 +6,12 @@ use strata_engine::EngineError;
 use crate::{
     context::session,
     error::answer,
+    query::cluster::ClusterFilter,
     types::{
+        fleet_preview::FleetPreview,
         orphan::{Decision, ids},
         plan::Plan,
-        wish::PreviewUpgradeInput,
+        wish::{PreviewUpgradeInput, RevisionInput},
     },
 };
 
@@ -24,6 +26,17 @@ pub struct PreviewOrphanCleanupInput {
     orphan_ids: Option<Vec<ID>>,
     /// What to do with them.
     decision: Decision,
+}
+
+/// Which target to preview on which clusters.
+#[derive(Debug, InputObject)]
+pub struct PreviewFleetUpgradeInput {
+    /// The project; may be left out when the token sees one only.
+    project: Option<String>,
+    /// What clusters would be brought to; the newest revision when none is named.
+    to: RevisionInput,
+    /// Which clusters; those that run any version of the profile when no profile is named in it.
+    filter: Option<ClusterFilter>,
 }
 
 /// Previews: plans that nobody has requested yet.
@@ -44,6 +57,23 @@ impl PreviewQuery {
             let wish = input.wish()?;
             let record = Box::pin(session.preview_upgrade(&wish)).await?;
             Ok(Plan::new(session, record))
+        }
+        .await;
+        outcome.map_err(answer)
+    }
+
+    /// What a target would do to many clusters, grouped by what happens.
+    #[graphql(complexity = "1000 + child_complexity")]
+    async fn preview_fleet_upgrade(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The target, and which clusters.")] input: PreviewFleetUpgradeInput,
+    ) -> async_graphql::Result<FleetPreview> {
+        let outcome: Result<FleetPreview, EngineError> = async {
+            let session = session(ctx, input.project.as_deref())?;
+            let filter = input.filter.map(TryInto::try_into).transpose()?.unwrap_or_default();
+            let preview = Box::pin(session.preview_fleet_upgrade(&input.to.wish(), filter)).await?;
+            Ok(FleetPreview::new(session, preview))
         }
         .await;
         outcome.map_err(answer)

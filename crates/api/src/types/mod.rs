@@ -10,6 +10,7 @@ pub mod draft;
 pub mod event;
 pub mod export;
 pub mod fleet;
+pub mod fleet_preview;
 pub mod global_id;
 pub mod known;
 pub mod macros;

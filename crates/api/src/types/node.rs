@@ -4,7 +4,10 @@ use async_graphql::{ID, Interface};
 use strata_engine::{Engine, EngineError, Session};
 use strata_model::{
     error::RefusalCode,
-    id::{ChangeId, ClusterId, MacroId, OrphanId, PackId, PlanId, ProfileId, ProfileVersionId, RolloutId},
+    id::{
+        ChangeId, ClusterId, FleetPreviewId, MacroId, OrphanId, PackId, PlanId, ProfileId, ProfileVersionId,
+        RolloutId,
+    },
 };
 use strata_store::Optional as _;
 use uuid::Uuid;
@@ -12,8 +15,8 @@ use uuid::Uuid;
 pub use crate::error::UserError as UserErrorTypes;
 
 use super::{
-    change::Change, cluster::Cluster, global_id, macros::Macro, orphan::Orphan, pack::Pack, plan::Plan,
-    profile::Profile, profile::ProfileVersion, rollout::Rollout,
+    change::Change, cluster::Cluster, fleet_preview::FleetPreview, global_id, macros::Macro, orphan::Orphan,
+    pack::Pack, plan::Plan, profile::Profile, profile::ProfileVersion, rollout::Rollout,
 };
 
 /// Anything that has a global id.
@@ -32,6 +35,8 @@ pub enum Node {
     Cluster(Cluster),
     /// A plan.
     Plan(Plan),
+    /// A fleet preview.
+    FleetPreview(FleetPreview),
     /// A change.
     Change(Change),
     /// A rollout.
@@ -77,6 +82,10 @@ async fn moving(session: Session, noun: &str, uuid: Uuid) -> Result<Option<Node>
         PlanId::NOUN => {
             let found = session.plan(PlanId::new(uuid)).await?;
             found.map(|plan| Node::Plan(Plan::new(session, plan)))
+        }
+        FleetPreviewId::NOUN => {
+            let found = session.fleet_preview(FleetPreviewId::new(uuid)).await?;
+            found.map(|preview| Node::FleetPreview(FleetPreview::new(session, preview)))
         }
         ChangeId::NOUN => {
             let found = session.change(ChangeId::new(uuid)).await?;

@@ -108,12 +108,7 @@ impl Plan {
         let repave = &self.plan().repave;
         Repave {
             required: repave.required(),
-            scope: match repave.scope {
-                plan::RepaveScope::None => RepaveScope::None,
-                plan::RepaveScope::ControlPlane => RepaveScope::ControlPlane,
-                plan::RepaveScope::WorkerPools => RepaveScope::WorkerPools,
-                plan::RepaveScope::Full => RepaveScope::Full,
-            },
+            scope: repave.scope.clone().into(),
             pools: repave.pools.clone(),
             reasons: repave
                 .reasons

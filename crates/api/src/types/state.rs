@@ -273,6 +273,19 @@ mirrors! {
         /// All.
         Full,
     }
+    /// What comes of a target on a cluster.
+    FleetOutcome of model::fleet_preview::FleetOutcome {
+        /// Nothing.
+        Unchanged,
+        /// It changes, and may be asked for.
+        Changes,
+        /// An override and the new revision disagree.
+        Conflicts,
+        /// A finding keeps the change from being carried out.
+        Blocked,
+        /// There is no plan: it does not render, or cannot be composed.
+        Refused,
+    }
     /// What a finding asks for.
     Severity of model::finding::Severity {
         /// Nothing: good to know. Not part of the plan's digest.

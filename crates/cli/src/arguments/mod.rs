@@ -88,8 +88,8 @@ pub enum ClientCommand {
     /// Clusters: what is managed
     #[command(subcommand)]
     Cluster(ClusterCommand),
-    /// Show the exact effect of a change on a cluster; changes nothing
-    Preview(Wish),
+    /// Show the exact effect of a change on a cluster, or of a profile version on many; changes nothing
+    Preview(PreviewArguments),
     /// Request a change and apply it: at once, or as soon as its requirements are met
     Apply(ApplyArguments),
     /// Approve what a change requires, for the plan that was shown
@@ -250,8 +250,6 @@ pub enum ClusterCommand {
 /// What a cluster should become.
 #[derive(Debug, Clone, Args)]
 pub struct Wish {
-    /// The cluster.
-    pub cluster: String,
     /// Attach a profile, or go to another version of it: `web@1.1.0`, `web@1.1.0#2`. May be repeated.
     #[arg(long = "profile", short = 'p')]
     pub profiles: Vec<String>,
@@ -284,9 +282,36 @@ pub struct Wish {
     pub input: Option<PathBuf>,
 }
 
+/// `strata preview …`
+#[derive(Debug, Clone, Args)]
+pub struct PreviewArguments {
+    /// The cluster; without one, all that run the profile named by `--profile`.
+    pub cluster: Option<String>,
+    /// What the cluster should become.
+    #[command(flatten)]
+    pub wish: Wish,
+    /// Only clusters with this label: `key=value`. May be repeated.
+    #[arg(long = "label", short = 'l', value_parser = key_value, conflicts_with = "cluster")]
+    pub labels: Vec<(String, String)>,
+    /// Only clusters that run this, instead of the profile named by `--profile`: `base`, `base@1.0.0`.
+    #[arg(long, conflicts_with = "cluster")]
+    pub running: Option<String>,
+    /// Only clusters on this Kubernetes version: `1.33`.
+    #[arg(long, conflicts_with = "cluster")]
+    pub kubernetes: Option<String>,
+    /// End with 3 on these as well: `repave`, `conflict`, or the code of a finding like `crd-breaking`.
+    #[arg(long, value_delimiter = ',')]
+    pub fail_on: Vec<String>,
+    /// A summary in Markdown, fit for a pull request.
+    #[arg(long)]
+    pub markdown: bool,
+}
+
 /// `strata apply …`
 #[derive(Debug, Clone, Args)]
 pub struct ApplyArguments {
+    /// The cluster.
+    pub cluster: String,
     /// What the cluster should become.
     #[command(flatten)]
     pub wish: Wish,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) async fn apply(client: &Client, output: &Output, arguments: ApplyArguments) -> Outcome {
-    let mut input = wish::input(&arguments.wish)?;
+    let mut input = wish::input(&arguments.cluster, &arguments.wish)?;
     if let Some(map) = input.as_object_mut() {
         map.insert("applyWhenReady".to_owned(), json!(true));
         map.insert("expectedPlanDigest".to_owned(), json!(arguments.plan));

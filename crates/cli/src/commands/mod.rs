@@ -29,7 +29,7 @@ pub(crate) async fn run(client: &Client, output: &Output, command: ClientCommand
         ClientCommand::Profile(command) => profile::run(client, output, command).await,
         ClientCommand::Macro(command) => macros::run(client, output, command).await,
         ClientCommand::Cluster(command) => cluster::run(client, output, command).await,
-        ClientCommand::Preview(wish) => preview::run(client, output, &wish).await,
+        ClientCommand::Preview(arguments) => preview::run(client, output, arguments).await,
         ClientCommand::Apply(arguments) => change::apply(client, output, arguments).await,
         ClientCommand::Approve(arguments) => change::approve(client, output, arguments).await,
         ClientCommand::Change(command) => change::run(client, output, command).await,

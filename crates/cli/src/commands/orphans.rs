@@ -69,8 +69,8 @@ async fn decide(
         }
         let data = client.send(operations::PREVIEW_ORPHAN_CLEANUP, json!({ "input": input })).await?;
         let plan = data.get("previewOrphanCleanup").cloned().unwrap_or_default();
-        preview::show(output, &plan);
-        return Ok(preview::code(&plan));
+        preview::plan::show(output, &plan);
+        return Ok(preview::exit::of_plan(&plan, &[]));
     }
     input["reason"] = json!(arguments.reason);
     input["applyWhenReady"] = json!(true);

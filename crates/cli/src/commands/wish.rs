@@ -6,7 +6,7 @@ use super::{pairs, read_text, read_yaml};
 use crate::{arguments::Wish, exit::CliError};
 
 /// The input, without the project.
-pub(super) fn input(wish: &Wish) -> Result<Value, CliError> {
+pub(super) fn input(cluster: &str, wish: &Wish) -> Result<Value, CliError> {
     let mut input = match &wish.input {
         Some(path) => match read_yaml(&read_text(path)?, &path.display().to_string())? {
             Value::Object(map) => map,
@@ -14,7 +14,7 @@ pub(super) fn input(wish: &Wish) -> Result<Value, CliError> {
         },
         None => Map::new(),
     };
-    input.insert("cluster".to_owned(), json!(wish.cluster));
+    input.insert("cluster".to_owned(), json!(cluster));
     add(&mut input, "attach", wish.profiles.iter().map(|text| revision(text)).collect::<Result<_, _>>()?);
     add(&mut input, "detach", wish.detach.iter().map(|name| json!(name)).collect());
     add(&mut input, "overrides", overrides(&wish.set)?);

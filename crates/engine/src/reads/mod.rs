@@ -3,6 +3,7 @@
 mod changes;
 mod clusters;
 mod events;
+mod fleet_previews;
 mod macros;
 mod packs;
 mod people;

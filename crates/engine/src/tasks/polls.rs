@@ -133,6 +133,7 @@ async fn expire(engine: &Engine) -> Result<(), EngineError> {
         .write(|tx| {
             Box::pin(async move {
                 tx.plan_expire().await?;
+                tx.fleet_preview_expire().await?;
                 tx.idempotency_expire().await?;
                 Ok(())
             })

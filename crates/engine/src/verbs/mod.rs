@@ -6,6 +6,7 @@
 mod approval;
 mod change;
 mod cluster;
+mod fleet_preview;
 mod idempotency;
 mod macros;
 mod orphan;

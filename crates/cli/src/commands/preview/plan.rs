@@ -1,55 +1,30 @@
-//! `strata preview …`: the exact effect, readable in a terminal and fit for CI.
+//! A plan, readable in a terminal.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Outcome, list, text, wish};
-use crate::{
-    arguments::Wish,
-    client::Client,
-    exit::Code,
-    operations,
-    output::{Output, out},
-};
-
-pub(super) async fn run(client: &Client, output: &Output, wish: &Wish) -> Outcome {
-    let mut input = wish::input(wish)?;
-    if let (Some(project), Some(map)) = (&client.project, input.as_object_mut()) {
-        map.insert("project".to_owned(), json!(project));
-    }
-    let data = client.send(operations::PREVIEW_UPGRADE, json!({ "input": input })).await?;
-    let plan = data.get("previewUpgrade").cloned().unwrap_or_default();
-    show(output, &plan);
-    Ok(code(&plan))
-}
-
-/// 0 nothing to do, 2 changes, 3 conflicts or blocking findings.
-pub(super) fn code(plan: &Value) -> Code {
-    let blocked =
-        list(plan, "findings").iter().any(|finding| finding.get("severity") == Some(&json!("BLOCK")));
-    if blocked {
-        Code::Blocked
-    } else if plan.get("isEmpty") == Some(&Value::Bool(true)) {
-        Code::Ok
-    } else {
-        Code::Changes
-    }
-}
+use super::super::{list, text};
+use crate::output::{Output, out};
 
 /// Shows a plan.
-pub(super) fn show(output: &Output, plan: &Value) {
+pub(in crate::commands) fn show(output: &Output, plan: &Value) {
     if !output.is_for_people() {
         output.document(plan);
         return;
     }
-    layers(output, plan);
-    objects(output, plan);
-    repave(output, plan);
-    findings(output, plan);
+    parts(output, plan);
     let digest = text(plan, "planDigest");
     if plan.get("isEmpty") == Some(&Value::Bool(true)) {
         out!("{}", output.paint("Nothing to do.", "1"));
     }
     out!("\n{} {digest}", output.paint("plan", "1"));
+}
+
+/// Shows what a plan does, whichever cluster's it is.
+pub(super) fn parts(output: &Output, plan: &Value) {
+    layers(output, plan);
+    objects(output, plan);
+    repave(output, plan);
+    findings(output, plan);
 }
 
 fn layers(output: &Output, plan: &Value) {
@@ -181,17 +156,5 @@ fn findings(output: &Output, plan: &Value) {
             requirement.get("quorum").and_then(Value::as_u64).unwrap_or(1),
             text(requirement, "role")
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exit_codes_fit_for_ci() {
-        assert_eq!(code(&json!({ "isEmpty": true, "findings": [] })), Code::Ok);
-        assert_eq!(code(&json!({ "isEmpty": false, "findings": [{ "severity": "INFO" }] })), Code::Changes);
-        assert_eq!(code(&json!({ "isEmpty": false, "findings": [{ "severity": "BLOCK" }] })), Code::Blocked);
     }
 }

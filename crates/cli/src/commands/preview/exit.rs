@@ -1,0 +1,113 @@
+//! What a preview ends with: 0 nothing to do, 2 changes, 3 conflicts, blocking findings, or what `--fail-on` names.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use strata_model::finding::FindingCode;
+
+use super::super::{list, text};
+use crate::exit::{CliError, Code};
+
+const REPAVE: &str = "repave";
+const CONFLICT: &str = "conflict";
+
+/// The reasons that somebody named: `repave`, `conflict`, or a finding's code.
+pub(super) fn reasons(named: &[String]) -> Result<Vec<String>, CliError> {
+    let known: Vec<String> = FindingCode::ALL.iter().map(|code| reason(code.as_str())).collect();
+    for name in named {
+        if name != REPAVE && name != CONFLICT && !known.contains(name) {
+            return Err(CliError::Usage(format!(
+                "`{name}` is nothing to fail on: name repave, conflict, or a finding like {}",
+                known.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
+            )));
+        }
+    }
+    Ok(named.to_vec())
+}
+
+/// `CRD_BREAKING` → `crd-breaking`.
+fn reason(code: &str) -> String {
+    code.to_lowercase().replace('_', "-")
+}
+
+fn code(blocked: bool, nothing: bool, reasons: &BTreeSet<String>, fail_on: &[String]) -> Code {
+    if blocked || fail_on.iter().any(|named| reasons.contains(named)) {
+        Code::Blocked
+    } else if nothing {
+        Code::Ok
+    } else {
+        Code::Changes
+    }
+}
+
+fn blocks(finding: &Value) -> bool {
+    text(finding, "severity") == "BLOCK"
+}
+
+/// What the preview of one cluster ends with.
+pub(in crate::commands) fn of_plan(plan: &Value, fail_on: &[String]) -> Code {
+    let findings = list(plan, "findings");
+    let mut reasons: BTreeSet<String> =
+        findings.iter().map(|finding| reason(text(finding, "code"))).collect();
+    if plan.pointer("/repave/required") == Some(&json!(true)) {
+        reasons.insert(REPAVE.to_owned());
+    }
+    if !list(plan, "conflicts").is_empty() {
+        reasons.insert(CONFLICT.to_owned());
+    }
+    code(findings.iter().any(blocks), plan.get("isEmpty") == Some(&json!(true)), &reasons, fail_on)
+}
+
+/// What the preview of many ends with.
+pub(super) fn of_fleet(preview: &Value, fail_on: &[String]) -> Code {
+    let mut reasons: BTreeSet<String> =
+        list(preview, "findings").iter().map(|finding| reason(text(finding, "code"))).collect();
+    let outcomes: BTreeSet<&str> =
+        list(preview, "outcomes").iter().map(|counted| text(counted, "outcome")).collect();
+    if !list(preview, "repaves").is_empty() {
+        reasons.insert(REPAVE.to_owned());
+    }
+    if outcomes.contains("CONFLICTS") {
+        reasons.insert(CONFLICT.to_owned());
+    }
+    let blocked = ["CONFLICTS", "BLOCKED", "REFUSED"].iter().any(|outcome| outcomes.contains(outcome));
+    code(blocked, !outcomes.contains("CHANGES"), &reasons, fail_on)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_fit_for_ci() {
+        let plan = |severity: &str, code: &str, nothing: bool, repave: bool| {
+            json!({
+                "isEmpty": nothing, "repave": { "required": repave },
+                "findings": [{ "severity": severity, "code": code }],
+            })
+        };
+        let nothing = json!({ "isEmpty": true, "findings": [] });
+        assert_eq!(of_plan(&nothing, &[]), Code::Ok);
+        assert_eq!(of_plan(&plan("INFO", "LEFT_BEHIND", false, true), &[]), Code::Changes);
+        assert_eq!(of_plan(&plan("BLOCK", "MERGE_CONFLICT", false, false), &[]), Code::Blocked);
+        assert_eq!(of_plan(&plan("INFO", "LEFT_BEHIND", false, true), &["repave".into()]), Code::Blocked);
+        let breaking = plan("ACKNOWLEDGE", "CRD_BREAKING", false, false);
+        assert_eq!(of_plan(&breaking, &["repave".into()]), Code::Changes);
+        assert_eq!(of_plan(&breaking, &["repave".into(), "crd-breaking".into()]), Code::Blocked);
+        assert!(reasons(&["crd-breaking".into(), "repave".into(), "conflict".into()]).is_ok());
+        assert!(reasons(&["everything".into()]).is_err());
+    }
+
+    #[test]
+    fn many_end_as_the_gravest_of_them() {
+        let fleet = |outcomes: &[&str]| {
+            let counted: Vec<Value> =
+                outcomes.iter().map(|outcome| json!({ "outcome": outcome, "clusters": 1 })).collect();
+            json!({ "outcomes": counted, "findings": [], "repaves": [{ "scope": "FULL" }] })
+        };
+        assert_eq!(of_fleet(&fleet(&["UNCHANGED"]), &[]), Code::Ok);
+        assert_eq!(of_fleet(&fleet(&["UNCHANGED", "CHANGES"]), &[]), Code::Changes);
+        assert_eq!(of_fleet(&fleet(&["CHANGES", "REFUSED"]), &[]), Code::Blocked);
+        assert_eq!(of_fleet(&fleet(&["CHANGES"]), &["repave".into()]), Code::Blocked);
+    }
+}

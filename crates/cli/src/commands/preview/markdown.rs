@@ -1,0 +1,169 @@
+//! Previews as Markdown, fit for a pull request.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{list, text},
+    fleet,
+};
+
+/// The plan of one cluster.
+pub(super) fn plan(plan: &Value) -> String {
+    let mut page = format!("## `{}`\n\n", text(plan, "cluster"));
+    parts(&mut page, plan);
+    push(&mut page, format_args!("plan `{}`", text(plan, "planDigest")));
+    page
+}
+
+/// A fleet preview.
+pub(super) fn fleet(preview: &Value) -> String {
+    let mut page = format!("## {}\n", fleet::headline(preview));
+    for group in fleet::groups(preview) {
+        push(&mut page, format_args!("\n### {} — {}\n", fleet::title(group), fleet::names(group)));
+        let reason = text(group, "reason");
+        if !reason.is_empty() {
+            fenced(&mut page, "", reason);
+        }
+        if let Some(example) = group.get("example").filter(|example| !example.is_null()) {
+            parts(&mut page, example);
+        }
+    }
+    page
+}
+
+fn parts(page: &mut String, plan: &Value) {
+    push(page, format_args!("{}\n", summary(plan)));
+    for finding in list(plan, "findings") {
+        let (severity, code) = (text(finding, "severity"), text(finding, "code"));
+        push(page, format_args!("- **{severity}** {} `{code}`", inline(text(finding, "message"))));
+    }
+    for conflict in list(plan, "conflicts") {
+        let place = format!("{}:{}", text(conflict, "layer"), text(conflict, "path"));
+        push(page, format_args!("- **conflict** `{place}` {}", inline(text(conflict, "message"))));
+    }
+    for layer in list(plan, "layers") {
+        let diff = text(layer, "diff");
+        if diff.is_empty() {
+            continue;
+        }
+        let (from, to) = (text(layer, "currentPack"), text(layer, "pendingPack"));
+        let packs = match (from, to) {
+            (from, to) if from == to => from.to_owned(),
+            ("", to) => format!("new, {to}"),
+            (from, "") => format!("{from}, goes"),
+            (from, to) => format!("{from} → {to}"),
+        };
+        let title = format!("{} ({})", text(layer, "layer"), packs);
+        push(page, format_args!("\n<details><summary>{}</summary>\n", inline(&title)));
+        fenced(page, "diff", diff);
+        push(page, format_args!("</details>"));
+    }
+    let actions = list(plan, "actions");
+    if !actions.is_empty() {
+        push(page, format_args!("\n| | object | layer | fields |\n|---|---|---|---|"));
+    }
+    for action in actions {
+        let object = action.get("object").cloned().unwrap_or_default();
+        let place = match text(&object, "namespace") {
+            "" => text(&object, "name").to_owned(),
+            namespace => format!("{namespace}/{}", text(&object, "name")),
+        };
+        let changes = list(action, "changes");
+        let fields: Vec<String> =
+            changes.iter().take(5).map(|change| format!("`{}`", cell(text(change, "path")))).collect();
+        let more = if changes.len() > 5 { format!(" and {} more", changes.len() - 5) } else { String::new() };
+        push(
+            page,
+            format_args!(
+                "| {} | {} {} | {} | {}{more} |",
+                text(action, "action").to_lowercase().replace('_', " "),
+                cell(text(&object, "kind")),
+                cell(&place),
+                cell(text(action, "layer")),
+                fields.join(", "),
+            ),
+        );
+    }
+    page.push('\n');
+}
+
+/// `2 change, 1 create; nodes are replaced: WORKER_POOLS; needs approval: REPAVE of …`.
+fn summary(plan: &Value) -> String {
+    if plan.get("isEmpty") == Some(&json!(true)) {
+        return "Nothing to do.".to_owned();
+    }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for action in list(plan, "actions") {
+        *counts.entry(text(action, "action").to_lowercase().replace('_', " ")).or_default() += 1;
+    }
+    let counts: Vec<String> = counts.into_iter().map(|(action, count)| format!("{count} {action}")).collect();
+    let mut parts = vec![format!("Objects: {}", counts.join(", "))];
+    if plan.pointer("/repave/required") == Some(&json!(true)) {
+        let scope = plan.pointer("/repave/scope").and_then(Value::as_str).unwrap_or_default();
+        parts.push(format!("**nodes are replaced** ({scope})"));
+    }
+    for requirement in list(plan, "requirements") {
+        parts.push(format!(
+            "needs approval: {} of {}",
+            text(requirement, "kind"),
+            text(requirement, "scope")
+        ));
+    }
+    if plan.get("reversible") == Some(&json!(false)) {
+        parts.push("**cannot be taken back as a whole**".to_owned());
+    }
+    parts.join("; ")
+}
+
+/// A text in a fence that it cannot close.
+fn fenced(page: &mut String, language: &str, text: &str) {
+    let longest = text
+        .lines()
+        .map(|line| line.trim_start_matches([' ', '+', '-']).chars())
+        .map(|line| line.take_while(|letter| *letter == '`').count());
+    let fence = "`".repeat(longest.max().unwrap_or(0).max(2) + 1);
+    push(page, format_args!("{fence}{language}\n{}\n{fence}", text.trim_end_matches('\n')));
+}
+
+/// A text that stays in its line and brings no markup.
+fn inline(text: &str) -> String {
+    text.replace('\n', " ").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn cell(text: &str) -> String {
+    inline(text).replace('|', "\\|").replace('`', "'")
+}
+
+fn push(page: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a text never fails.
+    writeln!(page, "{line}").unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_a_page() {
+        let page = plan(&json!({
+            "cluster": "eu-1", "planDigest": "hmac:1", "isEmpty": false, "reversible": true,
+            "layers": [{ "layer": "app", "currentPack": "web 1.0.0", "pendingPack": "web 1.1.0", "diff": "-a\n+```\n" }],
+            "actions": [{
+                "action": "CHANGE", "layer": "app", "object": { "kind": "ConfigMap", "namespace": "shop", "name": "a|b" },
+                "changes": [{ "path": "data.a" }],
+            }],
+            "repave": { "required": true, "scope": "WORKER_POOLS" },
+            "findings": [{ "severity": "INFO", "code": "LEFT_BEHIND", "message": "<b>\nleft" }],
+        }));
+        assert_eq!(
+            page,
+            "## `eu-1`\n\nObjects: 1 change; **nodes are replaced** (WORKER_POOLS)\n\n\
+             - **INFO** &lt;b&gt; left `LEFT_BEHIND`\n\
+             \n<details><summary>app (web 1.0.0 → web 1.1.0)</summary>\n\n````diff\n-a\n+```\n````\n</details>\n\
+             \n| | object | layer | fields |\n|---|---|---|---|\n\
+             | change | ConfigMap shop/a\\|b | app | `data.a` |\n\nplan `hmac:1`\n"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! One target on many clusters: grouped by what happens, each with the plan that a request would make.
+
+mod bench;
+
+use bench::{Bench, layer, variable};
+use strata_engine::{ClusterFilter, Page, RequestOptions, RevisionWish};
+use strata_model::{
+    change::ChangeState,
+    fleet_preview::{FleetGroup, FleetOutcome},
+    overrides::{Patch, PatchOperation},
+    profile::ImmutablePolicy,
+};
+
+/// Names itself, has a password of its own, and does not render on one cluster when it is told so.
+const MANIFEST: &str = "\
+{{- if eq .Values.refuses .Values.cluster }}{{ fail \"not here\" }}{{ end }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: \"{{ .Values.cluster }}-web\"}
+data:
+  mode: \"{{ .Values.mode }}\"
+  title: \"{{ .Values.title }}\"
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: web}
+stringData:
+  password: \"{{ randAlphaNum 20 }}\"
+";
+
+const VALUES: &str = "pack:\n  namespace: shop\nmode: plain\nrefuses: nobody\n\
+    title: '{{.strata.var.title}}'\ncluster: '{{.strata.cluster.name}}'\n";
+
+fn to(version: &str) -> RevisionWish {
+    RevisionWish { profile: "web".into(), version: version.into(), revision: None }
+}
+
+fn told(groups: &[FleetGroup]) -> Vec<(FleetOutcome, u32)> {
+    groups.iter().map(|group| (group.outcome, group.clusters)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clusters_are_grouped_by_what_happens_to_them() {
+    let bench = Bench::start().await;
+    let session = &bench.session;
+    bench.publish(bench::pack("web", "1.0.0", VALUES, MANIFEST)).await;
+    let versions = [("1.0.0", ""), ("1.1.0", "mode: fancy\n"), ("1.2.0", "mode: fancy\nrefuses: eu-3\n")];
+    for (version, values) in versions {
+        let layers = vec![layer("app", "web", "1.0.0", values, ImmutablePolicy::Block)];
+        bench.publish_content("web", version, layers, vec![variable("title", Some("hello"))]).await;
+    }
+    let names = ["eu-1", "eu-2", "eu-3", "named", "ours", "there", "elsewhere"];
+    for name in names {
+        let sim = bench.cluster(name).await;
+        bench.register(name, &sim).await;
+        if name == "elsewhere" {
+            continue;
+        }
+        let mut wish = bench.wish(name, &[("web", if name == "there" { "1.1.0" } else { "1.0.0" })]);
+        if name == "named" {
+            wish.variables = vec![("title".into(), "our own".into())];
+        }
+        if name == "ours" {
+            let set = PatchOperation::Set { path: "mode".parse().unwrap(), value: "special".into() };
+            wish.overrides = bench.override_wish(name, "app", Patch(vec![set])).overrides;
+        }
+        let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
+        let change = session.request_upgrade(wish, options).await.unwrap();
+        assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
+    }
+
+    let preview = session.preview_fleet_upgrade(&to("1.1.0"), ClusterFilter::default()).await.unwrap();
+    assert_eq!((preview.looked_at, preview.left_out), (6, 0), "not those that do not run it");
+    let expected = [(FleetOutcome::Changes, 4), (FleetOutcome::Conflicts, 1), (FleetOutcome::Unchanged, 1)];
+    let mut groups = preview.groups.clone();
+    groups.sort_by_key(|group| (std::cmp::Reverse(group.clusters), std::cmp::Reverse(group.outcome)));
+    assert_eq!(told(&groups), [expected[0], expected[1], expected[2]]);
+
+    // Each cluster of a group has the very plan that a preview of it alone has, and what is its own beside it.
+    let page = Page { first: 100, after: None };
+    let kept = session.fleet_preview(preview.id).await.unwrap().unwrap();
+    assert_eq!(kept, preview);
+    let members = session.fleet_preview_members(preview.id, &groups[0].effect, page.clone()).await.unwrap();
+    let members: Vec<_> = members.items.into_iter().map(|(_, member)| member).collect();
+    let found: Vec<String> = members.iter().map(|member| member.name.to_string()).collect();
+    assert_eq!(found, ["eu-1", "eu-2", "eu-3", "named"]);
+    assert_eq!(members[3].variables, [("title".to_owned(), "our own".to_owned())]);
+    for member in &members {
+        let alone = session.preview_upgrade(&bench.wish(member.name.as_str(), &[("web", "1.1.0")])).await;
+        assert_eq!(Some(alone.unwrap().plan.digest), member.plan_digest, "{}", member.name);
+    }
+    let example = session.plan(groups[0].example.unwrap()).await.unwrap().unwrap();
+    assert_eq!(Some(example.plan.digest), members[0].plan_digest);
+    let ours = session.fleet_preview_members(preview.id, &groups[1].effect, page.clone()).await.unwrap();
+    assert_eq!(ours.items[0].1.overridden, ["app"]);
+
+    // What does not render on one cluster says so, and the others have their plans.
+    let preview = session.preview_fleet_upgrade(&to("1.2.0"), ClusterFilter::default()).await.unwrap();
+    let refused: Vec<_> =
+        preview.groups.iter().filter(|group| group.outcome == FleetOutcome::Refused).collect();
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].reason.as_ref().unwrap().contains("not here") && refused[0].example.is_none());
+    assert_eq!(preview.looked_at, 6);
+
+    // Only those that run it are looked at, and only to what there is.
+    let all = ClusterFilter { name_contains: Some("elsewhere".into()), ..ClusterFilter::default() };
+    let none = session.preview_fleet_upgrade(&to("1.1.0"), all).await.unwrap();
+    assert_eq!(none.looked_at, 0, "it does not run the profile");
+    let wrong = RevisionWish { version: "9.9.9".into(), ..to("1.1.0") };
+    assert!(session.preview_fleet_upgrade(&wrong, ClusterFilter::default()).await.is_err());
+}
