@@ -98,7 +98,8 @@ fn every_command_is_carried_out_or_excused() {
         .collect();
     assert!(all.len() > 10, "only {} commands were found: are the blocks still called `console`?", all.len());
     for (page, command) in &all {
-        let carried_out = ["README.md", "docs/packs.md", "docs/profiles.md"].contains(&page.as_str())
+        let carried_out = ["README.md", "docs/packs.md", "docs/profiles.md", "docs/previews.md"]
+            .contains(&page.as_str())
             && command.starts_with("strata ");
         assert!(carried_out || excuse(command).is_some(), "{page}: `{command}`");
     }
@@ -298,6 +299,141 @@ async fn the_page_for_profile_authors_holds() -> Result<()> {
     }
     ensure!(carried_out >= 20, "{carried_out} commands were found on the page");
     Ok(())
+}
+
+/// What the page for approvers is about: two versions of a profile, and a cluster with an override and a variable.
+const WELCOME: &str = "\
+layers:
+  - name: page
+    pack: {name: hello-universe, version: 1.2.0}
+    values: |
+      pack:
+        namespace: welcome
+      manifests:
+        hello-universe:
+          replicas: \"{{.strata.var.replicas | fromYaml}}\"
+          greeting: Hello!
+          port: 8080
+variables:
+  - {name: replicas, format: number, defaultValue: '2'}
+";
+
+/// The previews of the page for approvers are made as they stand there, and the first one prints what is shown; of commands
+/// with placeholders, words and flags are judged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_for_approvers_holds() -> Result<()> {
+    let page = read("docs/previews.md");
+    let folder = tempfile::tempdir()?;
+    let next = WELCOME
+        .replace(
+            "greeting: Hello!",
+            "image: docker.io/library/nginx:1.28-alpine\n          greeting: Welcome!",
+        )
+        .replace("port: 8080", "port: 9090")
+        .replace("defaultValue: '2'}", "defaultValue: '2', options: [{value: '2'}, {value: '3'}]}");
+    fs::write(folder.path().join("one.yaml"), WELCOME)?;
+    fs::write(folder.path().join("two.yaml"), next)?;
+    std::os::unix::fs::symlink(root().join("deploy"), folder.path().join("deploy"))?;
+    let fleet = Fleet::simulated(&[]).await?;
+    fs::write(folder.path().join("edge-1.kubeconfig"), fleet.imported())?;
+    let server = Server::start(program!(), Database::Sqlite).await?;
+    let run = async |command: &str| -> Result<(Option<i32>, String)> {
+        let run = tokio::process::Command::new(program!())
+            .args(&words(command)[1..])
+            .current_dir(folder.path())
+            .env("STRATA_SERVER", server.url())
+            .env("STRATA_TOKEN_FILE", server.token_file())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(PATIENCE, run).await.with_context(|| command.to_owned())??;
+        Ok((output.status.code(), text(&output)))
+    };
+    for command in [
+        "strata pack add deploy/examples/packs",
+        "strata profile create welcome --type addon",
+        "strata profile draft welcome 1.0.0 --file one.yaml",
+        "strata profile publish welcome 1.0.0",
+        "strata profile draft welcome 1.1.0 --file two.yaml",
+        "strata profile publish welcome 1.1.0",
+        "strata cluster register edge-1 --kubeconfig edge-1.kubeconfig --label stage=prod",
+        "strata apply edge-1 --profile welcome@1.0.0 --set page:manifests.hello-universe.greeting=Hallo \
+         --set page:manifests.hello-universe.port=9090 --var replicas=5 --watch",
+    ] {
+        let (code, printed) = run(command).await?;
+        ensure!(code == Some(0), "`{command}` ended with {code:?}:\n{printed}");
+    }
+    let mut carried_out = 0;
+    for command in commands(&page) {
+        let placeholder = ["CHANGE", "DIGEST"].iter().any(|word| words(&command).iter().any(|it| it == word));
+        if placeholder {
+            let (code, printed) = run(&format!("{command} --help")).await?;
+            ensure!(code == Some(0), "`{command}`:\n{printed}");
+            continue;
+        }
+        let (code, printed) = run(&command).await?;
+        let expected = match command.as_str() {
+            // What is decided leaves what is to be acknowledged.
+            decided if decided.contains("--resolve") || decided.contains("--unset") => 2,
+            of_edge if of_edge.starts_with("strata preview edge-1") => 3,
+            // Nothing was left behind yet.
+            orphans if orphans.starts_with("strata orphans") => 4,
+            // It does run the profile, and is of the stage.
+            many if many.contains("--label") => 3,
+            _ => 0,
+        };
+        ensure!(code == Some(expected), "`{command}` ended with {code:?}:\n{printed}");
+        if carried_out == 0 {
+            let digest = Regex::new(r"hmac[\w-]*:[0-9a-f]+")?;
+            let printed = digest.replace_all(&printed, "…").into_owned();
+            let shown = blocks(&page, "text").into_iter().next().context("nothing is shown")?;
+            ensure!(printed == shown, "`{command}` prints\n{printed}\nand the page shows\n{shown}");
+        }
+        carried_out += 1;
+    }
+    ensure!(carried_out >= 10, "{carried_out} commands were found on the page");
+    Ok(())
+}
+
+/// The page for approvers has every finding with the severities that the code gives it.
+#[test]
+fn every_finding_is_explained_to_approvers() {
+    let page = read("docs/previews.md");
+    let row = Regex::new(r"(?m)^\| `([A-Z_]+)` \| ([A-Z]+(?: or [A-Z]+)*|—) \| .+ \| .+ \|$").unwrap();
+    let told: Vec<(String, BTreeSet<String>)> = row
+        .captures_iter(&page)
+        .map(|found| (found[1].to_owned(), found[2].split(" or ").map(str::to_owned).collect()))
+        .filter(|(code, _)| FindingCode::ALL.iter().any(|known| known.as_str() == code))
+        .collect();
+    let codes: Vec<&str> = told.iter().map(|(code, _)| code.as_str()).collect();
+    let all: Vec<&str> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(codes, all, "all of them, in the order of the code");
+
+    // Where a code stands beside its severity in the sources, the page says the same.
+    let beside = Regex::new(r"FindingCode::(\w+),\s*Severity::(\w+)").unwrap();
+    let mut found = std::collections::BTreeMap::<String, BTreeSet<String>>::new();
+    for file in sources(&root().join("crates/plan/src")) {
+        for pair in beside.captures_iter(&fs::read_to_string(file).unwrap()) {
+            let code = FindingCode::ALL.iter().find(|code| format!("{code:?}") == pair[1]).unwrap();
+            found.entry(code.as_str().to_owned()).or_default().insert(pair[2].to_uppercase());
+        }
+    }
+    assert!(found.len() > 15, "only {} codes were found beside a severity", found.len());
+    for (code, severities) in told {
+        let of_code = found.remove(&code).unwrap_or_default();
+        assert!(
+            of_code.is_subset(&severities),
+            "{code} is {of_code:?} in the code, {severities:?} on the page"
+        );
+    }
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .collect()
 }
 
 /// Starts a server, and ends it when it says that it listens.

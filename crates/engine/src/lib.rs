@@ -40,7 +40,7 @@ pub use access::{FirstToken, recover_administrator};
 pub use error::EngineError;
 pub use reads::*;
 pub use session::{Caller, Session};
-pub use strata_plan::{comparison, requirements};
+pub use strata_plan::{Restart, comparison, requirements, restarts};
 pub use strata_render::Adopted;
 pub use verbs::*;
 pub use wish::{OverrideEdit, OverrideWish, RequestOptions, RevisionWish, Wish};

@@ -31,6 +31,7 @@ use strata_store::Stored;
 
 use crate::{error::EngineError, session::Session};
 use gather::Gathered;
+use make::{Made, Unmade};
 
 /// What somebody asked for, in a form that can be planned anew later.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -105,6 +106,21 @@ impl Session {
         request: CompositionRequest,
     ) -> Result<Assembled, EngineError> {
         self.assemble_intent(cluster, kind, None, Intent::compose(&cluster.value, request)).await
+    }
+
+    /// Plans a request to be looked at: what does not render has a plan too, which says why and can never be carried out.
+    pub(crate) async fn assemble_preview(
+        &self,
+        cluster: &Stored<Cluster>,
+        request: CompositionRequest,
+    ) -> Result<Assembled, EngineError> {
+        let intent = Intent::compose(&cluster.value, request);
+        let (gathered, made) = self.make_intent(cluster, ChangeKind::Apply, None, &intent).await?;
+        match made {
+            Ok(made) => Ok(assembled(&gathered, made, intent)),
+            Err(Unmade { plan: Some(made), .. }) => Ok(assembled(&gathered, *made, intent)),
+            Err(unmade) => Err(unmade.error),
+        }
     }
 
     /// Plans going back to an earlier composition.
@@ -184,7 +200,22 @@ impl Session {
         change: Option<&Change>,
         intent: Intent,
     ) -> Result<Assembled, EngineError> {
-        let mut gathered = self.gather(cluster, kind, change, &intent).await?;
+        let (gathered, made) = self.make_intent(cluster, kind, change, &intent).await?;
+        match made {
+            Ok(made) => Ok(assembled(&gathered, made, intent)),
+            Err(unmade) => Err(unmade.error),
+        }
+    }
+
+    /// Makes a plan of what is stored, asking the cluster for what `lookup` wants to know.
+    async fn make_intent(
+        &self,
+        cluster: &Stored<Cluster>,
+        kind: ChangeKind,
+        change: Option<&Change>,
+        intent: &Intent,
+    ) -> Result<(Gathered, Result<Made, Unmade>), EngineError> {
+        let mut gathered = self.gather(cluster, kind, change, intent).await?;
         let mut rounds = 0;
         loop {
             let (given, wanted) = (gathered, intent.clone());
@@ -201,10 +232,7 @@ impl Session {
             };
             let ask = !unknown.is_empty() && rounds < LOOKUP_ROUNDS;
             if !ask || !self.look_up(&cluster.value, &mut gathered.facts, unknown).await {
-                return match made {
-                    Ok(made) => Ok(assembled(&gathered, made, intent)),
-                    Err(unmade) => Err(unmade.error),
-                };
+                return Ok((gathered, made));
             }
             let key = self.engine.store().digest_key();
             gathered.facts_digest = Some(strata_store::facts_digest(key, &gathered.facts)?);
@@ -213,7 +241,7 @@ impl Session {
     }
 }
 
-fn assembled(gathered: &Gathered, made: make::Made, intent: Intent) -> Assembled {
+fn assembled(gathered: &Gathered, made: Made, intent: Intent) -> Assembled {
     // Going back takes the values of then.
     let composed = made.composition.as_ref().filter(|_| matches!(intent, Intent::Compose { .. }));
     let macros = composed.map(|composition| composition.macros.clone()).unwrap_or_default();

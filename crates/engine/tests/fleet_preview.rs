@@ -6,6 +6,7 @@ use bench::{Bench, layer, variable};
 use strata_engine::{ClusterFilter, Page, RequestOptions, RevisionWish};
 use strata_model::{
     change::ChangeState,
+    finding::FindingCode,
     fleet_preview::{FleetGroup, FleetOutcome},
     overrides::{Patch, PatchOperation},
     profile::ImmutablePolicy,
@@ -96,11 +97,16 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
 
     // What does not render on one cluster says so, and the others have their plans.
     let preview = session.preview_fleet_upgrade(&to("1.2.0"), ClusterFilter::default()).await.unwrap();
-    let refused: Vec<_> =
-        preview.groups.iter().filter(|group| group.outcome == FleetOutcome::Refused).collect();
-    assert_eq!(refused.len(), 1);
-    assert!(refused[0].reason.as_ref().unwrap().contains("not here") && refused[0].example.is_none());
-    assert_eq!(preview.looked_at, 6);
+    let blocked: Vec<_> =
+        preview.groups.iter().filter(|group| group.outcome == FleetOutcome::Blocked).collect();
+    assert_eq!((blocked.len(), blocked[0].clusters, preview.looked_at), (1, 1, 6));
+    let plan = session.plan(blocked[0].example.unwrap()).await.unwrap().unwrap().plan;
+    assert!(plan.actions.is_empty() && plan.findings[0].code == FindingCode::RenderFailed, "{plan:#?}");
+    assert!(plan.findings[0].message.contains("not here"), "{:#?}", plan.findings);
+    let alone = session.preview_upgrade(&bench.wish("eu-3", &[("web", "1.2.0")])).await.unwrap().plan;
+    assert_eq!(alone.digest, plan.digest);
+    let asked = session.request_upgrade(bench.wish("eu-3", &[("web", "1.2.0")]), RequestOptions::default());
+    assert!(asked.await.is_err(), "what does not render cannot be asked for");
 
     // Only those that run it are looked at, and only to what there is.
     let all = ClusterFilter { name_contains: Some("elsewhere".into()), ..ClusterFilter::default() };

@@ -71,6 +71,8 @@ codes! {
     CrdBreaking = "CRD_BREAKING",
     /// An override and the new revision disagree.
     MergeConflict = "MERGE_CONFLICT",
+    /// A decision about a conflict that is none.
+    ResolutionUnused = "RESOLUTION_UNUSED",
     /// An override says what the profile now says too.
     RedundantOverride = "REDUNDANT_OVERRIDE",
     /// Kubernetes refuses this change in place.

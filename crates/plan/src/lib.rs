@@ -32,6 +32,7 @@ pub mod reduce;
 mod repave;
 pub mod report;
 pub mod requirements;
+pub mod restart;
 pub mod rollout;
 pub mod schema;
 mod steps;
@@ -43,4 +44,5 @@ pub use compose::{Composed, CompositionRequest, Contents, ResolvedLayer, compose
 pub use plan::{Applied, PlanInput, plan, plan_of_failed_render};
 pub use report::report;
 pub use requirements::requirements;
+pub use restart::{Restart, restarts};
 pub use validate::{Validation, validate};

@@ -9,6 +9,8 @@ use strata_model::{
     plan::{Action, Plan, RepaveScope},
 };
 
+use crate::repave::EVERYWHERE;
+
 /// Most things named in the scope of a requirement; the rest is counted.
 const NAMED: usize = 3;
 
@@ -88,8 +90,12 @@ fn requirement(kind: RequirementKind, scope: String, findings: Vec<FindingCode>)
     Requirement { kind, scope, findings, role: Role::Approver, quorum: 1, satisfied_by: Vec::new() }
 }
 
-/// `control plane and pool "blue"`.
+/// `control plane and pool "blue"`, or `all nodes`.
 pub(crate) fn repave_scope(plan: &Plan) -> String {
+    // One reason may stand for all.
+    if plan.repave.reasons.iter().any(|reason| reason.code.ends_with(EVERYWHERE)) {
+        return "all nodes".to_owned();
+    }
     let mut parts = Vec::new();
     if matches!(plan.repave.scope, RepaveScope::ControlPlane | RepaveScope::Full) {
         parts.push("control plane".to_owned());

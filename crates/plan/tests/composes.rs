@@ -240,10 +240,13 @@ fn a_conflict_blocks_until_it_is_decided() {
     ] {
         let resolution =
             ConflictResolution { layer: "app".parse().unwrap(), path: "replicas".parse().unwrap(), choice };
-        let wish = CompositionRequest { resolutions: vec![resolution.clone()], ..wish.clone() };
+        // One that decides nothing is told, and does no harm.
+        let other = ConflictResolution { path: "image.tag".parse().unwrap(), ..resolution.clone() };
+        let wish = CompositionRequest { resolutions: vec![resolution.clone(), other], ..wish.clone() };
         let composed = run(&shelf, Some(&applied), &wish).unwrap();
         assert!(composed.conflicts.is_empty());
         assert_eq!(composed.resolutions, [resolution]);
+        assert!(codes(&composed).contains(&(FindingCode::ResolutionUnused, Severity::Info)));
         let value = patch(&composed.composition).into_iter().find_map(|operation| match operation {
             PatchOperation::Set { path, value } if path.to_string() == "replicas" => Some(value),
             _ => None,

@@ -25,7 +25,7 @@ use strata_model::{
 };
 use strata_plan::{
     Applied, Composed, PlanInput, ResolvedLayer, check, digest, plan_of_failed_render, report, requirements,
-    requirements::blockers,
+    requirements::blockers, restarts,
 };
 
 fn codes(plan: &Plan) -> Vec<(FindingCode, Severity)> {
@@ -189,6 +189,39 @@ fn planning_again_right_after_an_apply_gives_an_empty_plan() {
     assert_eq!(again.repave.scope, RepaveScope::None);
     assert!(requirements(&again).is_empty());
     assert_eq!(report(&again).lines().nth(1), Some("Nothing changes: 13 objects are as they should be."));
+}
+
+/// Pods are replaced where their template changes, and nowhere else.
+#[test]
+fn workloads_whose_pods_are_replaced_are_told() {
+    let mut world = World::new();
+    let workload = |kind: &str, name: &str, replicas: u32, image: &str| {
+        let spec = json!({"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": {
+            "metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "main", "image": image}]},
+        }});
+        object(manifest("apps/v1", kind, name, &json!({ "spec": spec })))
+    };
+    let render = |objects: Vec<RenderedObject>| Render { objects, ..Render::default() };
+    let before = render(vec![
+        workload("Deployment", "scaled", 1, "a:1"),
+        workload("DaemonSet", "rolled", 1, "a:1"),
+        workload("StatefulSet", "same", 1, "a:1"),
+    ]);
+    let after = render(vec![
+        workload("Deployment", "scaled", 2, "a:1"),
+        workload("DaemonSet", "rolled", 1, "a:2"),
+        workload("StatefulSet", "same", 1, "a:1"),
+        workload("Deployment", "new", 1, "a:1"),
+    ]);
+    let composed = composed(Composition::default());
+    let plan = world.plan(&composed, &before);
+    assert_eq!(restarts(&plan), [], "what is new replaces nothing");
+    world.apply(&composed, &before, &plan);
+    let told = restarts(&world.plan(&composed, &after));
+    let told: Vec<(String, Vec<String>)> =
+        told.into_iter().map(|restart| (restart.object.name, restart.paths)).collect();
+    let image = "spec.template.spec.containers[name=main].image".to_owned();
+    assert_eq!(told, [("rolled".to_owned(), vec![image])]);
 }
 
 /// A change was about to send `render`, and nobody knows what arrived.

@@ -124,6 +124,16 @@ impl Plan {
         }
     }
 
+    /// The workloads whose Pods are replaced, and why.
+    async fn restarts(&self) -> Vec<Restart> {
+        let restart = |restart: strata_engine::Restart| Restart {
+            object: (&restart.object).into(),
+            layer: restart.layer.to_string(),
+            paths: restart.paths,
+        };
+        strata_engine::restarts(self.plan()).into_iter().map(restart).collect()
+    }
+
     /// What the plan says about itself.
     async fn findings(&self) -> Vec<Finding> {
         self.plan().findings.iter().map(Finding::from).collect()
@@ -280,6 +290,17 @@ impl From<&plan::FieldChange> for FieldChange {
             after: change.after.clone().map(Json),
         }
     }
+}
+
+/// One workload whose Pods are replaced.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Restart {
+    /// The workload.
+    pub object: KubernetesObject,
+    /// Its layer.
+    pub layer: String,
+    /// The fields of its Pods that change; empty where all of it is replaced.
+    pub paths: Vec<String>,
 }
 
 /// One object and what happens to it.

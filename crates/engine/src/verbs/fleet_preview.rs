@@ -11,7 +11,6 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::{StreamExt as _, stream};
 use strata_model::{
     access::Permission,
-    change::ChangeKind,
     composition::Composition,
     digest::Digest,
     fleet_preview::{FleetGroup, FleetMember, FleetOutcome, FleetPreview},
@@ -129,7 +128,7 @@ impl Session {
             variables: composition.map(variables).unwrap_or_default(),
             overridden: composition.map(overridden).unwrap_or_default(),
         };
-        match self.assemble(&cluster, ChangeKind::Apply, request).await {
+        match self.assemble_preview(&cluster, request).await {
             Ok(assembled) => Ok(Looked {
                 outcome: FleetOutcome::of(&assembled.plan),
                 effect: fleet::effect(&assembled.plan, &assembled.render, &cluster.value, key),

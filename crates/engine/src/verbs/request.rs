@@ -32,7 +32,7 @@ impl Session {
         self.permit(Permission::Read)?;
         let cluster = self.cluster_named(&wish.cluster).await?;
         let request = self.composition_request(wish).await?;
-        let assembled = self.assemble(&cluster, ChangeKind::Apply, request).await?;
+        let assembled = self.assemble_preview(&cluster, request).await?;
         self.keep_preview(assembled).await
     }
 

@@ -2,6 +2,7 @@
 
 use strata_model::{
     composition::Composition,
+    diagnostic::Diagnostic,
     error::RefusalCode,
     fact::{FactKey, Facts},
     inventory::InventoryEntry,
@@ -44,11 +45,37 @@ pub(super) struct Unmade {
     pub(super) error: EngineError,
     /// What `lookup` asked for and nobody has read yet: with answers, something may be made.
     pub(super) unknown_lookups: Vec<FactKey>,
+    /// Of what does not render: the plan that says so, for who only wants to look.
+    pub(super) plan: Option<Box<Made>>,
 }
 
 impl<E: Into<EngineError>> From<E> for Unmade {
     fn from(error: E) -> Self {
-        Self { error: error.into(), unknown_lookups: Vec::new() }
+        Self { error: error.into(), unknown_lookups: Vec::new(), plan: None }
+    }
+}
+
+/// What does not render, and why.
+#[derive(Debug)]
+struct Unrendered {
+    problems: Vec<Diagnostic>,
+    unknown_lookups: Vec<FactKey>,
+}
+
+impl From<Vec<Diagnostic>> for Unrendered {
+    fn from(problems: Vec<Diagnostic>) -> Self {
+        Self { problems, unknown_lookups: Vec::new() }
+    }
+}
+
+impl From<Unrendered> for Unmade {
+    fn from(unrendered: Unrendered) -> Self {
+        let error = EngineError::diagnostics(
+            RefusalCode::RenderFailed,
+            "the profile does not render for this cluster",
+            unrendered.problems,
+        );
+        Self { error, unknown_lookups: unrendered.unknown_lookups, plan: None }
     }
 }
 
@@ -88,7 +115,9 @@ pub(super) fn secrets(
     composition: &Composition,
 ) -> Result<Vec<SecretText>, EngineError> {
     let mut secrets = contents_secrets(gathered);
-    secrets.extend(rendered(gathered, composition).map_err(|unmade| unmade.error)?.secrets);
+    secrets.extend(
+        rendered(gathered, composition).map_err(|unrendered| Unmade::from(unrendered).error)?.secrets,
+    );
     Ok(secrets)
 }
 
@@ -104,18 +133,14 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
     secrets.extend(sent.flat_map(secret_object::secret_values));
     let redactor = Redactor::new(&gathered.key, secrets.iter().cloned());
     let composed = composed(gathered, intent, &redactor)?;
-    // A render that failed cannot tell of its own secrets; but what the cluster runs with is known.
-    let render = rendered(gathered, &composed.composition)
-        .map_err(|unmade| Unmade { error: concealed(unmade.error, &redactor), ..unmade })?;
-    secrets.extend(render.secrets.iter().cloned());
-    let redactor = Redactor::new(&gathered.key, secrets);
     let wanted_layers = compose::layers(&composed.composition, &gathered.contents)?;
     let applied_layers = match &gathered.applied {
         Some(applied) => compose::layers(applied, &gathered.contents)?,
         None => Vec::new(),
     };
     let current_values: &[LayerValues] = current.as_ref().map_or(&[], |render| &render.layers);
-    let plan = strata_plan::plan(&PlanInput {
+    let nothing = Render::default();
+    let input = PlanInput {
         cluster: &gathered.cluster,
         kind: gathered.kind,
         change: gathered.change,
@@ -129,12 +154,30 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
         }),
         composed: &composed,
         layers: &wanted_layers,
-        render: &render,
+        render: &nothing,
         inventory: &gathered.inventory,
         orphans: &gathered.orphans,
         redactor: &redactor,
-    });
-    Ok(Made { plan, render, composition: Some(composed.composition) })
+    };
+    match rendered(gathered, &composed.composition) {
+        Ok(render) => {
+            secrets.extend(render.secrets.iter().cloned());
+            let redactor = Redactor::new(&gathered.key, secrets);
+            let plan = strata_plan::plan(&PlanInput { render: &render, redactor: &redactor, ..input });
+            Ok(Made { plan, render, composition: Some(composed.composition) })
+        }
+        // A render that failed cannot tell of its own secrets; but what the cluster runs with is known.
+        Err(unrendered) => {
+            let plan = strata_plan::plan_of_failed_render(&input, &unrendered.problems);
+            let unmade = Unmade::from(unrendered);
+            let made = Made { plan, render: Render::default(), composition: Some(composed.composition) };
+            Err(Unmade {
+                error: concealed(unmade.error, &redactor),
+                plan: Some(Box::new(made)),
+                unknown_lookups: unmade.unknown_lookups,
+            })
+        }
+    }
 }
 
 fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result<Composed, Unmade> {
@@ -168,17 +211,9 @@ fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result
     }
 }
 
-fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Unmade> {
-    let failed = |diagnostics| {
-        EngineError::diagnostics(
-            RefusalCode::RenderFailed,
-            "the profile does not render for this cluster",
-            diagnostics,
-        )
-    };
+fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Unrendered> {
     let packs = gathered.contents.packs();
-    let mut layers =
-        strata_render::resolve_layers(composition, gathered.contents.profiles(), packs).map_err(failed)?;
+    let mut layers = strata_render::resolve_layers(composition, gathered.contents.profiles(), packs)?;
     for layer in &mut layers {
         if let Some(pack) = packs.get(&layer.layer.pack.digest) {
             pack.lend(layer);
@@ -193,8 +228,8 @@ fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Un
         facts: &gathered.facts,
         seeds: gathered.seeds.get(&composition.generation).unwrap_or(&none),
     };
-    strata_render::render_asking(&input).map_err(|unrendered| Unmade {
-        error: failed(unrendered.problems),
+    strata_render::render_asking(&input).map_err(|unrendered| Unrendered {
+        problems: unrendered.problems,
         unknown_lookups: unrendered.unanswered,
     })
 }

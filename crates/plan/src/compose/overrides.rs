@@ -76,6 +76,20 @@ pub(super) fn carry(
     for resolution in &request.resolutions {
         if !new_layers.iter().any(|layer| layer.layer.name == resolution.layer) {
             refusals.push(unknown_layer(&resolution.layer).at("resolutions"));
+        } else if !carried
+            .resolutions
+            .iter()
+            .any(|used| used.layer == resolution.layer && used.path == resolution.path)
+        {
+            let path = redactor.mask_text(&resolution.path.to_string());
+            carried.findings.push(finding(
+                FindingCode::ResolutionUnused,
+                Severity::Info,
+                &resolution.layer,
+                &path,
+                format!("there is no conflict at `{path}` in layer `{}` to decide", resolution.layer),
+                "write the path as the conflict has it, or leave the decision out",
+            ));
         }
     }
     if !refusals.is_empty() {
@@ -127,7 +141,8 @@ fn carry_one(
                     &existing.layer,
                     &conflict.path,
                     conflict.message.clone(),
-                    "decide for this path: KEEP_OVERRIDE, TAKE_PROFILE or EDIT",
+                    "decide for this path: keep the override, take the profile's value, or give another \
+                     (`--resolve LAYER:PATH=keep-override`, `take-profile`, `edit:VALUE`)",
                 ));
                 carried.conflicts.push(conflict);
             }

@@ -39,6 +39,9 @@ pub(crate) fn impact(input: &PlanInput<'_>, pairs: &[Pair<'_>]) -> Repave {
     summary(reasons)
 }
 
+/// How codes of reasons end that stand for all nodes: of edge hosts, and of topologies.
+pub(crate) const EVERYWHERE: &str = "_EVERYWHERE";
+
 fn summary(found: Vec<RepaveReason>) -> Repave {
     // Two bodies that an object may have can give the same reason.
     let mut reasons: Vec<RepaveReason> = Vec::with_capacity(found.len());
@@ -49,8 +52,7 @@ fn summary(found: Vec<RepaveReason>) -> Repave {
     }
     let pools: BTreeSet<String> = reasons.iter().filter_map(|reason| reason.pool.clone()).collect();
     let control_plane = reasons.iter().any(|reason| reason.pool.is_none());
-    // On edge hosts and for topologies one reason stands for all nodes.
-    let everywhere = reasons.iter().any(|reason| reason.code.ends_with("_EVERYWHERE"));
+    let everywhere = reasons.iter().any(|reason| reason.code.ends_with(EVERYWHERE));
     let scope = match (control_plane, pools.is_empty()) {
         _ if everywhere => RepaveScope::Full,
         (true, true) => RepaveScope::ControlPlane,

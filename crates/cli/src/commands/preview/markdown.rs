@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{list, text},
-    fleet,
+    fleet, plan as shown,
 };
 
 /// The plan of one cluster.
@@ -66,10 +66,7 @@ fn parts(page: &mut String, plan: &Value) {
     }
     for action in actions {
         let object = action.get("object").cloned().unwrap_or_default();
-        let place = match text(&object, "namespace") {
-            "" => text(&object, "name").to_owned(),
-            namespace => format!("{namespace}/{}", text(&object, "name")),
-        };
+        let place = shown::place(&object);
         let changes = list(action, "changes");
         let fields: Vec<String> =
             changes.iter().take(5).map(|change| format!("`{}`", cell(text(change, "path")))).collect();
@@ -103,6 +100,10 @@ fn summary(plan: &Value) -> String {
     if plan.pointer("/repave/required") == Some(&json!(true)) {
         let scope = plan.pointer("/repave/scope").and_then(Value::as_str).unwrap_or_default();
         parts.push(format!("**nodes are replaced** ({scope})"));
+    }
+    let restarts = list(plan, "restarts").len();
+    if restarts > 0 {
+        parts.push(format!("Pods of {restarts} workloads are replaced"));
     }
     for requirement in list(plan, "requirements") {
         parts.push(format!(

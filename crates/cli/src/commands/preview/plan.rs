@@ -23,6 +23,7 @@ pub(in crate::commands) fn show(output: &Output, plan: &Value) {
 pub(super) fn parts(output: &Output, plan: &Value) {
     layers(output, plan);
     objects(output, plan);
+    restarts(output, plan);
     repave(output, plan);
     findings(output, plan);
 }
@@ -65,6 +66,14 @@ fn layers(output: &Output, plan: &Value) {
     }
 }
 
+/// `shop/web`, or the name alone of what has no namespace.
+pub(super) fn place(object: &Value) -> String {
+    match text(object, "namespace") {
+        "" => text(object, "name").to_owned(),
+        namespace => format!("{namespace}/{}", text(object, "name")),
+    }
+}
+
 fn objects(output: &Output, plan: &Value) {
     let actions = list(plan, "actions");
     if !actions.is_empty() {
@@ -79,10 +88,7 @@ fn objects(output: &Output, plan: &Value) {
             _ => "31",
         };
         let object = action.get("object").cloned().unwrap_or_default();
-        let place = match text(&object, "namespace") {
-            "" => text(&object, "name").to_owned(),
-            namespace => format!("{namespace}/{}", text(&object, "name")),
-        };
+        let place = place(&object);
         let side = if text(action, "destination") == "MANAGEMENT" { " (management)" } else { "" };
         let word = output.paint(&format!("{word:14}"), sgr);
         out!("  {word} {} {place}{side}", text(&object, "kind"));
@@ -110,6 +116,20 @@ fn objects(output: &Output, plan: &Value) {
     if let Some(unchanged) = plan.get("unchanged").and_then(Value::as_u64).filter(|unchanged| *unchanged > 0)
     {
         out!("  {unchanged} unchanged");
+    }
+}
+
+fn restarts(output: &Output, plan: &Value) {
+    let restarts = list(plan, "restarts");
+    if !restarts.is_empty() {
+        out!("\n{}", output.paint("Pods are replaced", "1"));
+    }
+    for restart in restarts {
+        let object = restart.get("object").cloned().unwrap_or_default();
+        let paths = list(restart, "paths");
+        let paths: Vec<&str> = paths.iter().filter_map(Value::as_str).collect();
+        let why = if paths.is_empty() { "all of it is replaced".to_owned() } else { paths.join(", ") };
+        out!("  {} {}: {why}", text(&object, "kind"), place(&object));
     }
 }
 
