@@ -8,6 +8,8 @@
 //!
 //! *Caveats.* Comments inside what is removed or replaced go with it.
 
+mod item_lines;
+
 use std::{panic, str::FromStr};
 
 use serde_json::Value;
@@ -18,6 +20,7 @@ use strata_model::{
 };
 use yaml_edit::{Mapping, Sequence, YamlFile, YamlNode};
 
+use self::item_lines::{ItemLines, is_comment};
 use crate::{
     emit::emit,
     parse::parse,
@@ -28,6 +31,8 @@ use crate::{
 const MAX_LOSSLESS_BYTES: usize = 1024 * 1024;
 /// Most operations on one tree; each may rebuild a part of it.
 const MAX_LOSSLESS_OPERATIONS: usize = 500;
+/// Most bytes that are read again between operations.
+const MAX_READ_AGAIN_BYTES: usize = 16 * 1024 * 1024;
 
 /// A changed text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +85,7 @@ pub fn apply_patch(text: &str, patch: &Patch) -> Result<Edited, EditError> {
         in_place(text, patch, &current).filter(|edited| read(edited).is_ok_and(|value| value == wanted));
     Ok(match lossless {
         Some(text) => Edited { text, comments_kept: true },
+        None if is_empty(&wanted) => emptied(text, &wanted),
         None => Edited { text: emit(&wanted), comments_kept: !text.contains('#') },
     })
 }
@@ -87,6 +93,17 @@ pub fn apply_patch(text: &str, patch: &Patch) -> Result<Edited, EditError> {
 fn read(text: &str) -> Result<Value, Diagnostic> {
     let value = parse(text, "text")?;
     Ok(if value.is_null() { Value::Object(serde_json::Map::new()) } else { value })
+}
+
+/// The text without any value. The comments up to the first empty line are about the file and stay.
+fn emptied(text: &str, wanted: &Value) -> Edited {
+    let is_blank = |line: &str| line.trim_end_matches(['\n', '\r', ' ']).is_empty();
+    let is_head = |line: &&str| is_blank(line) || line.starts_with('#');
+    let head: Vec<&str> = text.split_inclusive('\n').take_while(is_head).collect();
+    let after = head.iter().rev().take_while(|line| !is_blank(line)).count();
+    let head = head.get(..head.len() - after).unwrap_or_default().concat();
+    let comments_kept = !text.get(head.len()..).unwrap_or_default().contains('#');
+    Edited { text: head + &emit(wanted), comments_kept }
 }
 
 fn in_place(text: &str, patch: &Patch, current: &Value) -> Option<String> {
@@ -98,34 +115,45 @@ fn in_place(text: &str, patch: &Patch, current: &Value) -> Option<String> {
 }
 
 fn edit_tree(text: &str, patch: &Patch, current: &Value) -> Option<String> {
-    let file = YamlFile::from_str(text).ok()?;
+    let mut file = YamlFile::from_str(text).ok()?;
     let mut value = current.clone();
+    let may_read_again = text.len().saturating_mul(patch.0.len()) <= MAX_READ_AGAIN_BYTES;
+    let has_aliases = text.contains('*') && may_read_again;
     for operation in &patch.0 {
         let mut after = value.clone();
         apply_operation(operation, &mut after).ok()?;
-        if after != value {
-            let before = comments(&file);
-            edit_operation(&file, operation, &value, &after)?;
-            // A moved item leaves the comments around it behind.
-            if matches!(operation, PatchOperation::Move { .. }) && comments(&file) < before {
-                return None;
-            }
+        if after != value && !(has_aliases && is_done(&file, operation)) {
+            edit_operation(&mut file, operation, &value, &after, may_read_again)?;
         }
         value = after;
     }
+    Some(closed(&file))
+}
+
+/// The text of a tree. A block text at the end of a file without a last line break would gain one when read.
+fn closed(file: &YamlFile) -> String {
     let mut text = file.to_string();
-    // A block text at the end of a file without a last line break would gain one when read.
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    Some(text)
+    text
 }
 
-fn comments(file: &YamlFile) -> usize {
-    file.comments().count()
+/// Whether the text says already what an operation wants, since an alias repeats what an earlier one changed.
+fn is_done(file: &YamlFile, operation: &PatchOperation) -> bool {
+    read(&closed(file)).is_ok_and(|now| {
+        let mut after = now.clone();
+        apply_operation(operation, &mut after).is_ok() && after == now
+    })
 }
 
-fn edit_operation(file: &YamlFile, operation: &PatchOperation, before: &Value, after: &Value) -> Option<()> {
+fn edit_operation(
+    file: &mut YamlFile,
+    operation: &PatchOperation,
+    before: &Value,
+    after: &Value,
+    may_read_again: bool,
+) -> Option<()> {
     match operation {
         PatchOperation::Set { path, value } => set_node(file, path, value, before),
         PatchOperation::Remove { path } => {
@@ -147,7 +175,18 @@ fn edit_operation(file: &YamlFile, operation: &PatchOperation, before: &Value, a
                 return set_node(file, list, list.find(after)?, before);
             }
             let at = list.find(after)?.as_array()?.iter().position(|item| item == value)?;
-            sequence_at(file, list, before)?.insert(at, &tree_of(value)?);
+            let sequence = sequence_at(file, list, before)?;
+            if at < items.len() {
+                let text = closed(file);
+                match ItemLines::of(&text, &sequence) {
+                    Some(lines) if lines.is_commented(at) => {
+                        return read_again(file, &lines.inserted(at, value)?, may_read_again);
+                    }
+                    None if has_comments(file, &text, &sequence) => return None,
+                    _ => {}
+                }
+            }
+            sequence.insert(at, &tree_of(value)?);
             Some(())
         }
         PatchOperation::RemoveItem { list, item } => {
@@ -162,12 +201,35 @@ fn edit_operation(file: &YamlFile, operation: &PatchOperation, before: &Value, a
             let from = index_of(list.find(before)?, &item.segment())?;
             let to = index_of(list.find(after)?, &item.segment())?;
             let sequence = sequence_at(file, list, before)?;
-            let node = standing_alone(file, &sequence.get(from)?)?;
+            let text = closed(file);
+            if has_comments(file, &text, &sequence) {
+                let text = ItemLines::of(&text, &sequence)?.moved(from, to)?;
+                return read_again(file, &text, may_read_again);
+            }
+            let node = standing_alone(&text, &sequence.get(from)?)?;
             sequence.remove(from)?;
             sequence.insert(to, &node);
             Some(())
         }
     }
+}
+
+/// Whether comments stand in a list or next to it, so that they may be about an item.
+fn has_comments(file: &YamlFile, text: &str, list: &Sequence) -> bool {
+    let range = list.byte_range();
+    let inside = |at: u32| (range.start..range.end).contains(&at);
+    let [above, below] = [range.start, range.end].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+    let above = text.get(..above).unwrap_or_default().trim_end().lines().last();
+    let below = text.get(below..).unwrap_or_default();
+    file.comments().any(|comment| inside(comment.text_range().start().into()))
+        || above.is_some_and(is_comment)
+        || !list.is_flow_style() && is_comment(below)
+}
+
+/// Puts a text in the place of its tree.
+fn read_again(file: &mut YamlFile, text: &str, may_read_again: bool) -> Option<()> {
+    *file = may_read_again.then(|| YamlFile::from_str(text).ok()).flatten()?;
+    Some(())
 }
 
 /// Puts a value where the tree has its deepest existing parent of the path.
@@ -260,10 +322,8 @@ fn tree_of(value: &Value) -> Option<YamlNode> {
         .or_else(|| document.as_scalar().map(YamlNode::Scalar))
 }
 
-/// A copy of a node with the comments inside it, as a document of its own: only the root of one is indented anew as a
-/// whole where it is put.
-fn standing_alone(file: &YamlFile, node: &YamlNode) -> Option<YamlNode> {
-    let text = file.to_string();
+/// A copy of a node as a document of its own: only the root of one is indented anew as a whole where it is put.
+fn standing_alone(text: &str, node: &YamlNode) -> Option<YamlNode> {
     let start = usize::try_from(node.byte_range().start).ok()?;
     let line = text.get(..start)?.rsplit('\n').next()?;
     let indent = " ".repeat(line.chars().count());
@@ -279,87 +339,4 @@ fn is_empty(value: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const TEXT: &str = "# Values of the app.\n\nreplicas: 1 # per zone\nimage:\n  # pinned\n  tag: '1.9'\n\
-        env:\n  # first\n  - name: A\n    value: \"1\"\n  - name: B # second\n    value: \"2\"\nlist: []\nnothing:\n";
-
-    fn path(text: &str) -> ValuePath {
-        text.parse().unwrap()
-    }
-
-    fn edited(at: &str, value: &Value) -> String {
-        let edited = set(TEXT, &path(at), value).unwrap();
-        assert!(edited.comments_kept, "{at}: {}", edited.text);
-        edited.text
-    }
-
-    #[test]
-    fn one_value_changes_one_line() {
-        assert_eq!(edited("replicas", &json!(3)), TEXT.replace("replicas: 1", "replicas: 3"));
-        assert_eq!(edited("image.tag", &json!("1.10")), TEXT.replace("'1.9'", "\"1.10\""));
-        assert_eq!(edited("env[name=B].value", &json!("x")), TEXT.replace("\"2\"", "x"));
-        assert_eq!(edited("replicas", &json!(1)), TEXT);
-    }
-
-    #[test]
-    fn new_values_and_parents_come_in() {
-        for (at, value) in [
-            ("new", json!({"a": [1, {"b": "x"}]})),
-            ("image.deep.er", json!("a\nb\n")),
-            ("nothing.limits.cpu", json!("100m")),
-            ("list", json!([{"name": "x"}])),
-            ("env[name=A]", json!({"name": "A", "valueFrom": {"x": null}})),
-            ("\"a.b/c\".d", json!("yes")),
-        ] {
-            let text = edited(at, &value);
-            assert!(text.contains("# per zone") && text.contains("# pinned"), "{text}");
-        }
-    }
-
-    #[test]
-    fn items_are_added_and_removed_in_place() {
-        let wanted = json!({"replicas": 1, "image": {}, "list": [1],
-            "env": [{"name": "N", "value": "0"}, {"name": "B", "value": "2"}], "nothing": null});
-        let text = rewrite(TEXT, &wanted).unwrap();
-        assert!(text.comments_kept && text.text.contains("# second"), "{}", text.text);
-        assert_eq!(parse(&text.text, "t").unwrap(), wanted);
-    }
-
-    #[test]
-    fn a_moved_item_takes_its_comments_along() {
-        let key =
-            |name: &str| strata_model::overrides::ItemKey { field: "name".to_owned(), value: json!(name) };
-        let text = "a: # ports\n  - name: x # one\n    port: 1 # in\n  - name: z\n    port: 2\n";
-        for (item, before) in [("x", None), ("z", Some(key("x")))] {
-            let operation = PatchOperation::Move { list: path("a"), item: key(item), before };
-            let edited = apply_patch(text, &Patch(vec![operation])).unwrap();
-            let expected = "a: # ports\n  - name: z\n    port: 2\n  - name: x # one\n    port: 1 # in\n";
-            assert_eq!(edited, Edited { text: expected.to_owned(), comments_kept: true });
-        }
-    }
-
-    #[test]
-    fn what_the_tree_cannot_do_is_written_plainly() {
-        let text = "base: &b\n  x: 1 # one\nuse: *b\n";
-        let edited = set(text, &path("use.x"), &json!(2)).unwrap();
-        assert_eq!(edited, Edited { text: "base:\n  x: 1\nuse:\n  x: 2\n".to_owned(), comments_kept: false });
-    }
-
-    #[test]
-    fn an_empty_text_takes_values() {
-        for text in ["", "# only a comment\n", "{}\n", "---\n"] {
-            let edited = set(text, &path("a.b"), &json!(1)).unwrap();
-            assert_eq!(parse(&edited.text, "t").unwrap(), json!({"a": {"b": 1}}), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused() {
-        assert!(matches!(set(TEXT, &path("replicas.x"), &json!(1)), Err(EditError::Patch(_))));
-        assert!(matches!(set("a: [", &path("a"), &json!(1)), Err(EditError::Text(_))));
-    }
-}
+mod tests;

@@ -231,7 +231,10 @@ fn diagnose(error: &Error, file: &str, options: &ParseOptions) -> Diagnostic {
         }
         // The scanner's own guards, met before the budget.
         Error::ExternalMessage { msg, .. } if msg.contains("limit exceeded") => too_large(),
-        Error::DuplicateMappingKey { .. } => {
+        // What the library says of these is advice to who calls it.
+        Error::DuplicateMappingKey { key, .. } => {
+            let key = key.as_ref().map(|key| format!(": {key}")).unwrap_or_default();
+            message = format!("duplicate mapping key{key}");
             ("YAML_DUPLICATE_KEY", "keep one of the two; only one can count".to_owned())
         }
         Error::MultipleDocuments { .. } => {
@@ -242,6 +245,18 @@ fn diagnose(error: &Error, file: &str, options: &ParseOptions) -> Diagnostic {
             message = "the number is not finite".to_owned();
             let help = "JSON has no such number; put the value in quotes if a text is meant";
             ("YAML_UNSUPPORTED_VALUE", help.to_owned())
+        }
+        Error::BinaryNotUtf8 { .. } => {
+            message = "the bytes of `!!binary` are no text".to_owned();
+            ("YAML_UNSUPPORTED_VALUE", "leave the tag out and keep the value as Base64".to_owned())
+        }
+        Error::TaggedScalarCannotDeserializeIntoString { .. } => {
+            message = "the tag of this value is not supported".to_owned();
+            ("YAML_UNSUPPORTED_VALUE", "leave the tag out, with the value in quotes".to_owned())
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            message = "an alias stands inside of what it stands for".to_owned();
+            ("YAML_UNSUPPORTED_VALUE", "write out what is meant instead of the alias".to_owned())
         }
         Error::NullIntoString { .. } => {
             message = "a key is null".to_owned();

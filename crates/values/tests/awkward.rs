@@ -210,12 +210,14 @@ fn comments(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The line that each comment with a line of its own stands above.
+/// The line that each comment with a line of its own stands directly above. One that is indented further is about a part
+/// of what is above it, one above an empty line about all that follows.
 fn subjects(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_comment = |line: &str| line.trim_start().starts_with('#');
     text.lines().enumerate().filter(move |(_, line)| is_comment(line)).filter_map(move |(index, comment)| {
-        let mut below = text.lines().skip(index + 1);
-        Some((comment, below.find(|line| !line.trim().is_empty() && !is_comment(line))?))
+        let below = text.lines().skip(index + 1).find(|line| !is_comment(line))?;
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        (!below.trim().is_empty() && indent(comment) <= indent(below)).then_some((comment, below))
     })
 }
 

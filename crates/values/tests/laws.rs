@@ -269,6 +269,31 @@ proptest! {
     }
 
     #[test]
+    fn a_comment_goes_where_its_item_goes(
+        names in Just(vec!["a", "b", "c", "d", "e"]).prop_shuffle(), kept in 2..5_usize,
+        next in Just(vec!["a", "b", "c", "d", "e"]).prop_shuffle(), blank in any::<u8>(), indent in 0..3_usize,
+    ) {
+        // What is kept comes in the order of `next`, and all else of it is new.
+        let names = &names[..kept];
+        let mut text = "# head\nlist:\n".to_owned();
+        for (place, name) in names.iter().enumerate() {
+            let (indent, blank) = (" ".repeat(indent), if blank >> place & 1 == 1 { "\n" } else { "" });
+            text.push_str(&format!("{indent}# about {name}\n{indent}- name: {name}\n{indent}  v: 1 # in {name}\n{blank}"));
+        }
+        let items: Vec<Value> = next.iter().map(|name| json!({"name": name, "v": 1})).collect();
+        let edited = json!({"list": items});
+        let new = edit::rewrite(&text, &edited).unwrap();
+        prop_assert!(new.comments_kept);
+        prop_assert_eq!(parse(&new.text, "v").unwrap(), edited);
+        for name in names {
+            let [about, inside] = [format!("# about {name}\n"), format!("# in {name}\n")];
+            let (_, below) = new.text.split_once(&about).unwrap();
+            let (item, _) = below.split_once(&inside).unwrap();
+            prop_assert!(item.trim_start().starts_with(&format!("- name: {name}\n")) && item.lines().count() == 2, "{}", new.text);
+        }
+    }
+
+    #[test]
     fn no_form_of_a_secret_is_left(secret in "[ -~]{8,20}", before in "[a-z ]{0,5}", after in "[a-z ]{0,5}", other in value()) {
         use base64::{Engine as _, engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD}};
         let redactor = Redactor::new(&DigestKey::new([1; 32]), [SecretText::new(secret.clone())]);

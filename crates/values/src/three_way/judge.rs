@@ -3,7 +3,7 @@
 use serde_json::Value;
 use strata_model::{
     overrides::PatchOperation,
-    value_path::{Segment, ValuePath},
+    value_path::{Segment, ValuePath, matches_fields},
 };
 
 use super::ConflictKind;
@@ -37,6 +37,10 @@ pub(super) fn judge(operation: &PatchOperation, place: &ValuePath, base: &Value,
         // Both took it away, be it with all that was around it.
         PatchOperation::Remove { .. } | PatchOperation::RemoveItem { .. } => match (is, way) {
             (None, None | Some(ConflictKind::ParentRemoved)) => Verdict::Redundant,
+            // All items of a key go, also those that theirs added behind the first.
+            (_, None) if all_at(place, base) != all_at(place, theirs) => {
+                Verdict::Conflict(ConflictKind::BothChanged)
+            }
             _ => left_alone(),
         },
         PatchOperation::Move { list, item, .. } => match (is, way) {
@@ -48,6 +52,18 @@ pub(super) fn judge(operation: &PatchOperation, place: &ValuePath, base: &Value,
             (Some(_), None) => Verdict::Fits,
         },
     }
+}
+
+/// What is at a place, as a list where several items have the key that it names.
+pub(super) fn all_at(place: &ValuePath, value: &Value) -> Option<Value> {
+    if let (Some(Segment::Item(fields)), Some(list)) = (place.0.last(), place.parent()) {
+        let items = list.find(value).and_then(Value::as_array).into_iter().flatten();
+        let items: Vec<Value> = items.filter(|item| matches_fields(item, fields)).cloned().collect();
+        if items.len() > 1 {
+            return Some(Value::Array(items));
+        }
+    }
+    place.find(value).cloned()
 }
 
 /// What happened to the parents of a place between two versions, if it matters to who changes that place.

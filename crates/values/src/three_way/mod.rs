@@ -49,7 +49,7 @@ pub struct Conflict {
     pub path: ValuePath,
     /// Why.
     pub kind: ConflictKind,
-    /// What the running revision says there; `None` is nothing, as against a null.
+    /// What the running revision says there; `None` is nothing, as against a null. Several items of one key are a list.
     pub base: Option<Value>,
     /// What the override makes of it.
     pub ours: Option<Value>,
@@ -200,9 +200,9 @@ impl Walk<'_> {
         if !self.outcome.conflicts.iter().any(|conflict| conflict.path == place) {
             self.outcome.conflicts.push(Conflict {
                 kind,
-                base: place.find(self.base).cloned(),
-                ours: place.find(&self.ours).cloned(),
-                theirs: place.find(self.theirs).cloned(),
+                base: judge::all_at(&place, self.base),
+                ours: judge::all_at(&place, &self.ours),
+                theirs: judge::all_at(&place, self.theirs),
                 resolution: choice.cloned(),
                 path: place.clone(),
             });

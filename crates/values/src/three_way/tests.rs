@@ -160,3 +160,20 @@ fn a_resolution_without_a_conflict_is_told() {
     let outcome = merge(&base, &[], &base, &decide("a", ResolutionChoice::TakeProfile));
     assert_eq!(outcome.unused_resolutions, [path("a")]);
 }
+
+#[test]
+fn an_item_that_is_added_under_a_removed_key_is_a_conflict() {
+    let item = |name: &str, value: u8| json!({"name": name, "v": value});
+    let base = json!({"c": [item("a", 1), item("b", 2)]});
+    let ours = derive(&base, &json!({"c": [item("b", 2)]})).patch;
+    let theirs = json!({"c": [item("a", 1), item("b", 2), item("a", 3)]});
+    let open = merge(&base, &ours.0, &theirs, &[]);
+    let conflict = &open.conflicts[0];
+    assert_eq!(
+        (conflict.kind, &conflict.base, &conflict.ours, &conflict.theirs),
+        (ConflictKind::BothChanged, &Some(item("a", 1)), &None, &Some(json!([item("a", 1), item("a", 3)])))
+    );
+    assert_eq!(open.value, json!({"c": [item("b", 2)]}));
+    let taken = merge(&base, &ours.0, &theirs, &decide("c[name=a]", ResolutionChoice::TakeProfile));
+    assert_eq!((taken.value, taken.patch.is_empty()), (theirs, true));
+}
