@@ -8,16 +8,22 @@ use strata_model::{
     version::KubernetesVersion,
 };
 
+/// What was read of a cluster, with what Strata itself knows of it put in.
+pub(crate) fn with_own(facts: Facts, cluster: &Cluster) -> Facts {
+    Facts {
+        cluster_name: cluster.name.to_string(),
+        labels: cluster.labels.clone(),
+        cloud: cluster.cloud.clone(),
+        region: cluster.region.clone(),
+        ..facts
+    }
+}
+
 impl Session {
     /// The facts that were read last, with what Strata itself knows of the cluster put in.
     pub(crate) async fn known_facts(&self, cluster: &Cluster) -> Result<Facts, EngineError> {
-        let mut facts =
-            self.rows().facts_get(cluster.id).await?.map(|record| record.facts).unwrap_or_default();
-        facts.cluster_name = cluster.name.to_string();
-        facts.labels = cluster.labels.clone();
-        facts.cloud = cluster.cloud.clone();
-        facts.region = cluster.region.clone();
-        Ok(facts)
+        let facts = self.rows().facts_get(cluster.id).await?.map(|record| record.facts).unwrap_or_default();
+        Ok(with_own(facts, cluster))
     }
 
     /// Reads the facts anew, keeps them, and records that the cluster answered.

@@ -58,6 +58,8 @@ pub struct EngineOptions {
     pub approval_lifetime: Duration,
     /// How long a plan that no change holds is kept.
     pub plan_lifetime: Duration,
+    /// How long a fleet preview looks at clusters; those that it did not get to are counted.
+    pub fleet_preview_patience: Duration,
     /// How long one step of a change may take to become healthy.
     pub step_deadline: Duration,
     /// How often an idle cluster is asked for its facts and health, with jitter.
@@ -74,6 +76,7 @@ impl Default for EngineOptions {
             lease: Duration::from_secs(4),
             approval_lifetime: Duration::from_secs(24 * 3600),
             plan_lifetime: Duration::from_secs(24 * 3600),
+            fleet_preview_patience: Duration::from_secs(20),
             step_deadline: Duration::from_secs(30 * 60),
             poll_interval: Duration::from_secs(60),
             may_approve_own: true,

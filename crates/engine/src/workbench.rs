@@ -9,6 +9,7 @@
 
 mod gather;
 mod make;
+mod survey;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,7 @@ use strata_store::Stored;
 use crate::{error::EngineError, session::Session};
 use gather::Gathered;
 use make::{Made, Unmade};
+pub(crate) use survey::{Effects, Surveyed};
 
 /// What somebody asked for, in a form that can be planned anew later.
 #[derive(Debug, Clone, Serialize, Deserialize)]

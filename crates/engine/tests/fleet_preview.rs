@@ -115,3 +115,75 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
     let wrong = RevisionWish { version: "9.9.9".into(), ..to("1.1.0") };
     assert!(session.preview_fleet_upgrade(&wrong, ClusterFilter::default()).await.is_err());
 }
+
+/// Does the same wherever it is told the same; asks for a label and for an API.
+const ALIKE: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: alike}
+data:
+  mode: \"{{ .Values.mode }}\"
+  title: \"{{ .Values.mode }}: {{ .Values.title }} at {{ .Values.port }}\"
+  stage: \"{{ .Strata.Cluster.Labels.stage }}\"
+  apps: \"{{ .Capabilities.APIVersions.Has \"apps/v1\" }}\"
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: still}
+data: {title: \"{{ .Values.title }}\"}
+";
+
+/// What a cluster says for itself is taken out of what happens where it came in, and is no reason to plan anything twice;
+/// each plan is still the cluster's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_inputs_are_worked_out_once_and_variables_taken_out() {
+    let bench = Bench::start().await;
+    let session = &bench.session;
+    let values = "pack:\n  namespace: shop\nmode: plain\ntitle: '{{.strata.var.title}}'\nport: '{{.strata.var.port}}'\n";
+    bench.publish(bench::pack("alike", "1.0.0", values, ALIKE)).await;
+    for (version, values) in [("1.0.0", ""), ("1.1.0", "mode: fancy\n")] {
+        let layers = vec![layer("app", "alike", "1.0.0", values, ImmutablePolicy::Block)];
+        let variables = vec![variable("title", Some("hello")), variable("port", Some("80"))];
+        bench.publish_content("alike", version, layers, variables).await;
+    }
+    let clusters = [
+        ("one", "prod", "hello"),
+        ("two", "prod", "hello"),
+        ("three", "test", "hello"),
+        ("four", "prod", "welcome"),
+        ("five", "prod", "hello"),
+        ("six", "test", "welcome"),
+        ("seven", "prod", "plain"),
+    ];
+    for (name, stage, title) in clusters {
+        let sim = bench.cluster(name).await;
+        bench.register_with(name, &sim, &[("stage", stage)]).await;
+        let mut wish = bench.wish(name, &[("alike", "1.0.0")]);
+        wish.variables = vec![("title".into(), title.into())];
+        let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
+        let change = session.request_upgrade(wish, options).await.unwrap();
+        assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
+    }
+    let target = RevisionWish { profile: "alike".into(), ..to("1.1.0") };
+    let preview = session.preview_fleet_upgrade(&target, ClusterFilter::default()).await.unwrap();
+    assert_eq!((preview.looked_at, preview.planned), (7, 5), "each title at each stage");
+    // The stage is a fact that stays as it is, the title a cluster's own.
+    assert_eq!(told(&preview.groups), [(FleetOutcome::Changes, 7)], "{:#?}", preview.groups);
+    let page = Page { first: 100, after: None };
+    let effect = &preview.groups[0].effect;
+    let members = session.fleet_preview_members(preview.id, effect, page).await.unwrap();
+    let found: Vec<(String, String)> = members
+        .items
+        .iter()
+        .map(|(_, member)| (member.name.to_string(), member.variables[0].1.clone()))
+        .collect();
+    let mut expected: Vec<_> =
+        clusters.iter().map(|(name, _, title)| ((*name).to_owned(), (*title).to_owned())).collect();
+    expected.sort();
+    assert_eq!(found, expected);
+    for (_, member) in &members.items {
+        let wish = bench.wish(member.name.as_str(), &[("alike", "1.1.0")]);
+        let alone = session.preview_upgrade(&wish).await.unwrap().plan;
+        assert_eq!(Some(alone.digest), member.plan_digest, "{}", member.name);
+    }
+}

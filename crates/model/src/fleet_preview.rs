@@ -94,6 +94,9 @@ pub struct FleetPreview {
     pub to: RevisionReference,
     /// How many clusters were looked at.
     pub looked_at: u32,
+    /// How many of them were planned by themselves: the plans of the others followed from theirs, their inputs being equal.
+    #[serde(default)]
+    pub planned: u32,
     /// How many were not, because time or the limit was over.
     pub left_out: u64,
     /// The largest group first.

@@ -121,6 +121,10 @@ pub struct Render {
     pub warnings: Vec<Diagnostic>,
     /// The same object rendered by two layers that may not share it.
     pub duplicates: Vec<DuplicateObject>,
+    /// Whether it took something that no other cluster has: an id, generated values, the whole list of served APIs. One
+    /// that did not is that of every cluster with the same composition and the same answers in `facts_read`.
+    #[serde(skip)]
+    pub is_own: bool,
     /// All secrets that occur in it, for masking. Not serialised: whoever opens a stored render collects them anew.
     #[serde(skip)]
     pub secrets: Vec<SecretText>,

@@ -17,22 +17,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use strata_model::{
-    digest::{Digest, DigestKey},
+    digest::{Digest, DigestKey, canonical},
     finding::Finding,
     object::{Destination, ObjectKey},
     plan::{Plan, PlannedAction},
-    render::Render,
+    render::{Render, RenderedObject},
 };
 
 /// The keyed digest of a manifest: what the inventory keeps and plans compare.
 #[must_use]
 pub fn object(key: &DigestKey, body: &Value) -> Digest {
-    key.document("object", body)
+    object_text(key, &canonical(body))
+}
+
+/// The same of a body in canonical form.
+pub(crate) fn object_text(key: &DigestKey, body: &str) -> Digest {
+    key.bytes("object", body.as_bytes())
 }
 
 /// The keyed digest of what a render would send, and how.
 #[must_use]
 pub fn render(key: &DigestKey, render: &Render) -> Digest {
+    render_with(key, render, |rendered| object(key, &rendered.body))
+}
+
+/// The same with digests of bodies that are known already.
+pub(crate) fn render_with(
+    key: &DigestKey,
+    render: &Render,
+    mut body: impl FnMut(&RenderedObject) -> Digest,
+) -> Digest {
     let objects: Vec<Value> = render
         .objects
         .iter()
@@ -46,7 +60,7 @@ pub fn render(key: &DigestKey, render: &Render) -> Digest {
                 "onConflict": rendered.on_conflict,
                 "onImmutable": rendered.on_immutable,
                 "orphanPolicy": rendered.orphan_policy,
-                "body": object(key, &rendered.body),
+                "body": body(rendered),
             })
         })
         .collect();
@@ -63,7 +77,7 @@ pub fn render(key: &DigestKey, render: &Render) -> Digest {
                 "events": hook.events,
                 "weight": hook.weight,
                 "delete": hook.delete,
-                "body": object(key, &hook.object.body),
+                "body": body(&hook.object),
             })
         })
         .collect();

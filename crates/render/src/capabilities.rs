@@ -63,6 +63,7 @@ pub(crate) struct Capabilities {
     listed: Cell<bool>,
     version_unknown: Cell<bool>,
     unanswered: RefCell<BTreeSet<FactKey>>,
+    own: Cell<bool>,
 }
 
 impl Capabilities {
@@ -76,6 +77,7 @@ impl Capabilities {
             listed: Cell::new(false),
             version_unknown: Cell::new(false),
             unanswered: RefCell::default(),
+            own: Cell::new(false),
         }
     }
 
@@ -138,6 +140,16 @@ impl Capabilities {
         self.read.borrow().clone()
     }
 
+    /// Remembers that something was taken that no other cluster has.
+    pub(crate) fn note_own(&self) {
+        self.own.set(true);
+    }
+
+    /// Whether it was.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.own.get()
+    }
+
     /// Whether a template asked for a version that nobody knows.
     pub(crate) fn version_was_unknown(&self) -> bool {
         self.version_unknown.get()
@@ -167,6 +179,8 @@ impl FactReader for Capabilities {
 
     fn api_versions(&self) -> Vec<String> {
         self.listed.set(true);
+        // Another cluster may serve one more, which nobody asks for by name.
+        self.note_own();
         let mut all: BTreeSet<String> = self.definitions.borrow().served().cloned().collect();
         for api in &self.facts.api_versions {
             self.read(FactKey::ApiVersion(api.clone()));

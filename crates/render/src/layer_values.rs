@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 use strata_model::{
-    diagnostic::Diagnostic, profile::LayerKind, render::Origin, secret::SecretText,
+    Timestamp, diagnostic::Diagnostic, profile::LayerKind, render::Origin, secret::SecretText,
     version::KubernetesVersion,
 };
 use strata_values::{Layered, edit};
@@ -21,7 +21,7 @@ use crate::{
     references::{self, Misplaced},
     schema,
     settings::{self, Settings},
-    template::{Context, SeededGenerator},
+    template::{Context, Draw, Generator, SeededGenerator},
     variables::Scope,
     whereabouts::Whereabouts,
 };
@@ -61,9 +61,29 @@ pub(crate) struct PreparedLayers<'a> {
 /// The context of a layer's templates and references.
 pub(crate) fn context(capabilities: &Rc<Capabilities>, seed: Option<&LayerSeed>) -> Context {
     // Without a seed nothing may be generated; `render` refuses layers that lack one before they get here.
-    let (seed, instant) =
-        seed.map_or(([0; 32], strata_model::Timestamp::UNIX_EPOCH), |seed| (seed.seed, seed.instant));
-    Context::new(Rc::clone(capabilities) as Rc<_>, Rc::new(SeededGenerator::new(seed, instant)))
+    let (seed, instant) = seed.map_or(([0; 32], Timestamp::UNIX_EPOCH), |seed| (seed.seed, seed.instant));
+    let generator =
+        OwnGenerator { seeded: SeededGenerator::new(seed, instant), capabilities: Rc::clone(capabilities) };
+    Context::new(Rc::clone(capabilities) as Rc<_>, Rc::new(generator))
+}
+
+/// Remembers that a cluster's own seed was drawn from.
+#[derive(Debug)]
+struct OwnGenerator {
+    seeded: SeededGenerator,
+    capabilities: Rc<Capabilities>,
+}
+
+impl Generator for OwnGenerator {
+    fn block(&self, draw: &Draw<'_>, counter: u64) -> [u8; 32] {
+        self.capabilities.note_own();
+        self.seeded.block(draw, counter)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.capabilities.note_own();
+        self.seeded.now()
+    }
 }
 
 /// Prepares all layers. Problems of all of them are collected; the others are ready all the same, so that what is wrong

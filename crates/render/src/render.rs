@@ -244,6 +244,7 @@ fn finish(
         hooks,
         layers,
         facts_read: capabilities.facts_read(),
+        is_own: capabilities.is_own(),
         kubernetes_version,
         warnings,
         duplicates,

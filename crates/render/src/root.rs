@@ -180,9 +180,15 @@ impl Object for ClusterObject {
                 self.capabilities.read(FactKey::ClusterName);
                 text(&self.name)
             }
-            "Id" => text(&self.id),
+            "Id" => {
+                self.capabilities.note_own();
+                text(&self.id)
+            }
             "Namespace" => text(&self.api_namespace),
-            "ApiName" => text(&self.api_name),
+            "ApiName" => {
+                self.capabilities.read(FactKey::ClusterName);
+                text(&self.api_name)
+            }
             "Infrastructure" => text(self.infrastructure),
             "Cloud" => fact(FactKey::Cloud),
             "Region" => fact(FactKey::Region),
@@ -202,6 +208,12 @@ impl Object for ClusterObject {
 struct LabelsObject(Rc<Capabilities>);
 
 impl LabelsObject {
+    fn names(&self) -> Vec<String> {
+        // Another cluster may have one more, which nobody asks for by name.
+        self.0.note_own();
+        self.0.facts().labels.keys().cloned().collect()
+    }
+
     fn label(&self, name: &str) -> template::Value {
         match self.0.read(FactKey::Label(name.to_owned())) {
             Value::String(value) => text(&value),
@@ -238,13 +250,11 @@ impl Object for LabelsObject {
     }
 
     fn entries(&self) -> Option<Vec<(template::Value, template::Value)>> {
-        let names: Vec<String> = self.0.facts().labels.keys().cloned().collect();
-        Some(names.iter().map(|name| (text(name), self.label(name))).collect())
+        Some(self.names().iter().map(|name| (text(name), self.label(name))).collect())
     }
 
     fn encoded(&self) -> template::Value {
-        let names: Vec<String> = self.0.facts().labels.keys().cloned().collect();
-        template::Value::map(names.iter().map(|name| (name.as_str(), self.label(name))))
+        template::Value::map(self.names().iter().map(|name| (name.as_str(), self.label(name))))
     }
 
     fn text(&self) -> String {

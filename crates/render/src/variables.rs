@@ -154,7 +154,10 @@ impl Scope<'_> {
                 self.capabilities.read(FactKey::ClusterName);
                 text_meaning(self.cluster.name.to_string())
             }
-            ["cluster", "uid" | "id"] => text_meaning(self.cluster.id.to_string()),
+            ["cluster", "uid" | "id"] => {
+                self.capabilities.note_own();
+                text_meaning(self.cluster.id.to_string())
+            }
             ["kubernetes", "version"] => match &self.kubernetes_version {
                 Some(version) => text_meaning(version.trim_start_matches('v').to_owned()),
                 None => Meaning::default(),

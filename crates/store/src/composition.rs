@@ -1,9 +1,9 @@
 //! Compositions and the seeds of generated values: sealed, never changed.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use strata_model::{
     composition::Composition,
@@ -98,6 +98,31 @@ impl Scoped<'_> {
                 .await?;
             for row in &rows {
                 found.push(self.composition_of(row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The keyed digests of compositions, those that there are.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn composition_digests(
+        &self,
+        ids: &[CompositionId],
+    ) -> Result<BTreeMap<CompositionId, Digest>, StoreError> {
+        let mut found = BTreeMap::new();
+        for batch in ids.chunks(ID_BATCH) {
+            let rows: Vec<(uuid::Uuid, String)> = Entity::find()
+                .select_only()
+                .columns([Column::Id, Column::Digest])
+                .filter(Column::Project.eq(self.project.uuid()))
+                .filter(Column::Id.is_in(batch.iter().map(|id| id.uuid())))
+                .into_tuple()
+                .all(&self.connection)
+                .await?;
+            for (id, digest) in rows {
+                found.insert(CompositionId::new(id), parsed("composition", &digest)?);
             }
         }
         Ok(found)

@@ -1,8 +1,8 @@
 //! The inventory: what was last sent to a cluster. Bodies are sealed.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, Select,
-    sea_query::OnConflict,
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, sea_query::OnConflict,
 };
 use serde_json::Value;
 use strata_model::{
@@ -109,6 +109,34 @@ impl Scoped<'_> {
         Ok(found)
     }
 
+    /// What was sent for several clusters, without the bodies: nothing is opened. Each earlier body is a null. By cluster,
+    /// else in no order.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn inventory_outlines(
+        &self,
+        clusters: &[ClusterId],
+    ) -> Result<Vec<(ClusterId, InventoryEntry)>, StoreError> {
+        let mut found = Vec::new();
+        for batch in clusters.chunks(ID_BATCH) {
+            let rows: Vec<(uuid::Uuid, String)> = Entity::find()
+                .select_only()
+                .columns([Column::Cluster, Column::Document])
+                .filter(Column::Project.eq(self.project.uuid()))
+                .filter(Column::Cluster.is_in(batch.iter().map(|id| id.uuid())))
+                .order_by_asc(Column::Cluster)
+                .into_tuple()
+                .all(&self.connection)
+                .await?;
+            for (cluster, document) in rows {
+                let cluster = ClusterId::new(cluster);
+                found.push((cluster, from_text("inventory", cluster, &document)?));
+            }
+        }
+        Ok(found)
+    }
+
     /// How many objects were sent for a cluster.
     ///
     /// # Errors
@@ -153,7 +181,8 @@ impl Tx {
         let rows = latest.into_values().map(|entry| {
             let destination = name_of("inventory", &entry.destination)?;
             let id = row_id(cluster, &destination, &entry.key);
-            let open = InventoryEntry { body: Value::Null, earlier: Vec::new(), ..entry.clone() };
+            let earlier = vec![Value::Null; entry.earlier.len()];
+            let open = InventoryEntry { body: Value::Null, earlier, ..entry.clone() };
             let bodies = Bodies { body: entry.body.clone(), earlier: entry.earlier.clone() };
             Ok(Model {
                 cluster: cluster.uuid(),

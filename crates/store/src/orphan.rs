@@ -101,6 +101,28 @@ impl Scoped<'_> {
         rows.iter().map(read).collect()
     }
 
+    /// All orphans of several clusters, by cluster, the oldest first.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn orphans_of_clusters(&self, clusters: &[ClusterId]) -> Result<Vec<Orphan>, StoreError> {
+        let mut found = Vec::new();
+        for batch in clusters.chunks(ID_BATCH) {
+            let rows = self
+                .orphans()
+                .filter(Column::Cluster.is_in(batch.iter().map(|id| id.uuid())))
+                .order_by_asc(Column::Cluster)
+                .order_by_asc(Column::Since)
+                .order_by_asc(Column::Id)
+                .all(&self.connection)
+                .await?;
+            for row in &rows {
+                found.push(read(row)?.value);
+            }
+        }
+        Ok(found)
+    }
+
     /// The newest orphan of an object of a cluster that is still one (not deleted, not reclaimed).
     ///
     /// # Errors

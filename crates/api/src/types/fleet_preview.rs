@@ -100,6 +100,11 @@ impl FleetPreview {
         self.preview.looked_at
     }
 
+    /// How many of them were planned by themselves; the plans of the others followed from theirs, their inputs being equal.
+    async fn planned(&self) -> u32 {
+        self.preview.planned
+    }
+
     /// How many were not, because time or the limit was over.
     async fn left_out(&self) -> u64 {
         self.preview.left_out

@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Everything that the pure part needs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Gathered {
     pub(super) cluster: Cluster,
     pub(super) identity: ClusterIdentity,
@@ -59,6 +59,8 @@ pub(super) struct Gathered {
     pub(super) seeds: BTreeMap<u32, BTreeMap<LayerName, LayerSeed>>,
     pub(super) inventory: Vec<InventoryEntry>,
     pub(super) orphans: Vec<Orphan>,
+    /// What takes the place of variables in what is wanted; none in a plan that may be carried out.
+    pub(super) placeholders: BTreeMap<String, VariableValue>,
     pub(super) key: DigestKey,
 }
 
@@ -120,6 +122,7 @@ impl Session {
                 .into_iter()
                 .map(|orphan| orphan.value)
                 .collect(),
+            placeholders: BTreeMap::new(),
             key: self.engine.store().digest_key().clone(),
             applied,
             base,

@@ -1,5 +1,7 @@
 //! Making: the pure part of the workbench. No I/O, no clock.
 
+use std::collections::BTreeMap;
+
 use strata_model::{
     composition::Composition,
     diagnostic::Diagnostic,
@@ -9,6 +11,7 @@ use strata_model::{
     plan::Plan,
     render::{LayerValues, Render},
     secret::SecretText,
+    variable::{VariableDefinition, VariableValue},
 };
 use strata_plan::{
     Applied, Composed, PlanInput,
@@ -18,12 +21,14 @@ use strata_render::RenderInput;
 use strata_values::{Redactor, secret_object};
 
 use super::{Intent, gather::Gathered, nothing_applied};
-use crate::error::EngineError;
+use crate::{contents::Contents, error::EngineError};
 
 /// What was made.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) plan: Plan,
+    /// Of what the cluster runs; an empty one where it runs nothing, or where it keeps what it runs.
+    pub(super) before: Render,
     pub(super) render: Render,
     /// None when the cluster keeps the composition that it runs.
     pub(super) composition: Option<Composition>,
@@ -57,7 +62,7 @@ impl<E: Into<EngineError>> From<E> for Unmade {
 
 /// What does not render, and why.
 #[derive(Debug)]
-struct Unrendered {
+pub(super) struct Unrendered {
     problems: Vec<Diagnostic>,
     unknown_lookups: Vec<FactKey>,
 }
@@ -97,7 +102,7 @@ pub(super) fn make(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade>
                 &gathered.inventory,
                 &gathered.key,
             );
-            Ok(Made { plan, render: Render::default(), composition: None })
+            Ok(Made { plan, before: Render::default(), render: Render::default(), composition: None })
         }
         Intent::Compose { .. } | Intent::RollBack { .. } => to_composition(gathered, intent),
     }
@@ -132,7 +137,8 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
     let sent = gathered.inventory.iter().flat_map(InventoryEntry::possible_bodies);
     secrets.extend(sent.flat_map(secret_object::secret_values));
     let redactor = Redactor::new(&gathered.key, secrets.iter().cloned());
-    let composed = composed(gathered, intent, &redactor)?;
+    let mut composed = composed(gathered, intent, &redactor)?;
+    put_placeholders(&mut composed.composition, &gathered.placeholders, &gathered.contents);
     let wanted_layers = compose::layers(&composed.composition, &gathered.contents)?;
     let applied_layers = match &gathered.applied {
         Some(applied) => compose::layers(applied, &gathered.contents)?,
@@ -164,13 +170,15 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
             secrets.extend(render.secrets.iter().cloned());
             let redactor = Redactor::new(&gathered.key, secrets);
             let plan = strata_plan::plan(&PlanInput { render: &render, redactor: &redactor, ..input });
-            Ok(Made { plan, render, composition: Some(composed.composition) })
+            let before = current.unwrap_or_default();
+            Ok(Made { plan, before, render, composition: Some(composed.composition) })
         }
         // A render that failed cannot tell of its own secrets; but what the cluster runs with is known.
         Err(unrendered) => {
             let plan = strata_plan::plan_of_failed_render(&input, &unrendered.problems);
             let unmade = Unmade::from(unrendered);
-            let made = Made { plan, render: Render::default(), composition: Some(composed.composition) };
+            let composition = Some(composed.composition);
+            let made = Made { plan, before: Render::default(), render: Render::default(), composition };
             Err(Unmade {
                 error: concealed(unmade.error, &redactor),
                 plan: Some(Box::new(made)),
@@ -203,7 +211,7 @@ fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result
                 composition,
                 findings: Vec::new(),
                 conflicts: Vec::new(),
-                redundant: std::collections::BTreeMap::new(),
+                redundant: BTreeMap::new(),
                 resolutions: Vec::new(),
             })
         }
@@ -211,7 +219,7 @@ fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result
     }
 }
 
-fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Unrendered> {
+pub(super) fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Unrendered> {
     let packs = gathered.contents.packs();
     let mut layers = strata_render::resolve_layers(composition, gathered.contents.profiles(), packs)?;
     for layer in &mut layers {
@@ -219,7 +227,7 @@ fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Un
             pack.lend(layer);
         }
     }
-    let none = std::collections::BTreeMap::new();
+    let none = BTreeMap::new();
     let input = RenderInput {
         cluster: &gathered.identity,
         composition,
@@ -232,6 +240,28 @@ fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Un
         problems: unrendered.problems,
         unknown_lookups: unrendered.unanswered,
     })
+}
+
+/// Gives each variable that a composition's profiles define its placeholder.
+pub(super) fn put_placeholders(
+    composition: &mut Composition,
+    placeholders: &BTreeMap<String, VariableValue>,
+    contents: &Contents,
+) {
+    for name in defined(composition, contents).map(|definition| definition.name.clone()).collect::<Vec<_>>() {
+        if let Some(placeholder) = placeholders.get(&name) {
+            composition.variables.insert(name, placeholder.clone());
+        }
+    }
+}
+
+/// The variables that a composition's profiles define.
+pub(super) fn defined<'a>(
+    composition: &'a Composition,
+    contents: &'a Contents,
+) -> impl Iterator<Item = &'a VariableDefinition> {
+    let attached = composition.attachments.iter().map(|attachment| &attachment.revision);
+    attached.filter_map(|revision| contents.profiles().get(revision)).flat_map(|content| &content.variables)
 }
 
 /// An error whose words do not hold what the redactor knows.

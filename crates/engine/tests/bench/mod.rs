@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where its bench does")]
 
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc,
@@ -167,9 +166,13 @@ impl Bench {
     }
 
     pub async fn register(&self, name: &str, sim: &SimCluster) {
+        self.register_with(name, sim, &[]).await;
+    }
+
+    pub async fn register_with(&self, name: &str, sim: &SimCluster, labels: &[(&str, &str)]) {
         let wish = RegisterCluster {
             name: name.into(),
-            labels: BTreeMap::new(),
+            labels: labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             infrastructure: RegisterInfrastructure::Imported {
                 kubeconfig: SecretText::new(sim.kubeconfig()),
             },
