@@ -3,6 +3,7 @@
 use strata_model::{
     composition::{ControlPlane, NodePool},
     digest::Digest,
+    id::ChangeId,
     overrides::{ConflictResolution, Patch},
 };
 
@@ -33,6 +34,26 @@ pub struct Wish {
     pub take_updates: bool,
     /// Decisions about merge conflicts.
     pub resolutions: Vec<ConflictResolution>,
+    /// Going back to what the cluster ran before this change; nothing else can be wished for with it.
+    pub roll_back: Option<ChangeId>,
+}
+
+impl Wish {
+    /// Whether anything but going back is wished for.
+    #[must_use]
+    pub fn is_forward(&self) -> bool {
+        !(self.attach.is_empty()
+            && self.detach.is_empty()
+            && self.overrides.is_empty()
+            && self.unset_overrides.is_empty()
+            && self.variables.is_empty()
+            && self.unset_variables.is_empty()
+            && self.resolutions.is_empty())
+            || self.control_plane.is_some()
+            || self.node_pools.is_some()
+            || self.rotate_generated
+            || self.take_updates
+    }
 }
 
 /// A profile version; the newest revision when none is named.

@@ -119,10 +119,20 @@ async fn a_macro_that_moves_is_pending_and_never_pushed() {
     assert_eq!(config(), serde_json::json!({"team": "red", "tier": "silver"}));
 
     // Going back brings the values of then, and they are pending again.
+    let mut wish = bench.wish("one", &[]);
+    wish.roll_back = Some(change.id);
+    let way_back = session.preview_upgrade(&wish).await.unwrap().plan;
+    wish.take_updates = true;
+    assert_eq!(
+        refusal(session.preview_upgrade(&wish).await).0,
+        RefusalCode::InvalidInput,
+        "one or the other"
+    );
     let back = session
         .roll_back_change(change.id, RequestOptions { apply_when_ready: true, ..RequestOptions::default() })
         .await
         .unwrap();
+    assert_eq!(back.plan_digest, way_back.digest, "the very plan that the preview showed");
     let back = bench.ended(back.id).await;
     assert_eq!(back.state, ChangeState::Succeeded, "{back:#?}");
     assert_eq!(config(), serde_json::json!({"team": "blue", "tier": "none"}));

@@ -83,6 +83,8 @@ codes! {
     DuplicateObject = "DUPLICATE_OBJECT",
     /// The render failed.
     RenderFailed = "RENDER_FAILED",
+    /// A layer stays at another revision than its profile's.
+    LayerHeld = "LAYER_HELD",
     /// Objects would be left behind.
     LeftBehind = "LEFT_BEHIND",
     /// Something scaled to zero would come back.

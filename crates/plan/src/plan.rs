@@ -76,6 +76,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let hook_findings = hooks::findings(input, &hooks);
     let (actions, steps) = steps::arrange(actions, hooks, input.render, &repave, input.applied.is_none());
     let mut findings = input.composed.findings.clone();
+    findings.extend(held(input));
     findings.extend(guards::findings(input, &pairs));
     findings.extend(object_findings);
     findings.extend(hook_findings);
@@ -166,6 +167,20 @@ pub fn plan_of_failed_render(input: &PlanInput<'_>, problems: &[Diagnostic]) -> 
     };
     plan.digest = digest::plan(input.key, &plan);
     plan
+}
+
+/// What a rollback could not take back.
+fn held(input: &PlanInput<'_>) -> impl Iterator<Item = Finding> {
+    input.composed.composition.held.iter().map(|held| {
+        let message = format!("the layer `{}` stays at {}: {}", held.layer, held.revision, held.reason);
+        finding(
+            FindingCode::LayerHeld,
+            Severity::Info,
+            message,
+            "the rest goes back; go forward again to give the layer another revision",
+        )
+        .layer(&held.layer)
+    })
 }
 
 /// Whether an orphan is still on the list.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use strata_model::{
     change::RequirementKind,
     cluster::Infrastructure,
-    composition::Composition,
+    composition::{Composition, HeldLayer},
     diagnostic::Diagnostic,
     fact::FactKey,
     finding::{Finding, FindingCode, Severity},
@@ -502,6 +502,25 @@ fn what_does_not_render_is_planned_as_blocked() {
     assert!(!report(&plan).contains("pa55word"));
     assert!(check(&plan, &Render::default(), &key).is_empty());
     assert_ne!(plan.digest, plan_of_failed_render(&input, &problems[..1]).digest);
+}
+
+/// What a rollback could not take back is told, whatever else the plan does.
+#[test]
+fn a_layer_that_is_held_is_told() {
+    let (world, _, _, mut wanted, render) = story();
+    wanted.composition.held = vec![HeldLayer {
+        layer: "kubernetes".parse().unwrap(),
+        revision: common::revision("infra@1.1.0"),
+        reason: "Kubernetes cannot go back to an earlier version".to_owned(),
+    }];
+    let plan = world.plan(&wanted, &render);
+    let told: Vec<&Finding> = plan.findings.iter().filter(|it| it.code == FindingCode::LayerHeld).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        told[0].message,
+        "the layer `kubernetes` stays at infra@1.1.0: Kubernetes cannot go back to an earlier version"
+    );
+    assert!(!told[0].needs_decision());
 }
 
 /// One thing moves at a time: does the approval survive?

@@ -1,18 +1,22 @@
 //! Wishes: what a cluster should become, as clients say it.
 
-use async_graphql::{Enum, InputObject, Json, OneofObject};
+use async_graphql::{Enum, ID, InputObject, Json, OneofObject};
 use serde_json::Value;
 use strata_engine::{OverrideEdit, OverrideWish, RequestOptions, RevisionWish, Wish};
 use strata_model::{
     composition,
     digest::Digest,
     error::{Refusal, RefusalCode},
+    id::ChangeId,
     overrides::{ConflictResolution, ItemKey, Patch, PatchOperation, ResolutionChoice},
     profile::LayerName,
     value_path::ValuePath,
 };
 
-use super::scalar::{DigestText, KeyValue, SemVerText};
+use super::{
+    global_id,
+    scalar::{DigestText, KeyValue, SemVerText},
+};
 
 /// What a cluster should become: any mix of the parts.
 #[derive(Debug, Clone, Default, InputObject)]
@@ -45,6 +49,8 @@ pub struct PreviewUpgradeInput {
     pub take_updates: bool,
     /// Decisions about merge conflicts.
     pub resolutions: Option<Vec<ResolutionInput>>,
+    /// The change to go back behind: to what the cluster ran before it, as far as that can be. Nothing else can be given.
+    pub roll_back: Option<ID>,
 }
 
 impl PreviewUpgradeInput {
@@ -78,7 +84,15 @@ impl PreviewUpgradeInput {
             rotate_generated: self.rotate_generated,
             take_updates: self.take_updates,
             resolutions,
+            roll_back: self.roll_back.as_ref().map(change_id).transpose()?,
         })
+    }
+}
+
+fn change_id(id: &ID) -> Result<ChangeId, Refusal> {
+    match global_id::decode(id) {
+        Some((noun, uuid)) if noun == ChangeId::NOUN => Ok(ChangeId::new(uuid)),
+        _ => Err(Refusal::not_found("change", id.as_str()).at("rollBack")),
     }
 }
 

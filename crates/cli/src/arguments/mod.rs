@@ -277,6 +277,9 @@ pub struct Wish {
     /// Decide a conflict: `layer:path=keep-override|take-profile|edit:YAML`. May be repeated.
     #[arg(long = "resolve")]
     pub resolve: Vec<String>,
+    /// Go back to what the cluster ran before this change, as far as that can be; with no other wish.
+    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["profiles", "detach", "set", "unset", "variables", "control_plane", "pools", "updates", "resolve"])]
+    pub roll_back: Option<String>,
     /// A JSON file with the whole input of `previewUpgrade`; the other options add to it.
     #[arg(long)]
     pub input: Option<PathBuf>,

@@ -34,6 +34,9 @@ pub(super) fn input(cluster: &str, wish: &Wish) -> Result<Value, CliError> {
     if wish.updates {
         input.insert("takeUpdates".to_owned(), json!(true));
     }
+    if let Some(change) = &wish.roll_back {
+        input.insert("rollBack".to_owned(), json!(change));
+    }
     let resolutions = wish.resolve.iter().map(|text| resolution(text));
     add(&mut input, "resolutions", resolutions.collect::<Result<_, CliError>>()?);
     Ok(Value::Object(input))

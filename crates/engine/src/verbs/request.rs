@@ -8,7 +8,7 @@ use strata_model::{
     composition::Composition,
     digest::Digest,
     error::{Refusal, RefusalCode},
-    id::{ChangeId, ClusterId},
+    id::{ChangeId, ClusterId, CompositionId},
     profile::RevisionReference,
 };
 use strata_plan::decide::{self, ApplyWhen};
@@ -31,9 +31,42 @@ impl Session {
     pub async fn preview_upgrade(&self, wish: &Wish) -> Result<PlanRecord, EngineError> {
         self.permit(Permission::Read)?;
         let cluster = self.cluster_named(&wish.cluster).await?;
-        let request = self.composition_request(wish).await?;
-        let assembled = self.assemble_preview(&cluster, request).await?;
+        let assembled = match wish.roll_back {
+            Some(change) => self.assemble_way_back(&cluster, wish, change).await?,
+            None => {
+                let request = self.composition_request(wish).await?;
+                self.assemble_preview(&cluster, request).await?
+            }
+        };
         self.keep_preview(assembled).await
+    }
+
+    /// Plans the way back that a wish asks for.
+    async fn assemble_way_back(
+        &self,
+        cluster: &Stored<Cluster>,
+        wish: &Wish,
+        change: ChangeId,
+    ) -> Result<Assembled, EngineError> {
+        if wish.is_forward() {
+            let refusal = Refusal::new(
+                RefusalCode::InvalidInput,
+                "going back cannot be mixed with other wishes: it brings what the cluster ran then",
+                "go back first, and ask for the rest in another change",
+            );
+            return Err(refusal.at("rollBack").into());
+        }
+        let change = self.rows().change_get(change).await?;
+        if change.cluster != cluster.value.id {
+            let message = format!("the change is none of `{}`", cluster.value.name);
+            let refusal = Refusal::new(
+                RefusalCode::InvalidInput,
+                message,
+                "name a change of this cluster: `strata change list`",
+            );
+            return Err(refusal.at("rollBack").into());
+        }
+        self.assemble_rollback(cluster, before(&change)?).await
     }
 
     /// Stores a plan that nobody has requested yet.
@@ -63,8 +96,13 @@ impl Session {
                 return Ok(change);
             }
             let cluster = session.cluster_named(&wish.cluster).await?;
-            let request = session.composition_request(&wish).await?;
-            let assembled = session.assemble(&cluster, ChangeKind::Apply, request).await?;
+            let assembled = match wish.roll_back {
+                Some(change) => session.assemble_way_back(&cluster, &wish, change).await?,
+                None => {
+                    let request = session.composition_request(&wish).await?;
+                    session.assemble(&cluster, ChangeKind::Apply, request).await?
+                }
+            };
             session.request(&cluster, assembled, options, None, "requestUpgrade", key).await
         })
         .await
@@ -281,13 +319,7 @@ impl Session {
                 return Ok(change);
             }
             let change = session.rows().change_get(id).await?;
-            let Some(earlier) = change.from.filter(|_| change.state == ChangeState::Succeeded) else {
-                return Err(EngineError::refuse(
-                    RefusalCode::IllegalState,
-                    "there is nothing to go back to",
-                    "only a change that succeeded on a cluster that ran something before can be rolled back",
-                ));
-            };
+            let earlier = before(&change)?;
             let cluster = session.rows().cluster_get(change.cluster).await?;
             let assembled = session.assemble_rollback(&cluster, earlier).await?;
             session.request(&cluster, assembled, options, None, "rollBackChange", key).await
@@ -348,4 +380,15 @@ fn check_expected(expected: Option<&Digest>, assembled: &Assembled) -> Result<()
 /// Whether what a plan was made on has moved: what the cluster runs or, while it runs nothing, its first composition.
 fn moved(before: &Cluster, now: &Cluster, assembled: &Assembled) -> bool {
     now.applied != assembled.from || (now.applied.is_none() && now.wanted != before.wanted)
+}
+
+/// What a cluster ran before a change that succeeded.
+fn before(change: &Change) -> Result<CompositionId, EngineError> {
+    change.from.filter(|_| change.state == ChangeState::Succeeded).ok_or_else(|| {
+        EngineError::refuse(
+            RefusalCode::IllegalState,
+            "there is nothing to go back to",
+            "only a change that succeeded on a cluster that ran something before can be rolled back",
+        )
+    })
 }

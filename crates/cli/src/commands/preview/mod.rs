@@ -51,6 +51,7 @@ fn fleet_input(arguments: &PreviewArguments) -> Result<Value, CliError> {
         && wish.resolve.is_empty())
         || wish.control_plane.is_some()
         || wish.updates
+        || wish.roll_back.is_some()
         || wish.input.is_some();
     let [profile] = wish.profiles.as_slice() else {
         return Err(CliError::Usage("name a cluster, or one `--profile NAME@VERSION` for many".to_owned()));
