@@ -44,6 +44,7 @@ operations! {
     CLUSTER_SHOW = "cluster_show";
     CLUSTER_UPDATE = "cluster_update";
     EXPLAIN_WAIT = "explain_wait";
+    FIELD_TRACE = "field_trace";
     FLEET_SUMMARY = "fleet_summary";
     MACRO_DELETE = "macro_delete";
     MACRO_LIST = "macro_list";
@@ -59,9 +60,9 @@ operations! {
     PACK_PUBLISH = "pack_publish";
     PACK_SHOW = "pack_show";
     PENDING_REPAVES = "pending_repaves";
+    PREVIEW_FLEET_UPGRADE = "preview_fleet_upgrade";
     PREVIEW_ORPHAN_CLEANUP = "preview_orphan_cleanup";
     PREVIEW_UPGRADE = "preview_upgrade";
-    PREVIEW_FLEET_UPGRADE = "preview_fleet_upgrade";
     PRINCIPAL_CREATE = "principal_create";
     PROFILE_ATTACH = "profile_attach";
     PROFILE_COMPARE = "profile_compare";
@@ -97,6 +98,7 @@ operations! {
     TOKEN_CREATE = "token_create";
     TOKEN_LIST = "token_list";
     TOKEN_REVOKE = "token_revoke";
+    VALUE_ORIGINS = "value_origins";
     VARIABLES_SET = "variables_set";
     VIEWER = "viewer";
 }

@@ -10,6 +10,7 @@
 mod gather;
 mod make;
 mod survey;
+mod trace;
 
 use std::collections::BTreeMap;
 

@@ -13,6 +13,7 @@ use strata_model::{
     error::RefusalCode,
     finding::FindingCode,
     profile::{ImmutablePolicy, ProfileType},
+    render::Origin,
     secret::SecretText,
 };
 
@@ -93,7 +94,19 @@ async fn a_macro_that_moves_is_pending_and_never_pushed() {
     assert_eq!(config()["team"], "blue");
 
     // A preview shows what taking them along does; who applies that, gets it.
-    let preview = session.preview_upgrade(&bench.wish("one", &[])).await.unwrap().plan;
+    let record = session.preview_upgrade(&bench.wish("one", &[])).await.unwrap();
+    let team = session.trace_field(record.id, "ConfigMap config", "data.team").await.unwrap();
+    assert_eq!(team.value, Some("red".into()));
+    assert_eq!(team.sources[0].origin, Origin::Macro { name: "team".to_owned() });
+    let login = session.trace_field(record.id, "Secret shop/login", "stringData.password").await.unwrap();
+    assert_eq!(login.sources[0].path, "password");
+    let shown = serde_json::to_string(&login).unwrap();
+    assert!(!shown.contains("hunter22") && shown.contains("‹secret:"), "{shown}");
+    for (object, path) in [("config", "data"), ("ConfigMap other", "data"), ("ConfigMap config", "a[")] {
+        let refused = refusal(session.trace_field(record.id, object, path).await);
+        assert_eq!(refused.0, RefusalCode::InvalidInput, "{object} {path}");
+    }
+    let preview = record.plan;
     let told: Vec<&str> = preview
         .findings
         .iter()
@@ -106,6 +119,8 @@ async fn a_macro_that_moves_is_pending_and_never_pushed() {
     // One that moves between the plan and its start makes it stale, by name.
     let change = session.request_upgrade(bench.wish("one", &[]), RequestOptions::default()).await.unwrap();
     session.set_macro(named("tier", "silver")).await.unwrap();
+    let refused = refusal(session.trace_field(record.id, "ConfigMap config", "data.team").await);
+    assert_eq!(refused.0, RefusalCode::StalePlan, "{refused:?}");
     session.apply_change(change.id, change.plan_digest.clone()).await.unwrap();
     let change = bench.settled(change.id).await;
     assert_eq!(

@@ -17,6 +17,7 @@ pub mod digest;
 pub mod error;
 pub mod event;
 pub mod fact;
+pub mod field_trace;
 pub mod finding;
 pub mod fleet_preview;
 pub mod id;

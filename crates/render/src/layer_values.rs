@@ -153,7 +153,7 @@ fn override_layer<'a>(
     for source in &input.composition.overrides {
         for own in source.layers().iter().filter(|own| own.layer == layer.layer.name && !own.patch.is_empty())
         {
-            let origin = Origin::Override { author: own.author.clone() };
+            let origin = Origin::Override { author: own.author.clone(), at: Some(own.at) };
             if let Err(conflict) = layered.to_mut().push_patch(&origin, &own.patch) {
                 problems.push(
                     Diagnostic::new(

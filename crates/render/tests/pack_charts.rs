@@ -169,3 +169,27 @@ fn listed_charts_render_in_that_order_and_others_are_told() {
         ["CHART_NOT_LISTED"]
     );
 }
+
+/// What a chart says itself is traced like what the layer says over it.
+#[test]
+fn fields_are_traced_to_the_values_of_charts() {
+    use strata_model::object::Destination;
+    let pack = load_pack(&files()).unwrap().pack;
+    let mut scene = Scene::imported();
+    scene.attach("apps", "1.0.0", vec![(with_values(layer("app", &pack), ""), pack)]);
+    let rendered = scene.rendered();
+    for (chart, who) in [("web", "pack"), ("side", "chart")] {
+        let object = rendered
+            .objects
+            .iter()
+            .find(|object| object.body["data"]["who"].as_str().is_some_and(|it| it.starts_with(who)))
+            .unwrap();
+        let path = "data.who".parse().unwrap();
+        let field =
+            strata_render::Field { destination: Destination::Workload, object: &object.key, path: &path };
+        let trace = scene.with_input(|input| strata_render::trace(input, &rendered, field)).unwrap().unwrap();
+        let first = &trace.sources[0];
+        assert_eq!((first.path.clone(), first.value.clone()), (format!("charts.{chart}.who"), json!(who)));
+        assert!(matches!(first.origin, strata_model::render::Origin::Pack { .. }), "{:?}", first.origin);
+    }
+}

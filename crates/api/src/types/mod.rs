@@ -9,6 +9,7 @@ pub mod connection;
 pub mod draft;
 pub mod event;
 pub mod export;
+pub mod field_trace;
 pub mod fleet;
 pub mod fleet_preview;
 pub mod global_id;

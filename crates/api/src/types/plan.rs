@@ -4,7 +4,10 @@ use async_graphql::{Context, Description, ID, Json, Object, SimpleObject};
 use strata_engine::{PlanRecord, Session};
 use strata_model::{finding, plan};
 
+use crate::error::answer;
+
 use super::{
+    field_trace::FieldTrace,
     global_id,
     scalar::{DateTime, DigestText, KubernetesObject},
     state::{Action, ChangeKind, Destination, LayerKind, RepaveScope, RequirementKind, Role, Severity},
@@ -166,6 +169,21 @@ impl Plan {
                 quorum: requirement.quorum,
             })
             .collect()
+    }
+
+    /// Where a field of an object comes from: the values that give it another value when they are other ones.
+    #[graphql(complexity = "500 + child_complexity")]
+    async fn field_trace(
+        &self,
+        #[graphql(
+            desc = "The object as plans write it, `Deployment.apps shop/web`; group and namespace may be left out where that \
+                    leaves one object."
+        )]
+        object: String,
+        #[graphql(desc = "The field, as plans write it: `spec.replicas`.")] path: String,
+    ) -> async_graphql::Result<FieldTrace> {
+        let trace = Box::pin(self.session.trace_field(self.record.id, &object, &path)).await;
+        trace.map(FieldTrace::from).map_err(answer)
     }
 
     /// What the renders asked of the cluster, and the answers they got.

@@ -262,6 +262,13 @@ mirrors! {
         /// The cluster itself.
         Workload,
     }
+    /// What a value has to do with a field.
+    FieldRole of model::field_trace::FieldRole {
+        /// Another value gives the field another value.
+        Gives,
+        /// Another value leaves the field, or the object, away.
+        Decides,
+    }
     /// Which nodes are replaced.
     RepaveScope of model::plan::RepaveScope {
         /// None.

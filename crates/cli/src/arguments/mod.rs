@@ -90,6 +90,8 @@ pub enum ClientCommand {
     Cluster(ClusterCommand),
     /// Show the exact effect of a change on a cluster, or of a profile version on many; changes nothing
     Preview(PreviewArguments),
+    /// Show where a field of an object or a value of a layer comes from
+    Why(WhyArguments),
     /// Request a change and apply it: at once, or as soon as its requirements are met
     Apply(ApplyArguments),
     /// Approve what a change requires, for the plan that was shown
@@ -308,6 +310,20 @@ pub struct PreviewArguments {
     /// A summary in Markdown, fit for a pull request.
     #[arg(long)]
     pub markdown: bool,
+}
+
+/// `strata why …`
+#[derive(Debug, Clone, Args)]
+pub struct WhyArguments {
+    /// The cluster.
+    pub cluster: String,
+    /// An object, as a preview writes it: `Deployment shop/web`, `Namespace shop`. Or the name of a layer.
+    pub object: String,
+    /// The field of the object, or the value of the layer: `spec.replicas`, `env[name=A].value`.
+    pub path: String,
+    /// What the cluster should become; as it is when nothing is wished for.
+    #[command(flatten)]
+    pub wish: Wish,
 }
 
 /// `strata apply …`

@@ -9,6 +9,7 @@ mod preview;
 mod profile;
 mod rollout;
 mod token;
+mod why;
 mod wish;
 
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ pub(crate) async fn run(client: &Client, output: &Output, command: ClientCommand
         ClientCommand::Macro(command) => macros::run(client, output, command).await,
         ClientCommand::Cluster(command) => cluster::run(client, output, command).await,
         ClientCommand::Preview(arguments) => preview::run(client, output, arguments).await,
+        ClientCommand::Why(arguments) => why::run(client, output, arguments).await,
         ClientCommand::Apply(arguments) => change::apply(client, output, arguments).await,
         ClientCommand::Approve(arguments) => change::approve(client, output, arguments).await,
         ClientCommand::Change(command) => change::run(client, output, command).await,

@@ -7,6 +7,7 @@ use strata_model::{
     diagnostic::Diagnostic,
     error::RefusalCode,
     fact::{FactKey, Facts},
+    field_trace::FieldTrace,
     inventory::InventoryEntry,
     plan::Plan,
     render::{LayerValues, Render},
@@ -17,7 +18,7 @@ use strata_plan::{
     Applied, Composed, PlanInput,
     compose::{self, Surroundings},
 };
-use strata_render::RenderInput;
+use strata_render::{Field, RenderInput};
 use strata_values::{Redactor, secret_object};
 
 use super::{Intent, gather::Gathered, nothing_applied};
@@ -219,7 +220,35 @@ fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result
     }
 }
 
+/// Where a field of an object comes from, of a composition that renders.
+pub(super) fn traced(
+    gathered: &Gathered,
+    composition: &Composition,
+    render: &Render,
+    field: Field<'_>,
+) -> Result<FieldTrace, EngineError> {
+    let trace = with_input(gathered, composition, |input| strata_render::trace(input, render, field));
+    let failed = |problems| {
+        EngineError::diagnostics(RefusalCode::RenderFailed, "this field cannot be traced", problems)
+    };
+    trace.and_then(|trace| trace).map_err(failed)
+}
+
 pub(super) fn rendered(gathered: &Gathered, composition: &Composition) -> Result<Render, Unrendered> {
+    with_input(gathered, composition, |input| {
+        strata_render::render_asking(input).map_err(|unrendered| Unrendered {
+            problems: unrendered.problems,
+            unknown_lookups: unrendered.unanswered,
+        })
+    })?
+}
+
+/// Calls something with all that a render of a composition takes.
+fn with_input<T>(
+    gathered: &Gathered,
+    composition: &Composition,
+    then: impl FnOnce(&RenderInput<'_>) -> T,
+) -> Result<T, Vec<Diagnostic>> {
     let packs = gathered.contents.packs();
     let mut layers = strata_render::resolve_layers(composition, gathered.contents.profiles(), packs)?;
     for layer in &mut layers {
@@ -236,10 +265,7 @@ pub(super) fn rendered(gathered: &Gathered, composition: &Composition) -> Result
         facts: &gathered.facts,
         seeds: gathered.seeds.get(&composition.generation).unwrap_or(&none),
     };
-    strata_render::render_asking(&input).map_err(|unrendered| Unrendered {
-        problems: unrendered.problems,
-        unknown_lookups: unrendered.unanswered,
-    })
+    Ok(then(&input))
 }
 
 /// Gives each variable that a composition's profiles define its placeholder.
@@ -279,6 +305,6 @@ fn concealed(error: EngineError, redactor: &Redactor) -> EngineError {
     EngineError::Refused(refusals)
 }
 
-fn contents_secrets(gathered: &Gathered) -> Vec<SecretText> {
+pub(super) fn contents_secrets(gathered: &Gathered) -> Vec<SecretText> {
     gathered.contents.secrets.values().cloned().collect()
 }

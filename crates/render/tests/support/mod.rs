@@ -190,18 +190,23 @@ impl Scene {
     }
 
     pub fn render(&self) -> Result<Render, Vec<Diagnostic>> {
+        self.with_input(render)?
+    }
+
+    /// Calls something with all that a render takes in.
+    pub fn with_input<T>(&self, then: impl FnOnce(&RenderInput<'_>) -> T) -> Result<T, Vec<Diagnostic>> {
         let layers = resolve_layers(&self.composition, &self.contents, &self.packs)?;
         let seed = LayerSeed { seed: self.seed, instant: Timestamp::UNIX_EPOCH };
         let seeds: BTreeMap<LayerName, LayerSeed> =
             layers.iter().map(|layer| (layer.layer.name.clone(), seed.clone())).collect();
-        render(&RenderInput {
+        Ok(then(&RenderInput {
             cluster: &self.cluster,
             composition: &self.composition,
             layers: &layers,
             secrets: &self.secrets,
             facts: &self.facts,
             seeds: &seeds,
-        })
+        }))
     }
 
     pub fn rendered(&self) -> Render {

@@ -1,0 +1,206 @@
+//! Fields of objects are traced back to the values that they come from.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail them")]
+
+mod support;
+
+use proptest::prelude::*;
+use serde_json::json;
+use strata_model::{
+    field_trace::{FieldRole, FieldTrace},
+    object::{Destination, ObjectKey},
+    overrides::{Patch, PatchOperation},
+    profile::ProfileContent,
+    render::Origin,
+    variable::{VariableDefinition, VariableValue},
+};
+use strata_render::{Field, trace};
+use support::{Scene, layer, pack, single, with_values};
+
+const VALUES: &str = "\
+pack: {namespace: shop}
+web: {enabled: true, name: web}
+replicas: 2
+image: {repository: acme/web, tag: '1.9'}
+title: '{{.spectro.var.title}}'
+args: [--one, --two]
+labels: {tier: gold}
+either: {first: 'yes', second: 'yes'}
+unused: {a: 1, b: [2, 3]}
+";
+
+const MANIFEST: &str = r#"
+{{- define "image" }}{{ printf "%s:%s" .repository (.tag | default "latest") }}{{ end }}
+{{- if .Values.web.enabled }}
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: "{{ .Values.web.name }}", labels: {{ toJson .Values.labels }}}
+spec:
+  replicas: {{ max (int .Values.replicas) 1 }}
+  paused: false
+  either: {{ if or (eq .Values.either.first "yes") (eq .Values.either.second "yes") }}1{{ else }}2{{ end }}
+  template:
+    spec:
+      containers:
+      - name: main
+        image: {{ include "image" .Values.image | quote }}
+        args: {{ toJson .Values.args }}
+        env: [{name: TITLE, value: "{{ .Values.title }}"}]
+{{- end }}
+"#;
+
+fn scene() -> Scene {
+    let pack = pack(&[("values.yaml", VALUES), ("manifests/web.yaml", MANIFEST)]);
+    let title = VariableDefinition {
+        name: "title".to_owned(),
+        display_name: None,
+        description: None,
+        format: strata_model::variable::VariableFormat::String,
+        default_value: Some("hello".to_owned()),
+        regex: None,
+        required: false,
+        immutable: false,
+        hidden: false,
+        sensitive: false,
+        multiline: false,
+        options: Vec::new(),
+    };
+    let mut scene = Scene::imported();
+    let content = ProfileContent { variables: vec![title], ..ProfileContent::default() };
+    let layers = vec![(with_values(layer("app", &pack), "labels: {tier: silver}\n"), pack)];
+    scene.attach_content("apps", "1.0.0", layers, content);
+    let set = PatchOperation::Set { path: "image.tag".parse().unwrap(), value: json!("2.0") };
+    scene.override_layer("app", Patch(vec![set]));
+    scene
+}
+
+fn deployment() -> ObjectKey {
+    ObjectKey {
+        group: "apps".to_owned(),
+        kind: "Deployment".to_owned(),
+        namespace: Some("shop".to_owned()),
+        name: "web".to_owned(),
+    }
+}
+
+fn traced(scene: &Scene, object: &ObjectKey, path: &str) -> FieldTrace {
+    let rendered = scene.rendered();
+    let path = path.parse().unwrap();
+    let field = Field { destination: Destination::Workload, object, path: &path };
+    let trace = scene.with_input(|input| trace(input, &rendered, field)).unwrap();
+    trace.unwrap_or_else(|problems| panic!("{path}: {problems:#?}"))
+}
+
+fn sources(trace: &FieldTrace) -> Vec<(FieldRole, &str)> {
+    trace.sources.iter().map(|source| (source.role, source.path.as_str())).collect()
+}
+
+#[test]
+fn a_field_is_traced_through_whatever_templates_do() {
+    use FieldRole::{Decides, Gives};
+    let scene = scene();
+    let container = "spec.template.spec.containers[name=main]";
+    // The switch and the name decide whether there is such an object at all.
+    let there = [(Decides, "pack.namespace"), (Decides, "web.enabled"), (Decides, "web.name")];
+    for (path, value, given) in [
+        ("spec.replicas".to_owned(), json!(2), vec!["replicas"]),
+        (format!("{container}.image"), json!("acme/web:2.0"), vec!["image.repository", "image.tag"]),
+        (format!("{container}.args"), json!(["--one", "--two"]), vec!["args[0]", "args[1]"]),
+        (format!("{container}.env[name=TITLE].value"), json!("hello"), vec!["title"]),
+        ("metadata.labels.tier".to_owned(), json!("silver"), vec!["labels.tier"]),
+        ("spec.paused".to_owned(), json!(false), vec![]),
+        // Either value suffices, so that neither matters alone.
+        ("spec.either".to_owned(), json!(1), vec![]),
+    ] {
+        let trace = traced(&scene, &deployment(), &path);
+        let mut expected: Vec<(FieldRole, &str)> = given.into_iter().map(|given| (Gives, given)).collect();
+        expected.extend(there);
+        assert_eq!(sources(&trace), expected, "{path}");
+        assert_eq!((trace.value, trace.file.as_str()), (Some(value), "manifests/web.yaml"), "{path}");
+        assert!(trace.complete && trace.undecided.is_empty(), "{path}: {:?}", trace.undecided);
+    }
+    assert_eq!(traced(&scene, &deployment(), "spec.nothing").value, None);
+}
+
+#[test]
+fn a_source_says_where_it_comes_from() {
+    let mut scene = scene();
+    scene.composition.variables.insert("title".to_owned(), VariableValue::Plain("hello".to_owned()));
+    let container = "spec.template.spec.containers[name=main]";
+    let origin = |path: String| traced(&scene, &deployment(), &path).sources.remove(0).origin;
+    assert!(matches!(origin("spec.replicas".to_owned()), Origin::Pack { .. }));
+    assert!(matches!(origin("metadata.labels.tier".to_owned()), Origin::Profile { .. }));
+    assert_eq!(
+        origin(format!("{container}.env[name=TITLE].value")),
+        Origin::Variable { name: "title".to_owned(), default: false }
+    );
+    let image = traced(&scene, &deployment(), &format!("{container}.image"));
+    let tag = image.sources.iter().find(|source| source.path == "image.tag").unwrap();
+    assert_eq!(tag.value, json!("2.0"));
+    assert!(
+        matches!(&tag.origin, Origin::Override { author, at: Some(_) } if author == "ada"),
+        "{:?}",
+        tag.origin
+    );
+}
+
+/// A value that cannot be another one stays undecided, and says so.
+#[test]
+fn what_a_template_refuses_stays_undecided() {
+    let scene = single(
+        &[
+            ("values.yaml", "mode: plain\nsize: 3\n"),
+            (
+                "manifests/a.yaml",
+                "{{ if ne .Values.mode \"plain\" }}{{ fail \"no such mode\" }}{{ end }}\n\
+                 apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {size: '{{ .Values.size }}'}\n",
+            ),
+        ],
+        "",
+    );
+    let key = ObjectKey {
+        group: String::new(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some("default".to_owned()),
+        name: "a".to_owned(),
+    };
+    let trace = traced(&scene, &key, "data.size");
+    assert_eq!(sources(&trace), [(FieldRole::Gives, "size")]);
+    assert_eq!(trace.undecided, ["mode"]);
+    let rendered = scene.rendered();
+    let missing = ObjectKey { name: "b".to_owned(), ..key };
+    let path = "data.size".parse().unwrap();
+    let field = Field { destination: Destination::Workload, object: &missing, path: &path };
+    let problems =
+        scene.with_input(|input| strata_render::trace(input, &rendered, field)).unwrap().unwrap_err();
+    assert_eq!(problems[0].code, "OBJECT_NOT_RENDERED");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whichever value a template shows, that one is found among the others.
+    #[test]
+    fn the_one_value_that_is_shown_is_found(
+        numbers in prop::collection::vec(0_i64..1000, 2..40), shown in any::<prop::sample::Index>(),
+    ) {
+        let shown = shown.index(numbers.len());
+        let mut values = String::new();
+        for (index, number) in numbers.iter().enumerate() {
+            values.push_str(&format!("key{index}: {{of: {number}}}\n"));
+        }
+        let manifest = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{it: 'about {{{{ .Values.key{shown}.of }}}}'}}\n"
+        );
+        let scene = single(&[("values.yaml", &values), ("manifests/a.yaml", &manifest)], "");
+        let key = ObjectKey {
+            group: String::new(),
+            kind: "ConfigMap".to_owned(),
+            namespace: Some("default".to_owned()),
+            name: "a".to_owned(),
+        };
+        let trace = traced(&scene, &key, "data.it");
+        let expected = format!("key{shown}.of");
+        prop_assert_eq!(sources(&trace), vec![(FieldRole::Gives, expected.as_str())]);
+    }
+}
