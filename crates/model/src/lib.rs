@@ -31,6 +31,7 @@ pub mod plan;
 pub mod ports;
 pub mod problem;
 pub mod profile;
+pub mod quantity;
 pub mod render;
 pub mod rollout;
 pub mod secret;

@@ -132,6 +132,19 @@ pub struct FieldChange {
     /// After, masked; absent when the field goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+    /// Why it says the same in other words; none where it says something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same: Option<SameMeaning>,
+}
+
+/// Why a field that is written otherwise says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SameMeaning {
+    /// It is the same amount: `1000m` and `1`.
+    Amount,
+    /// It is what Kubernetes fills in where nothing is said.
+    Default,
 }
 
 /// The kind of a step.

@@ -24,7 +24,7 @@ use strata_render::{Given, layer_base, layer_secrets, render_profile, unpublishe
 use strata_values::{Labels, Redactor, unified};
 
 use crate::{
-    diff::{field_changes, first_layer},
+    diff::{field_changes, first_layer, object_changes},
     validate::tried,
 };
 
@@ -318,7 +318,7 @@ fn objects(before: &Render, after: &Render, redactor: &Redactor) -> Vec<ObjectCo
             _ => Difference::Changed,
         };
         let changes = match difference {
-            Difference::Changed => field_changes(&body(old), &body(new), redactor),
+            Difference::Changed => object_changes(&body(old), &body(new), redactor),
             Difference::Added | Difference::Removed => Vec::new(),
         };
         let layer = first_layer(new.or(old)?);

@@ -41,6 +41,7 @@ pub mod validate;
 pub use check::{Violation, check};
 pub use clean_up::{Decision, clean_up};
 pub use compose::{Composed, CompositionRequest, Contents, ResolvedLayer, compose};
+pub use diff::FILLED_IN;
 pub use plan::{Applied, PlanInput, plan, plan_of_failed_render};
 pub use report::report;
 pub use requirements::requirements;

@@ -1,6 +1,7 @@
 //! Workloads whose Pods are replaced by a plan, and why.
 //!
-//! *Idea.* A controller replaces its Pods when their template changes, whatever in it does; and when it is itself replaced.
+//! *Idea.* A controller replaces its Pods when their template changes, whatever in it does; and when it is itself replaced. What
+//! says the same in other words changes no template.
 //!
 //! *Caveats.* Jobs and `CronJobs` begin new Pods with their next run and are not told. A `ConfigMap` or Secret that changes
 //! replaces no Pods unless the template names its content, by an annotation for example.
@@ -34,7 +35,8 @@ pub fn restarts(plan: &Plan) -> Vec<Restart> {
             )
     });
     let restarts = workloads.filter_map(|action| {
-        let of_template = action.changes.iter().map(|change| change.path.as_str()).filter(|path| {
+        let real = action.changes.iter().filter(|change| change.same.is_none());
+        let of_template = real.map(|change| change.path.as_str()).filter(|path| {
             path.strip_prefix("spec.template").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         });
         let paths: Vec<String> = of_template.map(str::to_owned).collect();

@@ -10,7 +10,9 @@ use super::{
     field_trace::FieldTrace,
     global_id,
     scalar::{DateTime, DigestText, KubernetesObject},
-    state::{Action, ChangeKind, Destination, LayerKind, RepaveScope, RequirementKind, Role, Severity},
+    state::{
+        Action, ChangeKind, Destination, LayerKind, RepaveScope, RequirementKind, Role, SameMeaning, Severity,
+    },
 };
 
 /// What going from what a cluster runs to what is wanted does. Stored, with an expiry.
@@ -298,6 +300,8 @@ pub struct FieldChange {
     pub before: Option<Json<serde_json::Value>>,
     /// After; absent when the field goes.
     pub after: Option<Json<serde_json::Value>>,
+    /// Why it says the same in other words; none where it says something else.
+    pub same: Option<SameMeaning>,
 }
 
 impl From<&plan::FieldChange> for FieldChange {
@@ -306,6 +310,7 @@ impl From<&plan::FieldChange> for FieldChange {
             path: change.path.clone(),
             before: change.before.clone().map(Json),
             after: change.after.clone().map(Json),
+            same: change.same.map(Into::into),
         }
     }
 }

@@ -269,6 +269,13 @@ mirrors! {
         /// Another value leaves the field, or the object, away.
         Decides,
     }
+    /// Why a field that is written otherwise says the same.
+    SameMeaning of model::plan::SameMeaning {
+        /// It is the same amount: `1000m` and `1`.
+        Amount,
+        /// It is what Kubernetes fills in where nothing is said.
+        Default,
+    }
     /// Which nodes are replaced.
     RepaveScope of model::plan::RepaveScope {
         /// None.

@@ -74,6 +74,25 @@ fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+/// One field that changes, in a line.
+fn field_change(change: &Value) -> String {
+    let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);
+    let path = text(change, "path");
+    let same = match text(change, "same") {
+        "AMOUNT" => "  (the same amount)",
+        "DEFAULT" => "  (what Kubernetes fills in)",
+        _ => "",
+    };
+    match (value("before"), value("after")) {
+        (None, Some(after)) => format!("+ {path}: {after}{same}"),
+        (Some(before), None) => format!("- {path}: {before}{same}"),
+        (before, after) => {
+            let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+            format!("~ {path}: {before} → {after}{same}")
+        }
+    }
+}
+
 /// Reads a text file; `-` is standard input.
 fn read_text(path: &std::path::Path) -> Result<String, CliError> {
     let result = if path.as_os_str() == "-" {

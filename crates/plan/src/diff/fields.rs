@@ -1,12 +1,31 @@
 //! Field by field, masked.
 
 use serde_json::Value;
-use strata_model::{plan::FieldChange, value_path::ValuePath};
-use strata_values::{Redactor, diff_values, secret_object::secret_values};
+use strata_model::{
+    plan::{FieldChange, SameMeaning},
+    value_path::ValuePath,
+};
+use strata_values::{Change, Redactor, diff_values, secret_object::secret_values};
+
+use super::meaning::same_meaning;
 
 /// The differences between two objects or values as people may see them. Values of Secrets are masked as a whole, known
 /// secrets everywhere.
 pub(crate) fn field_changes(before: &Value, after: &Value, redactor: &Redactor) -> Vec<FieldChange> {
+    changes(before, after, redactor, |_| None)
+}
+
+/// The same between two bodies of one object: what says the same in other words is marked so.
+pub(crate) fn object_changes(before: &Value, after: &Value, redactor: &Redactor) -> Vec<FieldChange> {
+    changes(before, after, redactor, |change| same_meaning(before, after, change))
+}
+
+fn changes(
+    before: &Value,
+    after: &Value,
+    redactor: &Redactor,
+    same: impl Fn(&Change) -> Option<SameMeaning>,
+) -> Vec<FieldChange> {
     if before == after {
         return Vec::new();
     }
@@ -31,6 +50,7 @@ pub(crate) fn field_changes(before: &Value, after: &Value, redactor: &Redactor) 
                 })
             };
             FieldChange {
+                same: same(&change),
                 before: shown(change.before, &masked_before, &change.path),
                 after: shown(change.after, &masked_after, &change.path),
                 path: redactor.mask_text(&change.path.to_string()),

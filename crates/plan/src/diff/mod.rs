@@ -1,7 +1,9 @@
 //! Comparing what is wanted with what was last sent.
 
 mod fields;
+mod meaning;
 mod objects;
 
-pub(crate) use fields::field_changes;
+pub(crate) use fields::{field_changes, object_changes};
+pub use meaning::FILLED_IN;
 pub(crate) use objects::{ObjectDiff, Pair, first_layer, objects};

@@ -16,7 +16,7 @@ use strata_model::{
     render::RenderedObject,
 };
 
-use super::field_changes;
+use super::object_changes;
 use crate::{
     digest,
     finding::finding,
@@ -93,7 +93,7 @@ impl ObjectDiff<'_> {
         }
         let layer = first_layer(object);
         let mut planned = action(input, Action::Change, object);
-        planned.changes = field_changes(before.known_body(), &object.body, input.redactor);
+        planned.changes = object_changes(before.known_body(), &object.body, input.redactor);
         if !before.earlier.is_empty() {
             planned.note = Some("whether its last sending arrived is not known; it is sent again".to_owned());
         }
@@ -138,7 +138,7 @@ impl ObjectDiff<'_> {
         let scaled = orphan.state == OrphanState::ScaledToZero;
         let mut planned = action(input, if scaled { Action::Restore } else { Action::Change }, object);
         if let Some(before) = before {
-            planned.changes = field_changes(before.known_body(), &object.body, input.redactor);
+            planned.changes = object_changes(before.known_body(), &object.body, input.redactor);
         }
         planned.note = Some(if scaled {
             "it was scaled to zero; its former state comes back before it is sent".to_owned()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{list, text};
+use super::super::{field_change, list, text};
 use crate::output::{Output, out};
 
 /// Shows a plan.
@@ -93,20 +93,7 @@ fn objects(output: &Output, plan: &Value) {
         let word = output.paint(&format!("{word:14}"), sgr);
         out!("  {word} {} {place}{side}", text(&object, "kind"));
         for change in list(action, "changes") {
-            let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);
-            let line = match (value("before"), value("after")) {
-                (None, Some(after)) => format!("+ {}: {after}", text(change, "path")),
-                (Some(before), None) => format!("- {}: {before}", text(change, "path")),
-                (before, after) => {
-                    format!(
-                        "~ {}: {} → {}",
-                        text(change, "path"),
-                        before.unwrap_or_default(),
-                        after.unwrap_or_default()
-                    )
-                }
-            };
-            out!("      {line}");
+            out!("      {}", field_change(change));
         }
         let note = text(action, "note");
         if !note.is_empty() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{Outcome, list, text},
+    super::{Outcome, field_change, list, text},
     wish,
 };
 use crate::{
@@ -82,14 +82,6 @@ fn show(output: &Output, found: &Value) {
 
 fn changes(changes: &[Value]) {
     for change in changes {
-        let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);
-        let path = text(change, "path");
-        match (value("before"), value("after")) {
-            (None, Some(after)) => out!("    + {path}: {after}"),
-            (Some(before), None) => out!("    - {path}: {before}"),
-            (before, after) => {
-                out!("    ~ {path}: {} → {}", before.unwrap_or_default(), after.unwrap_or_default());
-            }
-        }
+        out!("    {}", field_change(change));
     }
 }

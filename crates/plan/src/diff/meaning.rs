@@ -1,0 +1,228 @@
+//! What says the same in other words.
+//!
+//! *Idea.* `1000m` of a processor is `1`, and a port without a protocol is a port with `TCP`: such a change is sent, because the
+//! manifest is another one, and does nothing. A preview marks it, and replaces no Pods for it.
+//!
+//! *Guarantees.* Only of kinds of Kubernetes itself; [`FILLED_IN`] is checked against the real API server.
+//!
+//! *Caveats.* What is not in the tables counts as saying something else.
+
+use serde_json::{Value, json};
+use strata_model::{
+    plan::SameMeaning,
+    quantity::Quantity,
+    value_path::{Segment, ValuePath},
+};
+use strata_values::Change;
+
+/// A field that Kubernetes fills in where nothing is said: the kinds, the last keys of its path, and the value as JSON.
+/// See <https://kubernetes.io/docs/reference/kubernetes-api/>, at each field.
+pub const FILLED_IN: &[(&[&str], &[&str], &str)] = &[
+    (PODS, &["spec", "restartPolicy"], r#""Always""#),
+    (PODS, &["spec", "dnsPolicy"], r#""ClusterFirst""#),
+    (PODS, &["spec", "schedulerName"], r#""default-scheduler""#),
+    (PODS, &["spec", "terminationGracePeriodSeconds"], "30"),
+    (WORKLOADS, &["containers", "terminationMessagePath"], r#""/dev/termination-log""#),
+    (WORKLOADS, &["containers", "terminationMessagePolicy"], r#""File""#),
+    (WORKLOADS, &["containers", "ports", "protocol"], r#""TCP""#),
+    (WORKLOADS, &["httpGet", "scheme"], r#""HTTP""#),
+    (WORKLOADS, &["livenessProbe", "timeoutSeconds"], "1"),
+    (WORKLOADS, &["livenessProbe", "periodSeconds"], "10"),
+    (WORKLOADS, &["livenessProbe", "successThreshold"], "1"),
+    (WORKLOADS, &["livenessProbe", "failureThreshold"], "3"),
+    (WORKLOADS, &["readinessProbe", "timeoutSeconds"], "1"),
+    (WORKLOADS, &["readinessProbe", "periodSeconds"], "10"),
+    (WORKLOADS, &["readinessProbe", "successThreshold"], "1"),
+    (WORKLOADS, &["readinessProbe", "failureThreshold"], "3"),
+    (WORKLOADS, &["fieldRef", "apiVersion"], r#""v1""#),
+    (WORKLOADS, &["volumes", "configMap", "defaultMode"], "420"),
+    (WORKLOADS, &["volumes", "secret", "defaultMode"], "420"),
+    (WORKLOADS, &["volumes", "projected", "defaultMode"], "420"),
+    (&["Deployment", "StatefulSet"], &["spec", "replicas"], "1"),
+    (&["Deployment", "StatefulSet", "DaemonSet"], &["spec", "revisionHistoryLimit"], "10"),
+    (&["Deployment"], &["spec", "progressDeadlineSeconds"], "600"),
+    (&["Deployment"], &["spec", "strategy", "type"], r#""RollingUpdate""#),
+    (&["Deployment"], &["rollingUpdate", "maxSurge"], r#""25%""#),
+    (&["Deployment"], &["rollingUpdate", "maxUnavailable"], r#""25%""#),
+    (&["StatefulSet"], &["spec", "podManagementPolicy"], r#""OrderedReady""#),
+    (&["StatefulSet", "DaemonSet"], &["updateStrategy", "type"], r#""RollingUpdate""#),
+    (&["Job"], &["spec", "backoffLimit"], "6"),
+    (&["Job"], &["spec", "completionMode"], r#""NonIndexed""#),
+    (&["Job"], &["spec", "suspend"], "false"),
+    (&["CronJob"], &["spec", "concurrencyPolicy"], r#""Allow""#),
+    (&["CronJob"], &["spec", "failedJobsHistoryLimit"], "1"),
+    (&["CronJob"], &["spec", "successfulJobsHistoryLimit"], "3"),
+    (&["Service"], &["spec", "type"], r#""ClusterIP""#),
+    (&["Service"], &["spec", "sessionAffinity"], r#""None""#),
+    (&["Service"], &["spec", "ports", "protocol"], r#""TCP""#),
+    (&["Service"], &["spec", "internalTrafficPolicy"], r#""Cluster""#),
+    (&["PersistentVolumeClaim"], &["spec", "volumeMode"], r#""Filesystem""#),
+    (&["HorizontalPodAutoscaler"], &["spec", "minReplicas"], "1"),
+    (&["StorageClass"], &["reclaimPolicy"], r#""Delete""#),
+    (&["StorageClass"], &["volumeBindingMode"], r#""Immediate""#),
+];
+
+/// Those that hold Pods to be kept running.
+const PODS: &[&str] = &["Deployment", "StatefulSet", "DaemonSet", "Pod"];
+/// Those that hold Pods.
+const WORKLOADS: &[&str] = &["Deployment", "StatefulSet", "DaemonSet", "Pod", "Job", "CronJob"];
+
+/// Where quantities stand, by the keys before the last one.
+const AMOUNTS: &[(&[&str], &[&str])] = &[
+    (WORKLOADS, &["resources", "requests"]),
+    (WORKLOADS, &["resources", "limits"]),
+    (WORKLOADS, &["spec", "overhead"]),
+    (&["StatefulSet", "PersistentVolumeClaim"], &["resources", "requests"]),
+    (&["PersistentVolume"], &["spec", "capacity"]),
+    (&["ResourceQuota"], &["spec", "hard"]),
+    (&["LimitRange"], &["limits", "max"]),
+    (&["LimitRange"], &["limits", "min"]),
+    (&["LimitRange"], &["limits", "default"]),
+    (&["LimitRange"], &["limits", "defaultRequest"]),
+];
+
+/// Quantities with a name of their own.
+const NAMED_AMOUNTS: &[(&[&str], &[&str])] = &[
+    (WORKLOADS, &["emptyDir", "sizeLimit"]),
+    (WORKLOADS, &["resourceFieldRef", "divisor"]),
+    (&["HorizontalPodAutoscaler"], &["target", "value"]),
+    (&["HorizontalPodAutoscaler"], &["target", "averageValue"]),
+];
+
+/// Groups of Kubernetes itself that the tables speak of.
+const GROUPS: &[&str] = &["", "apps", "batch", "autoscaling", "storage.k8s.io"];
+
+/// Why a change between two bodies of an object does nothing.
+pub(super) fn same_meaning(before: &Value, after: &Value, change: &Change) -> Option<SameMeaning> {
+    let api_version = after.get("apiVersion")?.as_str()?;
+    let (group, _) = strata_model::object::split_api_version(api_version);
+    let kind = after.get("kind")?.as_str()?;
+    if !GROUPS.contains(&group) {
+        return None;
+    }
+    let keys = keys(&change.path);
+    match (&change.before, &change.after) {
+        (Some(one), Some(other)) => {
+            let said = AMOUNTS.iter().any(|(kinds, around)| {
+                kinds.contains(&kind) && keys.split_last().is_some_and(|(_, rest)| rest.ends_with(around))
+            });
+            let named =
+                NAMED_AMOUNTS.iter().any(|(kinds, last)| kinds.contains(&kind) && keys.ends_with(last));
+            let equal = (said || named) && Quantity::of_value(one)? == Quantity::of_value(other)?;
+            equal.then_some(SameMeaning::Amount)
+        }
+        (None, Some(value)) | (Some(value), None) => {
+            let body = if change.after.is_some() { after } else { before };
+            (is_filled_in(kind, &keys, value) || is_pull_policy(body, &change.path, value))
+                .then_some(SameMeaning::Default)
+        }
+        (None, None) => None,
+    }
+}
+
+/// The keys of a path; which item of a list does not matter.
+fn keys(path: &ValuePath) -> Vec<&str> {
+    path.0
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Key(key) => Some(key.as_str()),
+            Segment::Index(_) | Segment::Item(_) => None,
+        })
+        .collect()
+}
+
+fn is_filled_in(kind: &str, keys: &[&str], value: &Value) -> bool {
+    FILLED_IN.iter().any(|(kinds, last, filled_in)| {
+        kinds.contains(&kind)
+            && keys.ends_with(last)
+            && serde_json::from_str::<Value>(filled_in).is_ok_and(|filled_in| filled_in == *value)
+    })
+}
+
+/// What is pulled depends on the image: always where its tag is `latest` or not said, else if it is not there.
+fn is_pull_policy(body: &Value, path: &ValuePath, value: &Value) -> bool {
+    let is_policy = matches!(path.0.last(), Some(Segment::Key(key)) if key == "imagePullPolicy");
+    let container = path.parent().filter(|_| is_policy);
+    let image = container.as_ref().and_then(|container| container.find(body)?.get("image")?.as_str());
+    image.is_some_and(|image| {
+        let name = image.rsplit('/').next().unwrap_or(image);
+        let latest = !name.contains('@') && name.split_once(':').is_none_or(|(_, tag)| tag == "latest");
+        *value == json!(if latest { "Always" } else { "IfNotPresent" })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use strata_values::diff_values;
+
+    use super::*;
+
+    fn deployment(spec: &Value) -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
+    }
+
+    fn container(container: &Value) -> Value {
+        deployment(&json!({"template": {"spec": {"containers": [container]}}}))
+    }
+
+    fn same(before: &Value, after: &Value) -> Vec<(String, Option<SameMeaning>)> {
+        let changes = diff_values(before, after);
+        changes.iter().map(|it| (it.path.to_string(), same_meaning(before, after, it))).collect()
+    }
+
+    #[test]
+    fn amounts_are_compared_as_such() {
+        let of = |cpu: Value, memory: &str| {
+            container(&json!({"name": "a", "resources": {"limits": {"cpu": cpu, "memory": memory}}}))
+        };
+        let told = same(&of(json!("1000m"), "1Gi"), &of(json!(1), "1024Mi"));
+        assert!(told.len() == 2 && told.iter().all(|(_, it)| *it == Some(SameMeaning::Amount)), "{told:?}");
+        let told = same(&of(json!("1"), "1Gi"), &of(json!("1100m"), "1G"));
+        assert!(told.len() == 2 && told.iter().all(|(_, it)| it.is_none()), "{told:?}");
+        // Elsewhere a text is a text.
+        let told = same(
+            &container(&json!({"name": "a", "args": ["1"], "workingDir": "1"})),
+            &container(&json!({"name": "a", "args": ["1000m"], "workingDir": "1000m"})),
+        );
+        assert!(told.iter().all(|(_, it)| it.is_none()), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_filled_in_says_nothing() {
+        let bare = json!({"name": "a", "image": "web:1", "ports": [{"containerPort": 80, "name": "http"}]});
+        let full = json!({"name": "a", "image": "web:1", "imagePullPolicy": "IfNotPresent",
+            "ports": [{"containerPort": 80, "name": "http", "protocol": "TCP"}]});
+        for (before, after) in [(&bare, &full), (&full, &bare)] {
+            let told = same(&container(before), &container(after));
+            assert!(
+                told.len() == 2 && told.iter().all(|(_, it)| *it == Some(SameMeaning::Default)),
+                "{told:?}"
+            );
+        }
+        let other = json!({"name": "a", "image": "web:1", "imagePullPolicy": "Always",
+            "ports": [{"containerPort": 80, "name": "http", "protocol": "UDP"}]});
+        assert!(same(&container(&bare), &container(&other)).iter().all(|(_, it)| it.is_none()));
+        let replicas = |replicas: &Value| deployment(&json!({"replicas": replicas, "paused": true}));
+        let none = deployment(&json!({"paused": true}));
+        assert_eq!(same(&none, &replicas(&json!(1)))[0].1, Some(SameMeaning::Default));
+        assert_eq!(same(&none, &replicas(&json!(2)))[0].1, None);
+        // A definition's object may mean anything by it.
+        let own = |extra: &Value| json!({"apiVersion": "acme.io/v1", "kind": "Deployment", "spec": extra});
+        assert_eq!(same(&own(&json!({})), &own(&json!({"replicas": 1})))[0].1, None);
+    }
+
+    #[test]
+    fn the_pull_policy_follows_the_image() {
+        for (image, policy) in [
+            ("web", "Always"),
+            ("web:latest", "Always"),
+            ("host:5000/web", "Always"),
+            ("host:5000/web:1.0", "IfNotPresent"),
+            ("web@sha256:00", "IfNotPresent"),
+        ] {
+            let bare = container(&json!({"name": "a", "image": image}));
+            let full = container(&json!({"name": "a", "image": image, "imagePullPolicy": policy}));
+            assert_eq!(same(&bare, &full)[0].1, Some(SameMeaning::Default), "{image}");
+        }
+    }
+}
