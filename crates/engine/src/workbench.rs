@@ -9,6 +9,7 @@
 
 mod gather;
 mod make;
+mod records;
 mod survey;
 mod trace;
 
@@ -34,6 +35,7 @@ use strata_store::Stored;
 use crate::{error::EngineError, session::Session};
 use gather::Gathered;
 use make::{Made, Unmade};
+pub(crate) use records::{Common, Records};
 pub(crate) use survey::{Effects, Surveyed};
 
 /// What somebody asked for, in a form that can be planned anew later.
@@ -218,7 +220,16 @@ impl Session {
         change: Option<&Change>,
         intent: &Intent,
     ) -> Result<(Gathered, Result<Made, Unmade>), EngineError> {
-        let mut gathered = self.gather(cluster, kind, change, intent).await?;
+        let gathered = self.gather(cluster, kind, change, intent).await?;
+        self.make_of(cluster, gathered, intent).await
+    }
+
+    async fn make_of(
+        &self,
+        cluster: &Stored<Cluster>,
+        mut gathered: Gathered,
+        intent: &Intent,
+    ) -> Result<(Gathered, Result<Made, Unmade>), EngineError> {
         let mut rounds = 0;
         loop {
             let (given, wanted) = (gathered, intent.clone());

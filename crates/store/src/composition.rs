@@ -154,11 +154,47 @@ impl Scoped<'_> {
             .filter(generation_seed::Column::Project.eq(self.project.uuid()))
             .one(&self.connection)
             .await?;
-        let Some(row) = row else { return Ok(None) };
+        row.map(|row| self.seed_of(&row, cluster, layer, generation)).transpose()
+    }
+
+    /// All seeds of several clusters, with layer and generation. In no order.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn seeds_of_clusters(
+        &self,
+        clusters: &[ClusterId],
+    ) -> Result<Vec<(ClusterId, LayerName, u32, GenerationSeed)>, StoreError> {
+        let mut found = Vec::new();
+        for batch in clusters.chunks(ID_BATCH) {
+            let rows = generation_seed::Entity::find()
+                .filter(generation_seed::Column::Project.eq(self.project.uuid()))
+                .filter(generation_seed::Column::Cluster.is_in(batch.iter().map(|id| id.uuid())))
+                .all(&self.connection)
+                .await?;
+            for row in &rows {
+                let cluster = ClusterId::new(row.cluster);
+                let layer: LayerName = parsed("generation_seed", &row.layer)?;
+                let generation = u32::try_from(row.generation)
+                    .map_err(|error| StoreError::corrupt("generation_seed", cluster, error))?;
+                let seed = self.seed_of(row, cluster, &layer, generation)?;
+                found.push((cluster, layer, generation, seed));
+            }
+        }
+        Ok(found)
+    }
+
+    fn seed_of(
+        &self,
+        row: &generation_seed::Model,
+        cluster: ClusterId,
+        layer: &LayerName,
+        generation: u32,
+    ) -> Result<GenerationSeed, StoreError> {
         let id = seed_row(cluster, layer, generation);
         let SealedSeed { seed } = self.core.sealer.open_document(seed_place(&id), &row.content)?;
         let instant = instant("generation_seed", row.instant)?;
-        Ok(Some(GenerationSeed { seed: Zeroizing::new(seed), instant }))
+        Ok(GenerationSeed { seed: Zeroizing::new(seed), instant })
     }
 }
 

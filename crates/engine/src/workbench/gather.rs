@@ -1,6 +1,9 @@
 //! Gathering: everything that the pure part needs, read from the store.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use strata_cluster::ClusterClient;
 use strata_model::{
@@ -26,7 +29,10 @@ use strata_plan::{
 use strata_render::{ClusterIdentity, LayerSeed};
 use strata_store::Stored;
 
-use super::Intent;
+use super::{
+    Intent,
+    records::{Common, Records},
+};
 use crate::{
     contents::Contents,
     error::EngineError,
@@ -51,7 +57,7 @@ pub(super) struct Gathered {
     pub(super) earlier: Option<Composition>,
     pub(super) contents: Contents,
     /// As they are now.
-    pub(super) macros: BTreeMap<MacroName, VariableValue>,
+    pub(super) macros: Arc<BTreeMap<MacroName, VariableValue>>,
     pub(super) facts: Facts,
     /// As they are kept.
     pub(super) facts_digest: Option<Digest>,
@@ -72,8 +78,23 @@ impl Session {
         change: Option<&Change>,
         intent: &Intent,
     ) -> Result<Gathered, EngineError> {
+        let common = self.common().await?;
+        let records = self.records([cluster]).await?.remove(&cluster.value.id).unwrap_or_default();
+        self.gather_from(&common, records, cluster, kind, change, intent).await
+    }
+
+    /// The same with what was read already.
+    pub(super) async fn gather_from(
+        &self,
+        common: &Common,
+        records: Records,
+        cluster: &Stored<Cluster>,
+        kind: ChangeKind,
+        change: Option<&Change>,
+        intent: &Intent,
+    ) -> Result<Gathered, EngineError> {
         let cluster = cluster.value.clone();
-        let applied = self.composition_of(cluster.applied).await?;
+        let Records { applied, facts, facts_digest, inventory, orphans, seeds } = records;
         // On a cluster that runs nothing yet: the first composition, being edited or under way.
         let base = match &applied {
             Some(applied) => Some(applied.clone()),
@@ -84,28 +105,23 @@ impl Session {
             _ => None,
         };
         let (revisions, secrets) = named_by(intent);
-        let macros = self.rows().macro_values().await?;
         let compositions = [&applied, &base, &earlier].into_iter().flatten();
         let mut contents = self.contents_of(compositions, &revisions, &secrets).await?;
         // Only of macros that some text names: what nobody names is nobody's secret here.
         let patches = named_patches(intent, base.as_ref())?;
-        let named = macros.iter().filter(|(name, _)| {
+        let named = common.macros.iter().filter(|(name, _)| {
             let reference = format!(".macro.{name}");
             patches.contains(&reference) || contents.mentions(&reference)
         });
         let named: Vec<Fingerprint> = named.filter_map(|(_, value)| value.secret()).cloned().collect();
         contents.secrets.extend(self.rows().secrets_get(&named).await?);
         let generations = generations(intent, base.as_ref(), earlier.as_ref());
-        let seeds = self.seeds(&cluster, &contents, &generations).await?;
-        let project = self.engine.store().project_get(self.project).await?.name;
-        // In this order: facts that come in between are found to have moved, never taken for what was read.
-        let facts_digest = self.rows().facts_digest(cluster.id).await?;
-        let facts = self.known_facts(&cluster).await?;
+        let seeds = self.seeds(&cluster, &contents, &generations, seeds).await?;
         Ok(Gathered {
             identity: ClusterIdentity {
                 id: cluster.id,
                 name: cluster.name.clone(),
-                project,
+                project: common.project.clone(),
                 installation: self.engine.store().installation().id,
                 infrastructure: cluster.infrastructure.clone(),
             },
@@ -114,21 +130,15 @@ impl Session {
             applied_id: cluster.applied,
             facts,
             facts_digest,
-            inventory: self.rows().inventory_list(cluster.id).await?,
-            orphans: self
-                .rows()
-                .orphans_of_cluster(cluster.id, &[])
-                .await?
-                .into_iter()
-                .map(|orphan| orphan.value)
-                .collect(),
+            inventory,
+            orphans,
             placeholders: BTreeMap::new(),
             key: self.engine.store().digest_key().clone(),
             applied,
             base,
             earlier,
             contents,
-            macros,
+            macros: Arc::clone(&common.macros),
             seeds,
             cluster,
         })
@@ -144,7 +154,9 @@ impl Session {
         let intent = Intent::Compose { request: Box::new(request), base: None };
         let mut gathered = self.gather(cluster, ChangeKind::Apply, None, &intent).await?;
         gathered.contents = self.contents_of([composition], &[], &[]).await?;
-        gathered.seeds = self.seeds(&cluster.value, &gathered.contents, &[composition.generation]).await?;
+        let seeds = std::mem::take(&mut gathered.seeds);
+        gathered.seeds =
+            self.seeds(&cluster.value, &gathered.contents, &[composition.generation], seeds).await?;
         Ok(gathered)
     }
 
@@ -155,34 +167,24 @@ impl Session {
         }
     }
 
-    /// One seed for each layer and generation, made once and kept.
+    /// One seed for each layer and generation, made once and kept; `seeds` are those that there are.
     async fn seeds(
         &self,
         cluster: &Cluster,
         contents: &Contents,
         generations: &[u32],
+        mut seeds: BTreeMap<u32, BTreeMap<LayerName, LayerSeed>>,
     ) -> Result<BTreeMap<u32, BTreeMap<LayerName, LayerSeed>>, EngineError> {
-        let layers: Vec<LayerName> = contents
+        let layers: BTreeSet<&LayerName> = contents
             .profiles()
             .values()
-            .flat_map(|content| content.layers.iter().map(|layer| layer.name.clone()))
+            .flat_map(|content| content.layers.iter().map(|layer| &layer.name))
             .collect();
-        let mut seeds: BTreeMap<u32, BTreeMap<LayerName, LayerSeed>> = BTreeMap::new();
         let mut missing = Vec::new();
         for generation in generations {
             let of_generation = seeds.entry(*generation).or_default();
-            for layer in &layers {
-                if of_generation.contains_key(layer) {
-                    continue;
-                }
-                match self.rows().seed_get(cluster.id, layer, *generation).await? {
-                    Some(kept) => {
-                        of_generation
-                            .insert(layer.clone(), LayerSeed { seed: *kept.seed, instant: kept.instant });
-                    }
-                    None => missing.push((layer.clone(), *generation)),
-                }
-            }
+            let new = layers.iter().filter(|layer| !of_generation.contains_key(**layer));
+            missing.extend(new.map(|layer| ((*layer).clone(), *generation)));
         }
         if missing.is_empty() {
             return Ok(seeds);

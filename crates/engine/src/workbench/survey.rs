@@ -8,14 +8,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde_json::json;
 use strata_model::{
     change::ChangeKind,
     cluster::Cluster,
     digest::Digest,
     inventory::InventoryEntry,
     object::{Destination, ObjectKey},
-    plan::Plan,
 };
 use strata_plan::{
     CompositionRequest, digest,
@@ -24,7 +22,7 @@ use strata_plan::{
 use strata_store::Stored;
 
 use super::{
-    Assembled, Intent, assembled,
+    Assembled, Common, Intent, Records, assembled,
     gather::Gathered,
     make::{self, Made, Unmade},
     pure,
@@ -42,23 +40,17 @@ pub(crate) struct Surveyed {
     pub(crate) original: Option<Original>,
 }
 
-/// Plans with placeholders and their effects, by the digest of what they were made of: for one fleet preview.
+/// The effects of plans without their variables, by what they are with them: for one fleet preview.
 #[derive(Debug, Default)]
-pub(crate) struct Effects(Mutex<BTreeMap<Digest, Arc<(Plan, Digest)>>>);
-
-/// How many plans with placeholders are kept.
-const MOST_EFFECTS: usize = 1_000;
+pub(crate) struct Effects(Mutex<BTreeMap<Digest, Digest>>);
 
 impl Effects {
-    fn get(&self, of: &Digest) -> Option<Arc<(Plan, Digest)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(of).cloned()
+    fn get(&self, own: &Digest) -> Option<Digest> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(own).cloned()
     }
 
-    fn put(&self, of: Digest, effect: Arc<(Plan, Digest)>) {
-        let mut effects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if effects.len() < MOST_EFFECTS {
-            effects.insert(of, effect);
-        }
+    fn put(&self, own: Digest, effect: Digest) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(own, effect);
     }
 }
 
@@ -67,11 +59,13 @@ impl Session {
     pub(crate) async fn survey(
         &self,
         cluster: &Stored<Cluster>,
+        (common, records): (&Common, Records),
         request: CompositionRequest,
         effects: Arc<Effects>,
     ) -> Result<Surveyed, EngineError> {
         let intent = Intent::compose(&cluster.value, request);
-        let (gathered, made) = self.make_intent(cluster, ChangeKind::Apply, None, &intent).await?;
+        let gathered = self.gather_from(common, records, cluster, ChangeKind::Apply, None, &intent).await?;
+        let (gathered, made) = self.make_of(cluster, gathered, &intent).await?;
         let made = match made {
             Ok(made) => made,
             Err(Unmade { plan: Some(made), .. }) => *made,
@@ -103,28 +97,27 @@ fn original(gathered: &Gathered, made: &Made) -> Option<Original> {
 }
 
 fn effect(gathered: &Gathered, intent: &Intent, made: &Made, effects: &Effects) -> Digest {
-    let own = || fleet::effect(&made.plan, &made.render, &gathered.cluster, &gathered.key);
-    let Some((bare, is_clean)) = with_placeholders(gathered, made) else { return own() };
-    let of = is_clean.then(|| made_of(&bare, made)).flatten();
-    let known = of.as_ref().and_then(|of| effects.get(of));
-    let effect = known.or_else(|| {
-        let made = make::make(&bare, intent).ok()?;
-        let effect = fleet::effect(&made.plan, &made.render, &bare.cluster, &bare.key);
-        let effect = Arc::new((Plan { layers: made.plan.layers, ..made.plan }, effect));
-        if let Some(of) = of {
-            effects.put(of, Arc::clone(&effect));
-        }
-        Some(effect)
-    });
-    match effect {
-        Some(effect) if fleet::same_shape(&effect.0, &made.plan) => effect.1.clone(),
-        _ => own(),
+    // What happens with the values in it: where that is the same, it is the same without them.
+    let own = fleet::effect(&made.plan, &made.render, &gathered.cluster, &gathered.key);
+    if let Some(effect) = effects.get(&own) {
+        return effect;
     }
+    let effect = without_variables(gathered, intent, made).unwrap_or_else(|| own.clone());
+    effects.put(own, effect.clone());
+    effect
 }
 
-/// The same cluster with placeholders for variables in what it runs, in what was sent to it and in what is wanted, and
-/// whether all that was sent is what it runs. `None` where there are no variables to be replaced.
-fn with_placeholders(gathered: &Gathered, made: &Made) -> Option<(Gathered, bool)> {
+/// The effect of a plan with placeholders for variables; `None` where that does not tell of the real one.
+fn without_variables(gathered: &Gathered, intent: &Intent, made: &Made) -> Option<Digest> {
+    let bare = with_placeholders(gathered, made)?;
+    let made_bare = make::make(&bare, intent).ok()?;
+    fleet::same_shape(&made_bare.plan, &made.plan)
+        .then(|| fleet::effect(&made_bare.plan, &made_bare.render, &bare.cluster, &bare.key))
+}
+
+/// The same cluster with placeholders for variables in what it runs, in what was sent to it and in what is wanted. `None` where
+/// there are no variables to be replaced.
+fn with_placeholders(gathered: &Gathered, made: &Made) -> Option<Gathered> {
     let (applied, wanted) = (gathered.applied.as_ref()?, made.composition.as_ref()?);
     let defined = make::defined(applied, &gathered.contents).chain(make::defined(wanted, &gathered.contents));
     let placeholders = fleet::placeholders(defined);
@@ -140,7 +133,6 @@ fn with_placeholders(gathered: &Gathered, made: &Made) -> Option<(Gathered, bool
         made.before.objects.iter().map(|object| ((object.destination, &object.key), &object.body)).collect();
     let with: BTreeMap<Place<'_>, &serde_json::Value> =
         before.objects.iter().map(|object| ((object.destination, &object.key), &object.body)).collect();
-    let mut is_clean = true;
     let replaced = |entry: &InventoryEntry| {
         let place = (entry.destination, &entry.key);
         let is_sent = entry.earlier.is_empty()
@@ -153,32 +145,9 @@ fn with_placeholders(gathered: &Gathered, made: &Made) -> Option<(Gathered, bool
         })
     };
     for entry in &mut bare.inventory {
-        match replaced(entry) {
-            Some(with) => *entry = with,
-            None => is_clean = false,
+        if let Some(with) = replaced(entry) {
+            *entry = with;
         }
     }
-    Some((bare, is_clean))
-}
-
-/// All that a plan with placeholders is made of; `None` where it is one cluster's alone.
-fn made_of(bare: &Gathered, made: &Made) -> Option<Digest> {
-    if made.before.is_own || made.render.is_own || bare.cluster.change.is_some() || !bare.orphans.is_empty() {
-        return None;
-    }
-    let mut wanted = made.composition.clone()?;
-    make::put_placeholders(&mut wanted, &bare.placeholders, &bare.contents);
-    let read = json!([made.before.facts_read, made.render.facts_read]);
-    let document = json!([
-        bare.applied.as_ref()?.digest(&bare.key),
-        wanted.digest(&bare.key),
-        read,
-        bare.cluster.infrastructure,
-        bare.cluster.kubernetes_version,
-        bare.cluster.phase.value,
-        // What findings and conflicts say was made of the values.
-        made.plan.findings,
-        made.plan.conflicts,
-    ]);
-    Some(bare.key.document("effect of", &document))
+    Some(bare)
 }

@@ -37,7 +37,7 @@ use crate::{
     error::EngineError,
     session::Session,
     wish::{RevisionWish, Wish},
-    workbench::{Assembled, Effects, Surveyed},
+    workbench::{Assembled, Common, Effects, Records, Surveyed},
 };
 
 /// How many clusters one preview looks at.
@@ -45,8 +45,10 @@ const MOST_CLUSTERS: u64 = 20_000;
 /// Of how many groups a plan is kept.
 const EXAMPLES: usize = 100;
 
-/// How many clusters are read at once.
-const CHUNK: usize = 500;
+/// How many clusters are looked at together.
+const CHUNK: usize = 200;
+/// Of how many all is read at once that a plan is made of.
+const BATCH: usize = 25;
 /// How often those of a chunk that nothing follows for yet are tried again, each time with more to follow from; then they are
 /// planned by themselves.
 const ROUNDS: usize = 4;
@@ -170,20 +172,34 @@ impl Session {
                 break;
             }
             let side_by_side = std::thread::available_parallelism().map_or(2, usize::from) * 2;
-            let planned: Vec<Option<(Row, Planned)>> = stream::iter(first)
-                .map(|row| async move {
-                    if Instant::now() >= until {
-                        return Ok::<_, EngineError>(None);
-                    }
-                    let planned = self.look(&row, request.clone(), Arc::clone(effects)).await?;
-                    Ok(Some((row, planned)))
-                })
-                .buffered(side_by_side)
-                .try_collect()
-                .await?;
-            for (row, planned) in planned.into_iter().flatten() {
-                known.learn(&row, &planned);
-                self.count(planned, groups).await?;
+            let common = &self.common().await?;
+            let mut first = first.into_iter();
+            while Instant::now() < until {
+                let batch: Vec<Row> = first.by_ref().take(BATCH).collect();
+                if batch.is_empty() {
+                    break;
+                }
+                let mut records = self.records(batch.iter().map(|row| &row.cluster)).await?;
+                let given: Vec<(Row, Records)> = batch
+                    .into_iter()
+                    .map(|row| {
+                        let records = records.remove(&row.cluster.value.id).unwrap_or_default();
+                        (row, records)
+                    })
+                    .collect();
+                let planned: Vec<(Row, Planned)> = stream::iter(given)
+                    .map(|(row, records)| async move {
+                        let given = (common, records);
+                        let planned = self.look(&row, given, request.clone(), Arc::clone(effects)).await?;
+                        Ok::<_, EngineError>((row, planned))
+                    })
+                    .buffered(side_by_side)
+                    .try_collect()
+                    .await?;
+                for (row, planned) in planned {
+                    known.learn(&row, &planned);
+                    self.count(planned, groups).await?;
+                }
             }
             rows = self.follow(later, known, groups).await?;
         }
@@ -220,6 +236,7 @@ impl Session {
     async fn look(
         &self,
         row: &Row,
+        given: (&Common, Records),
         request: CompositionRequest,
         effects: Arc<Effects>,
     ) -> Result<Planned, EngineError> {
@@ -232,7 +249,7 @@ impl Session {
             variables: composition.map(variables).unwrap_or_default(),
             overridden: composition.map(overridden).unwrap_or_default(),
         };
-        match self.survey(cluster, request, effects).await {
+        match self.survey(cluster, given, request, effects).await {
             Ok(Surveyed { assembled, effect, original }) => Ok(Planned {
                 looked: Looked {
                     outcome: FleetOutcome::of(&assembled.plan),
