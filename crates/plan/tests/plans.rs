@@ -705,6 +705,15 @@ fn objects() -> impl Strategy<Value = Vec<RenderedObject>> {
     })
 }
 
+/// The same value with the keys of all mappings the other way round.
+fn turned(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().rev().map(|(key, value)| (key.clone(), turned(value))).collect(),
+        Value::Array(items) => items.iter().map(turned).collect(),
+        other => other.clone(),
+    }
+}
+
 proptest! {
     /// From any state to any other, and on: every plan is sound, and applying it leaves nothing to do.
     #[test]
@@ -722,5 +731,33 @@ proptest! {
             prop_assert!(again.is_empty(), "{:?}", again.actions);
             prop_assert_eq!(check(&again, &render, &key()), vec![]);
         }
+    }
+
+    /// In whatever order keys come, and through whatever text a plan and its objects went, the digest is the same.
+    #[test]
+    fn the_digest_does_not_depend_on_the_order_of_keys(
+        before in objects(), after in objects(), generation in 0..3_u32, facts in proptest::collection::btree_map("[a-z]{1,4}", any::<bool>(), 0..4),
+    ) {
+        let facts_read: BTreeMap<FactKey, Value> =
+            facts.into_iter().map(|(name, served)| (FactKey::ApiVersion(name), json!(served))).collect();
+        let mut world = World::new();
+        let running = composed(Composition::default());
+        let render = Render { objects: before, ..Render::default() };
+        let plan = world.plan(&running, &render);
+        world.apply(&running, &render, &plan);
+        let wanted = composed(Composition { generation, ..Composition::default() });
+        let render = Render { objects: after, facts_read, ..Render::default() };
+        let plan = world.plan(&wanted, &render);
+
+        let mut other = render.clone();
+        for object in &mut other.objects {
+            object.body = turned(&object.body);
+        }
+        prop_assert_eq!(&world.plan(&wanted, &other).digest, &plan.digest);
+        let through_text: Render = serde_json::from_str(&serde_json::to_string_pretty(&other).unwrap()).unwrap();
+        prop_assert_eq!(&world.plan(&wanted, &through_text).digest, &plan.digest);
+        let kept = serde_json::to_value(&plan).unwrap();
+        let read: Plan = serde_json::from_value(turned(&kept)).unwrap();
+        prop_assert_eq!(digest::plan(&key(), &read), plan.digest);
     }
 }
