@@ -27,6 +27,7 @@ mod m20261128_000011_fleet;
 mod m20261128_000012_kubernetes;
 mod m20261128_000013_rollout_target;
 mod m20261128_000014_fleet_preview;
+mod m20261128_000015_evidence;
 pub mod sql;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000012_kubernetes::Step),
             Box::new(m20261128_000013_rollout_target::Step),
             Box::new(m20261128_000014_fleet_preview::Step),
+            Box::new(m20261128_000015_evidence::Step),
         ]
     }
 }

@@ -379,6 +379,14 @@ impl Bench {
         Ok(stamps)
     }
 
+    /// Reads an object of the cluster; none when it is not there.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub async fn look(&self, reference: &ObjectReference) -> Result<Option<Value>> {
+        Ok(self.cluster.get(reference).await?)
+    }
+
     /// A client of the cluster.
     #[must_use]
     pub fn client(&self) -> Client {

@@ -31,6 +31,7 @@ operations! {
     CHANGE_APPROVE = "change_approve";
     CHANGE_CANCEL = "change_cancel";
     CHANGE_LIST = "change_list";
+    CHANGE_PLAN = "change_plan";
     CHANGE_PROGRESS = "change_progress";
     CHANGE_REPLAN = "change_replan";
     CHANGE_REQUEST = "change_request";

@@ -20,6 +20,7 @@ pub mod cluster_api;
 pub mod connection;
 mod deadline;
 mod delete;
+mod deprecated;
 pub mod discovery;
 pub mod error;
 mod field_path;

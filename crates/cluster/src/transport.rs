@@ -28,6 +28,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 pub(crate) const JSON: &str = "application/json";
+/// What figures are published in.
+pub(crate) const TEXT: &str = "text/plain";
 /// Only metadata, from servers that can; the whole object from those that cannot.
 pub(crate) const METADATA: &str =
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
@@ -125,14 +127,7 @@ impl Transport {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(Trouble::Final(refusal))) => return Err(*refusal),
                 Ok(Err(Trouble::Passing { error, after })) => (*error, after),
-                Err(_elapsed) => {
-                    let error = ClusterError::Unreachable {
-                        call: ask.call.clone(),
-                        reason: UnreachableReason::Timeout,
-                        detail: format!("the request to {} took too long", without_query(&ask.path)),
-                    };
-                    return Err(Refusal { error, unknown_path: false });
-                }
+                Err(_elapsed) => return Err(Refusal { error: too_slow(ask), unknown_path: false }),
             };
             let wait = after.unwrap_or_else(|| backoff(attempt));
             if attempt >= self.options.attempts || wait >= ask.deadline.remaining() {
@@ -141,6 +136,24 @@ impl Transport {
             tracing::debug!(call = %ask.call, attempt, wait_ms = wait.as_millis(), code = error.code(), "request is sent again");
             tokio::time::sleep(wait).await;
             attempt += 1;
+        }
+    }
+
+    /// Reads an answer that is a text; sent once, since whoever asks for one can do without.
+    pub(crate) async fn text(&self, ask: &Ask) -> Result<String, Refusal> {
+        let limit = ask.deadline.at_most(self.options.request_deadline);
+        let reading = async {
+            let response = self.respond(ask).await?;
+            if !response.status().is_success() {
+                return Err(self.refusal(ask, response).await);
+            }
+            Ok(String::from_utf8_lossy(&self.read(ask, response).await?).into_owned())
+        };
+        match tokio::time::timeout_at(limit.instant(), reading).await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(Trouble::Final(refusal))) => Err(*refusal),
+            Ok(Err(Trouble::Passing { error, .. })) => Err(Refusal { error: *error, unknown_path: false }),
+            Err(_elapsed) => Err(Refusal { error: too_slow(ask), unknown_path: false }),
         }
     }
 
@@ -236,6 +249,14 @@ impl Transport {
 impl std::fmt::Debug for Transport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Transport").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+fn too_slow(ask: &Ask) -> ClusterError {
+    ClusterError::Unreachable {
+        call: ask.call.clone(),
+        reason: UnreachableReason::Timeout,
+        detail: format!("the request to {} took too long", without_query(&ask.path)),
     }
 }
 

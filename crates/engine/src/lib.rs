@@ -15,6 +15,7 @@
 mod access;
 mod contents;
 mod error;
+mod evidence;
 mod facts;
 mod health;
 mod ledger;
@@ -66,6 +67,8 @@ pub struct EngineOptions {
     pub poll_interval: Duration,
     /// Whether the one who requested a change may also approve it.
     pub may_approve_own: bool,
+    /// How long a preview asks a living cluster. Whoever waits for it is a person; what is not answered by then is said so.
+    pub live_deadline: Duration,
 }
 
 impl Default for EngineOptions {
@@ -80,6 +83,7 @@ impl Default for EngineOptions {
             step_deadline: Duration::from_secs(30 * 60),
             poll_interval: Duration::from_secs(60),
             may_approve_own: true,
+            live_deadline: Duration::from_secs(5),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod diagnostic;
 pub mod digest;
 pub mod error;
 pub mod event;
+pub mod evidence;
 pub mod fact;
 pub mod field_trace;
 pub mod finding;

@@ -19,6 +19,7 @@ pub mod compose;
 pub mod decide;
 mod diff;
 pub mod digest;
+pub mod evidence;
 mod finding;
 pub mod fleet;
 mod guards;

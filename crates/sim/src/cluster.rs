@@ -1,7 +1,7 @@
 //! One simulated cluster: its API server's state, faults and log, and the handle that tests hold.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     controllers,
+    discovery::DeprecatedApi,
     faults::{FaultState, Refusal, Which},
     store::State,
 };
@@ -60,6 +61,8 @@ pub(crate) struct Cluster {
     /// Cancelled to cut connections; replaced when the cluster comes back.
     lifeline: Mutex<CancellationToken>,
     pub(crate) fault_change: Notify,
+    /// Deprecated APIs that were asked for.
+    pub(crate) deprecated: Mutex<BTreeSet<DeprecatedApi>>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -99,6 +102,7 @@ impl Cluster {
             log: Mutex::new(Log { capacity: making.log_capacity, ..Log::default() }),
             lifeline: Mutex::new(CancellationToken::new()),
             fault_change: Notify::new(),
+            deprecated: Mutex::new(BTreeSet::new()),
         }
     }
 
@@ -228,6 +232,16 @@ impl SimCluster {
     /// Changes what `/version` says.
     pub fn set_kubernetes_version(&self, version: &str) {
         version.clone_into(&mut lock(&self.inner.version));
+    }
+
+    /// As if somebody had asked for a deprecated API, which is gone in the minor `removed_in` (`1.35`).
+    pub fn ask_for_deprecated(&self, group: &str, version: &str, resource: &str, removed_in: &str) {
+        lock(&self.inner.deprecated).insert(DeprecatedApi {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            resource: resource.to_owned(),
+            removed_in: removed_in.to_owned(),
+        });
     }
 
     /// An object as stored, or `None`. `api_version` as in the object (`apps/v1`); `namespace` is "" for cluster-scoped

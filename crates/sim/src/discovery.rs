@@ -11,6 +11,37 @@ use crate::{
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
+/// A deprecated API that somebody has asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DeprecatedApi {
+    pub(crate) group: String,
+    pub(crate) version: String,
+    pub(crate) resource: String,
+    pub(crate) removed_in: String,
+}
+
+/// What `/metrics` says of deprecated APIs: the series is there once one was asked for.
+pub(crate) fn figures(deprecated: &std::collections::BTreeSet<DeprecatedApi>) -> String {
+    let mut text = "# HELP apiserver_longrunning_requests [STABLE] Gauge of all active long-running apiserver requests\n\
+                    # TYPE apiserver_longrunning_requests gauge\n"
+        .to_owned();
+    if !deprecated.is_empty() {
+        text.push_str(
+            "# HELP apiserver_requested_deprecated_apis [STABLE] Gauge of deprecated APIs that have been requested, broken \
+             out by API group, version, resource, subresource, and removed_release.\n\
+             # TYPE apiserver_requested_deprecated_apis gauge\n",
+        );
+    }
+    for DeprecatedApi { group, version, resource, removed_in } in deprecated {
+        let line = format!(
+            "apiserver_requested_deprecated_apis{{group=\"{group}\",removed_release=\"{removed_in}\",\
+             resource=\"{resource}\",subresource=\"\",version=\"{version}\"}} 1\n"
+        );
+        text.push_str(&line);
+    }
+    text
+}
+
 /// Answers a discovery path.
 pub(crate) fn answer(
     catalog: &Catalog,

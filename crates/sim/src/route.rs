@@ -5,6 +5,8 @@
 pub(crate) enum Route {
     Version,
     Health,
+    /// `/metrics`
+    Figures,
     /// `/api`
     Core,
     /// `/apis`
@@ -34,6 +36,7 @@ impl Route {
         let words: Vec<&str> = parts.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["version"] => Self::Version,
+            ["metrics"] => Self::Figures,
             ["healthz" | "readyz" | "livez", ..] => Self::Health,
             ["api"] => Self::Core,
             ["apis"] => Self::Groups,

@@ -145,6 +145,11 @@ fn carry_out(
     match route {
         Route::Version => json(200, &discovery::version(&cluster.version())),
         Route::Health => respond(StatusCode::OK, "text/plain; charset=utf-8", Bytes::from_static(b"ok")),
+        Route::Figures => respond(
+            StatusCode::OK,
+            "text/plain; version=0.0.4; charset=utf-8",
+            Bytes::from(discovery::figures(&lock(&cluster.deprecated))),
+        ),
         Route::Unknown => refuse(&ApiError::no_path()),
         Route::Resource(target) => {
             let only_binary =

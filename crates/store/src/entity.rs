@@ -243,6 +243,7 @@ tables! {
         render: String,
         created_at: i64,
         expires_at: i64,
+        evidence: Option<Vec<u8>>,
     }
     fleet_preview = "fleet_preview" {
         #[sea_orm(primary_key, auto_increment = false)] id: Uuid,

@@ -1,4 +1,5 @@
-//! Plans with their renders: sealed, never changed, forgotten when they expire and no change carries them out.
+//! Plans with their renders, and with what the living cluster said to them: sealed, never changed, forgotten when they expire
+//! and no change carries them out.
 
 use jiff::Timestamp;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
@@ -6,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strata_model::{
     digest::Digest,
+    evidence::Evidence,
     id::{ClusterId, CompositionId, PlanId, ProjectId},
     plan::Plan,
     render::Render,
@@ -49,6 +51,8 @@ pub struct StoredPlan {
     pub intent: Value,
     /// Under which digest its render is sealed.
     pub render: Digest,
+    /// What the living cluster said to it, if it was asked.
+    pub evidence: Option<Evidence>,
 }
 
 /// A plan to be kept.
@@ -66,6 +70,8 @@ pub struct NewPlan<'a> {
     pub intent: &'a Value,
     /// The wanted render: the very bytes that will be sent.
     pub render: &'a Render,
+    /// What the living cluster says to it, if it was asked; sealed beside the plan.
+    pub evidence: Option<&'a Evidence>,
     /// Until when it is kept, unless a change carries it out.
     pub expires_at: Timestamp,
 }
@@ -79,6 +85,10 @@ struct Document<P> {
 
 fn place(id: &str) -> Place<'_> {
     Place { table: "plan", column: "content", row: id }
+}
+
+fn evidence_place(id: &str) -> Place<'_> {
+    Place { table: "plan", column: "evidence", row: id }
 }
 
 impl Scoped<'_> {
@@ -130,6 +140,10 @@ impl Scoped<'_> {
     fn plan_of(&self, row: Model) -> Result<StoredPlan, StoreError> {
         let text = row.id.to_string();
         let document: Document<Plan> = self.core.sealer.open_document(place(&text), &row.content)?;
+        let evidence = row.evidence.as_deref();
+        let evidence = evidence
+            .map(|sealed| self.core.sealer.open_document(evidence_place(&text), sealed))
+            .transpose()?;
         Ok(StoredPlan {
             id: PlanId::new(row.id),
             project: ProjectId::new(row.project),
@@ -141,6 +155,7 @@ impl Scoped<'_> {
             plan: document.plan,
             intent: document.intent,
             render: parsed("plan", &row.render)?,
+            evidence,
         })
     }
 }
@@ -172,6 +187,10 @@ impl Tx {
             render: render.to_string(),
             created_at: created_at.as_microsecond(),
             expires_at: new.expires_at.as_microsecond(),
+            evidence: new
+                .evidence
+                .map(|evidence| self.core.sealer.seal_document(evidence_place(&text), evidence))
+                .transpose()?,
         };
         Entity::insert(row.into_active_model()).exec_without_returning(&self.connection).await?;
         Ok(StoredPlan {
@@ -185,6 +204,7 @@ impl Tx {
             plan: new.plan.clone(),
             intent: new.intent.clone(),
             render,
+            evidence: new.evidence.cloned(),
         })
     }
 

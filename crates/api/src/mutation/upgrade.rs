@@ -11,9 +11,7 @@ use crate::{
         change::Change,
         cluster::Cluster,
         scalar::{DigestText, SemVerText},
-        wish::{
-            OverrideInput, PreviewUpgradeInput, ResolutionInput, RevisionInput, VariableValueInput, options,
-        },
+        wish::{OverrideInput, ResolutionInput, RevisionInput, VariableValueInput, WishInput, options},
     },
 };
 
@@ -27,7 +25,7 @@ payloads! {
 pub struct RequestUpgradeInput {
     /// What the cluster should become.
     #[graphql(flatten)]
-    wish: PreviewUpgradeInput,
+    wish: WishInput,
     /// The digest of the plan that the requester saw; refused when it is another one by now.
     expected_plan_digest: Option<DigestText>,
     /// Why, in the requester's words.
@@ -78,13 +76,13 @@ macro_rules! short_forms {
                 ctx: &Context<'_>,
                 operation: &'static str,
                 input: $input,
-                part: impl FnOnce(PreviewUpgradeInput, $($type,)*) -> PreviewUpgradeInput,
+                part: impl FnOnce(WishInput, $($type,)*) -> WishInput,
             ) -> async_graphql::Result<Self> {
                 let $input {
                     project, cluster, $($field,)* resolutions, expected_plan_digest, reason, idempotency_key,
                     apply_when_ready,
                 } = input;
-                let base = PreviewUpgradeInput { project, cluster, resolutions, ..PreviewUpgradeInput::default() };
+                let base = WishInput { project, cluster, resolutions, ..WishInput::default() };
                 let wish = part(base, $($field,)*);
                 let request = RequestUpgradeInput {
                     wish, expected_plan_digest, reason, idempotency_key, apply_when_ready,
@@ -216,8 +214,7 @@ impl UpgradeMutation {
         ctx: &Context<'_>,
         input: SetOverridesInput,
     ) -> async_graphql::Result<SetOverridesPayload> {
-        let part =
-            |wish, overrides, unset_overrides| PreviewUpgradeInput { overrides, unset_overrides, ..wish };
+        let part = |wish, overrides, unset_overrides| WishInput { overrides, unset_overrides, ..wish };
         SetOverridesPayload::of(ctx, "setOverrides", input, part).await
     }
 
@@ -227,8 +224,7 @@ impl UpgradeMutation {
         ctx: &Context<'_>,
         input: SetVariablesInput,
     ) -> async_graphql::Result<SetVariablesPayload> {
-        let part =
-            |wish, variables, unset_variables| PreviewUpgradeInput { variables, unset_variables, ..wish };
+        let part = |wish, variables, unset_variables| WishInput { variables, unset_variables, ..wish };
         SetVariablesPayload::of(ctx, "setVariables", input, part).await
     }
 
@@ -241,7 +237,7 @@ impl UpgradeMutation {
     ) -> async_graphql::Result<AttachProfilePayload> {
         let part = |wish, profile, version, revision| {
             let attach = Some(vec![RevisionInput { profile, version, revision }]);
-            PreviewUpgradeInput { attach, ..wish }
+            WishInput { attach, ..wish }
         };
         AttachProfilePayload::of(ctx, "attachProfile", input, part).await
     }
@@ -253,7 +249,7 @@ impl UpgradeMutation {
         ctx: &Context<'_>,
         input: DetachProfileInput,
     ) -> async_graphql::Result<DetachProfilePayload> {
-        let part = |wish, profile| PreviewUpgradeInput { detach: Some(vec![profile]), ..wish };
+        let part = |wish, profile| WishInput { detach: Some(vec![profile]), ..wish };
         DetachProfilePayload::of(ctx, "detachProfile", input, part).await
     }
 }

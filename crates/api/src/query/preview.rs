@@ -45,7 +45,8 @@ pub struct PreviewQuery;
 
 #[Object]
 impl PreviewQuery {
-    /// Exactly what a wish would do to a cluster: the very plan that `requestUpgrade` would carry out.
+    /// Exactly what a wish would do to a cluster: the very plan that `requestUpgrade` would carry out. With `live`, the cluster
+    /// is asked what it says to that, too; see `Plan.evidence`.
     #[graphql(complexity = "500 + child_complexity")]
     async fn preview_upgrade(
         &self,
@@ -53,9 +54,14 @@ impl PreviewQuery {
         #[graphql(desc = "What the cluster should become.")] input: PreviewUpgradeInput,
     ) -> async_graphql::Result<Plan> {
         let outcome: Result<Plan, EngineError> = async {
-            let session = session(ctx, input.project.as_deref())?;
-            let wish = input.wish()?;
-            let record = Box::pin(session.preview_upgrade(&wish)).await?;
+            let session = session(ctx, input.wish.project.as_deref())?;
+            let live = input.live;
+            let wish = input.wish.wish()?;
+            let record = if live {
+                Box::pin(session.preview_upgrade_live(&wish)).await?
+            } else {
+                Box::pin(session.preview_upgrade(&wish)).await?
+            };
             Ok(Plan::new(session, record))
         }
         .await;

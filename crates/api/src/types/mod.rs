@@ -8,6 +8,7 @@ pub mod composition;
 pub mod connection;
 pub mod draft;
 pub mod event;
+pub mod evidence;
 pub mod export;
 pub mod field_trace;
 pub mod fleet;

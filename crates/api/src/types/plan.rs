@@ -7,6 +7,7 @@ use strata_model::{finding, plan};
 use crate::error::answer;
 
 use super::{
+    evidence::Evidence,
     field_trace::FieldTrace,
     global_id,
     scalar::{DateTime, DigestText, KubernetesObject},
@@ -186,6 +187,12 @@ impl Plan {
     ) -> async_graphql::Result<FieldTrace> {
         let trace = Box::pin(self.session.trace_field(self.record.id, &object, &path)).await;
         trace.map(FieldTrace::from).map_err(answer)
+    }
+
+    /// What the living cluster said to it, if it was asked: `previewUpgrade` with `live: true`.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn evidence(&self) -> Option<Evidence> {
+        self.record.evidence.as_ref().map(Evidence::from)
     }
 
     /// What the renders asked of the cluster, and the answers they got.

@@ -234,6 +234,31 @@ mirrors! {
         /// Stopped with an error.
         Failed,
     }
+    /// What would become of one object on the living cluster.
+    LiveOutcome of model::evidence::LiveOutcome {
+        /// It would be new.
+        Created,
+        /// It would be another than it is.
+        Changed,
+        /// It is already as wanted; or the plan leaves it as it is.
+        Unchanged,
+        /// It would be deleted and created anew.
+        Replaced,
+        /// It is left behind, and is there.
+        LeftBehind,
+        /// It is not there: nothing is left behind of it; or the plan leaves it as it is, and it was deleted.
+        Gone,
+        /// The API server would refuse it.
+        Refused,
+        /// Another manager holds fields of it, and its layer says `onConflict: FAIL`.
+        FieldConflict,
+        /// It is there, and is not Strata's.
+        NotOurs,
+        /// It depends on something that comes with the same change.
+        NotKnownYet,
+        /// It was not asked for, or there was no answer.
+        NotAsked,
+    }
     /// What happens to an object.
     Action of model::plan::Action {
         /// It is sent for the first time.

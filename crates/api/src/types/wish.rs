@@ -18,9 +18,20 @@ use super::{
     scalar::{DigestText, KeyValue, SemVerText},
 };
 
-/// What a cluster should become: any mix of the parts.
+/// What a cluster should become, and whether to ask it what it says to that.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct PreviewUpgradeInput {
+    /// What the cluster should become.
+    #[graphql(flatten)]
+    pub wish: WishInput,
+    /// Whether to ask the living cluster, too, what would become of each object. Nothing is changed there.
+    #[graphql(default)]
+    pub live: bool,
+}
+
+/// What a cluster should become: any mix of the parts.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct WishInput {
     /// The project; may be left out when the token sees one only.
     pub project: Option<String>,
     /// The cluster's name.
@@ -53,7 +64,7 @@ pub struct PreviewUpgradeInput {
     pub roll_back: Option<ID>,
 }
 
-impl PreviewUpgradeInput {
+impl WishInput {
     /// As the engine takes it.
     ///
     /// # Errors
@@ -407,14 +418,14 @@ mod tests {
 
     #[test]
     fn a_wrong_path_is_refused_at_its_place() {
-        let input = PreviewUpgradeInput {
+        let input = WishInput {
             cluster: "eu-1".to_owned(),
             overrides: Some(vec![OverrideInput {
                 layer: "app".to_owned(),
                 patch: Some(vec![set("a", json!(1)), set("a[", json!(1))]),
                 values: None,
             }]),
-            ..PreviewUpgradeInput::default()
+            ..WishInput::default()
         };
         let refusal = input.wish().unwrap_err();
         assert_eq!(refusal.path, ["overrides", "0", "patch", "1", "path"]);

@@ -304,7 +304,10 @@ pub struct PreviewArguments {
     /// Only clusters on this Kubernetes version: `1.33`.
     #[arg(long, conflicts_with = "cluster")]
     pub kubernetes: Option<String>,
-    /// End with 3 on these as well: `repave`, `conflict`, or the code of a finding like `crd-breaking`.
+    /// Ask the living cluster, too, what would become of each object; nothing is changed there.
+    #[arg(long, requires = "cluster")]
+    pub live: bool,
+    /// End with 3 on these as well: `repave`, `conflict`, with `--live` `refused`, or the code of a finding like `crd-breaking`.
     #[arg(long, value_delimiter = ',')]
     pub fail_on: Vec<String>,
     /// A summary in Markdown, fit for a pull request.
@@ -380,6 +383,14 @@ pub enum ChangeCommand {
     Show {
         /// Its id.
         id: String,
+    },
+    /// Show the very plan of a change: what an approval is bound to
+    Plan {
+        /// Its id.
+        id: String,
+        /// A summary in Markdown, fit for a pull request.
+        #[arg(long)]
+        markdown: bool,
     },
     /// Watch a change until it ends
     Watch {

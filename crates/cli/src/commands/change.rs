@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Outcome, profile::found, wish};
+use super::{Outcome, preview, profile::found, wish};
 use crate::{
     arguments::{ApplyArguments, ApproveArguments, ChangeCommand},
     client::Client,
@@ -66,6 +66,17 @@ pub(super) async fn run(client: &Client, output: &Output, command: ChangeCommand
                     change.pointer("/history/nodes").and_then(Value::as_array).cloned().unwrap_or_default();
                 output.say("");
                 output.rows(&history, &[("AT", "/at"), ("BY", "/actor"), ("WHAT", "/summary")], "");
+            }
+            Ok(Code::Ok)
+        }
+        ChangeCommand::Plan { id, markdown } => {
+            let data = client.send(operations::CHANGE_PLAN, json!({ "id": id })).await?;
+            let change = found(data.get("change"), "change", &id)?;
+            let plan = found(change.get("plan"), "plan of the change", &id)?;
+            if markdown {
+                out!("{}", preview::markdown::plan(&plan));
+            } else {
+                preview::plan::show(output, &plan);
             }
             Ok(Code::Ok)
         }

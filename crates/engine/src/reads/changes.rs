@@ -3,6 +3,7 @@
 use strata_model::{
     Timestamp,
     change::Change,
+    evidence::Evidence,
     id::{ChangeId, OrphanId, PlanId},
     orphan::Orphan,
     plan::Plan,
@@ -23,6 +24,8 @@ pub struct PlanRecord {
     pub created_at: Timestamp,
     /// Until when it is kept, unless a change carries it out.
     pub expires_at: Timestamp,
+    /// What the living cluster said to it, if it was asked; masked.
+    pub evidence: Option<Evidence>,
 }
 
 impl From<StoredPlan> for PlanRecord {
@@ -32,6 +35,7 @@ impl From<StoredPlan> for PlanRecord {
             plan: stored.plan,
             created_at: stored.created_at,
             expires_at: stored.expires_at,
+            evidence: stored.evidence,
         }
     }
 }

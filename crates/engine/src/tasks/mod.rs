@@ -17,6 +17,8 @@ mod runner;
 use std::time::Duration;
 
 use crate::Engine;
+// What would be sent is asked for in the same way.
+pub(crate) use runner::{hooks, send};
 
 /// How long a task sleeps at most when nothing wakes it. Commits wake it at once; this covers time that passes.
 const INTERVAL: Duration = Duration::from_secs(5);

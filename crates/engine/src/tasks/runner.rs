@@ -11,9 +11,9 @@
 //! gives it back at once, and whoever calls it decides when it is tried again.
 
 mod finish;
-mod hooks;
+pub(crate) mod hooks;
 mod orphans;
-mod send;
+pub(crate) mod send;
 mod settle;
 mod start;
 

@@ -8,6 +8,7 @@ use strata_model::{
     composition::Composition,
     digest::Digest,
     error::{Refusal, RefusalCode},
+    evidence::Evidence,
     id::{ChangeId, ClusterId, CompositionId},
     profile::RevisionReference,
 };
@@ -31,14 +32,32 @@ impl Session {
     pub async fn preview_upgrade(&self, wish: &Wish) -> Result<PlanRecord, EngineError> {
         self.permit(Permission::Read)?;
         let cluster = self.cluster_named(&wish.cluster).await?;
-        let assembled = match wish.roll_back {
-            Some(change) => self.assemble_way_back(&cluster, wish, change).await?,
+        let assembled = self.assemble_wish(&cluster, wish).await?;
+        self.keep_preview(assembled).await
+    }
+
+    /// The same, and what the living cluster says to it. A cluster that does not answer is no error: the evidence says so.
+    ///
+    /// # Errors
+    /// As [`Session::preview_upgrade`].
+    pub async fn preview_upgrade_live(&self, wish: &Wish) -> Result<PlanRecord, EngineError> {
+        self.permit(Permission::Read)?;
+        let cluster = self.cluster_named(&wish.cluster).await?;
+        let assembled = self.assemble_wish(&cluster, wish).await?;
+        let asked = self.take_evidence(&cluster, &assembled.plan, &assembled.render);
+        let evidence = Box::pin(asked).await?;
+        self.keep(assembled, Some(evidence)).await
+    }
+
+    /// Plans a wish to be looked at.
+    async fn assemble_wish(&self, cluster: &Stored<Cluster>, wish: &Wish) -> Result<Assembled, EngineError> {
+        match wish.roll_back {
+            Some(change) => self.assemble_way_back(cluster, wish, change).await,
             None => {
                 let request = self.composition_request(wish).await?;
-                self.assemble_preview(&cluster, request).await?
+                self.assemble_preview(cluster, request).await
             }
-        };
-        self.keep_preview(assembled).await
+        }
     }
 
     /// Plans the way back that a wish asks for.
@@ -71,12 +90,20 @@ impl Session {
 
     /// Stores a plan that nobody has requested yet.
     pub(crate) async fn keep_preview(&self, assembled: Assembled) -> Result<PlanRecord, EngineError> {
+        self.keep(assembled, None).await
+    }
+
+    async fn keep(
+        &self,
+        assembled: Assembled,
+        evidence: Option<Evidence>,
+    ) -> Result<PlanRecord, EngineError> {
         let session = self.clone();
         let stored = self
             .engine
             .store()
             .try_write::<_, EngineError, _>(move |tx| {
-                Box::pin(async move { session.store_plan(tx, &assembled).await })
+                Box::pin(async move { session.store_plan_with(tx, &assembled, evidence.as_ref()).await })
             })
             .await?;
         Ok(stored.into())
@@ -329,6 +356,15 @@ impl Session {
 
     /// Writes what was assembled: the composition it leads to, the plan, and what carries it out.
     pub(crate) async fn store_plan(&self, tx: &Tx, assembled: &Assembled) -> Result<StoredPlan, EngineError> {
+        self.store_plan_with(tx, assembled, None).await
+    }
+
+    async fn store_plan_with(
+        &self,
+        tx: &Tx,
+        assembled: &Assembled,
+        evidence: Option<&Evidence>,
+    ) -> Result<StoredPlan, EngineError> {
         let to = match (&assembled.composition, assembled.from) {
             (Some(composition), _) => {
                 tx.composition_insert(self.project, assembled.plan.cluster, composition).await?.id
@@ -343,6 +379,7 @@ impl Session {
             plan: &assembled.plan,
             intent: &serde_json::to_value(&assembled.intent)?,
             render: &assembled.render,
+            evidence,
             expires_at: self.plan_expiry(),
         };
         Ok(tx.plan_insert(plan).await?)

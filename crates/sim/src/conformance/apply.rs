@@ -271,6 +271,14 @@ pub(super) async fn apply_dry_run(t: Target) -> Outcome {
     let made = t.apply(&path, "one", &map(json!({"k": "v"}))).await?.expect_code(201)?;
     let shown = t.apply(&path, "one&dryRun=All", &map(json!({"k": "w"}))).await?.expect_code(200)?;
     same("shown", &shown["data"], &json!({"k": "w"}))?;
+    // It says which object it was reckoned from, and who would manage what.
+    same("version", &json!(version(&shown)), &json!(version(&made)))?;
+    same("uid", &shown["metadata"]["uid"], &made["metadata"]["uid"])?;
+    let other = t.apply(&path, "two&dryRun=All", &map(json!({"k": "v"}))).await?.expect_code(200)?;
+    same("shared", &fields(&other, "two", "Apply", ""), &json!({"f:data": {"f:k": {}}}))?;
+    let taken =
+        t.apply(&path, "two&dryRun=All&force=true", &map(json!({"k": "x"}))).await?.expect_code(200)?;
+    same("taken", &taken["data"], &json!({"k": "x"}))?;
     same("kept", &t.get(&path).await?.expect_code(200)?, &made)
 }
 

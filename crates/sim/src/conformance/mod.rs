@@ -72,7 +72,7 @@ macro_rules! table {
 
 table! {
     objects {
-        ApiServer version_and_health, ApiServer plain_discovery, ApiServer aggregated_discovery,
+        ApiServer version_and_health, ApiServer figures, ApiServer plain_discovery, ApiServer aggregated_discovery,
         ApiServer create_sets_metadata, ApiServer generate_name, ApiServer get_and_list, ApiServer update_moves_version,
         ApiServer update_without_change_is_quiet, ApiServer generation_counts_spec_only, ApiServer merge_patch,
         ApiServer json_patch, ApiServer strategic_patch, ApiServer label_selectors, ApiServer field_selectors,

@@ -22,6 +22,12 @@ pub(super) async fn version_and_health(t: Target) -> Outcome {
     Ok(())
 }
 
+pub(super) async fn figures(t: Target) -> Outcome {
+    let text = t.send("GET", "/metrics", &[("accept", "text/plain")], Vec::new()).await?.expect_code(200)?;
+    let text = text.as_str().ok_or("figures are a text")?;
+    holds("comments say what is counted", text.lines().any(|line| line.starts_with("# TYPE apiserver_")))
+}
+
 pub(super) async fn plain_discovery(t: Target) -> Outcome {
     same("versions", &t.get("/api").await?.expect_code(200)?["versions"], &json!(["v1"]))?;
     let groups = t.get("/apis").await?.expect_code(200)?;

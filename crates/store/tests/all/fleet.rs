@@ -90,8 +90,17 @@ pub(crate) async fn plan(store: &Store, project: ProjectId, cluster: ClusterId, 
                 };
                 let (plan, render) = (&plan, &render);
                 let intent = &serde_json::json!({"asked": secret});
-                tx.plan_insert(NewPlan { project, from: None, to: to.id, plan, intent, render, expires_at })
-                    .await
+                tx.plan_insert(NewPlan {
+                    project,
+                    from: None,
+                    to: to.id,
+                    plan,
+                    intent,
+                    render,
+                    evidence: None,
+                    expires_at,
+                })
+                .await
             })
         })
         .await

@@ -10,14 +10,19 @@ use crate::exit::{CliError, Code};
 
 const REPAVE: &str = "repave";
 const CONFLICT: &str = "conflict";
+/// The living cluster would refuse an object, others hold its fields, or it is not Strata's.
+const REFUSED: &str = "refused";
 
-/// The reasons that somebody named: `repave`, `conflict`, or a finding's code.
-pub(super) fn reasons(named: &[String]) -> Result<Vec<String>, CliError> {
+/// The reasons that somebody named: `repave`, `conflict`, `refused`, or a finding's code.
+pub(super) fn reasons(named: &[String], live: bool) -> Result<Vec<String>, CliError> {
+    if !live && named.iter().any(|name| name == REFUSED) {
+        return Err(CliError::Usage("what the cluster refuses is known with `--live` only".to_owned()));
+    }
     let known: Vec<String> = FindingCode::ALL.iter().map(|code| reason(code.as_str())).collect();
     for name in named {
-        if name != REPAVE && name != CONFLICT && !known.contains(name) {
+        if ![REPAVE, CONFLICT, REFUSED].contains(&name.as_str()) && !known.contains(name) {
             return Err(CliError::Usage(format!(
-                "`{name}` is nothing to fail on: name repave, conflict, or a finding like {}",
+                "`{name}` is nothing to fail on: name repave, conflict, refused, or a finding like {}",
                 known.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
             )));
         }
@@ -54,6 +59,10 @@ pub(in crate::commands) fn of_plan(plan: &Value, fail_on: &[String]) -> Code {
     }
     if !list(plan, "conflicts").is_empty() {
         reasons.insert(CONFLICT.to_owned());
+    }
+    let objects = plan.pointer("/evidence/objects").and_then(Value::as_array).into_iter().flatten();
+    if objects.into_iter().any(|found| found.get("stops") == Some(&json!(true))) {
+        reasons.insert(REFUSED.to_owned());
     }
     code(findings.iter().any(blocks), plan.get("isEmpty") == Some(&json!(true)), &reasons, fail_on)
 }
@@ -94,8 +103,15 @@ mod tests {
         let breaking = plan("ACKNOWLEDGE", "CRD_BREAKING", false, false);
         assert_eq!(of_plan(&breaking, &["repave".into()]), Code::Changes);
         assert_eq!(of_plan(&breaking, &["repave".into(), "crd-breaking".into()]), Code::Blocked);
-        assert!(reasons(&["crd-breaking".into(), "repave".into(), "conflict".into()]).is_ok());
-        assert!(reasons(&["everything".into()]).is_err());
+        assert!(reasons(&["crd-breaking".into(), "repave".into(), "conflict".into()], false).is_ok());
+        assert!(reasons(&["everything".into()], true).is_err());
+        assert!(reasons(&["refused".into()], true).is_ok());
+        assert!(reasons(&["refused".into()], false).is_err());
+        // Evidence counts when somebody asks for it to count.
+        let mut live = plan("INFO", "LEFT_BEHIND", false, false);
+        live["evidence"] = json!({ "objects": [{ "stops": false }, { "stops": true }] });
+        assert_eq!(of_plan(&live, &[]), Code::Changes);
+        assert_eq!(of_plan(&live, &["refused".into()]), Code::Blocked);
     }
 
     #[test]

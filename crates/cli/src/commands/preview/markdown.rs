@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::{
     super::{list, text},
-    fleet, plan as shown,
+    fleet, live, plan as shown,
 };
 
 /// The plan of one cluster.
-pub(super) fn plan(plan: &Value) -> String {
+pub(in crate::commands) fn plan(plan: &Value) -> String {
     let mut page = format!("## `{}`\n\n", text(plan, "cluster"));
     parts(&mut page, plan);
     push(&mut page, format_args!("plan `{}`", text(plan, "planDigest")));
@@ -82,6 +82,18 @@ fn parts(page: &mut String, plan: &Value) {
                 fields.join(", "),
             ),
         );
+    }
+    if let Some(evidence) = live::evidence(plan) {
+        push(page, format_args!("\n**{}**\n", live::heading(evidence)));
+        for remark in live::remarks(plan, evidence) {
+            push(page, format_args!("- **{}** {}", remark.word, inline(&remark.what)));
+            for field in &remark.fields {
+                push(page, format_args!("  - {}", inline(field)));
+            }
+        }
+        for line in live::summary(evidence) {
+            push(page, format_args!("- {}", inline(&line)));
+        }
     }
     page.push('\n');
 }

@@ -2,7 +2,8 @@
 
 pub(super) mod exit;
 mod fleet;
-mod markdown;
+mod live;
+pub(super) mod markdown;
 pub(super) mod plan;
 
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use crate::{
 };
 
 pub(super) async fn run(client: &Client, output: &Output, arguments: PreviewArguments) -> Outcome {
-    let fail_on = exit::reasons(&arguments.fail_on)?;
+    let fail_on = exit::reasons(&arguments.fail_on, arguments.live)?;
     let (operation, field, input) = match &arguments.cluster {
         Some(cluster) => {
             (operations::PREVIEW_UPGRADE, "previewUpgrade", wish::input(cluster, &arguments.wish)?)
@@ -27,6 +28,9 @@ pub(super) async fn run(client: &Client, output: &Output, arguments: PreviewArgu
     let mut input = input;
     if let (Some(project), Some(map)) = (&client.project, input.as_object_mut()) {
         map.insert("project".to_owned(), json!(project));
+    }
+    if let (true, Some(map)) = (arguments.live, input.as_object_mut()) {
+        map.insert("live".to_owned(), json!(true));
     }
     let data = client.send(operation, json!({ "input": input })).await?;
     let preview = data.get(field).cloned().unwrap_or_default();

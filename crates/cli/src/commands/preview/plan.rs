@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::{field_change, list, text};
+use super::{
+    super::{field_change, list, text},
+    live,
+};
 use crate::output::{Output, out};
 
 /// Shows a plan.
@@ -23,6 +26,7 @@ pub(in crate::commands) fn show(output: &Output, plan: &Value) {
 pub(super) fn parts(output: &Output, plan: &Value) {
     layers(output, plan);
     objects(output, plan);
+    live::show(output, plan);
     restarts(output, plan);
     repave(output, plan);
     findings(output, plan);

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use strata_cluster::{
-    ApplyOptions, ClusterClient, Expectation, Metadata, ObjectReference, Ownership, Preconditions, ownership,
+    ApplyOptions, ClusterClient, Expectation, Marks, Metadata, ObjectReference, Ownership, Preconditions,
+    ownership,
 };
 use strata_model::{
     change::ChangeEvent,
@@ -101,13 +102,11 @@ impl Run {
             None => false,
         };
         if !running {
-            let options = ApplyOptions {
-                on_conflict: hook.object.on_conflict,
-                check: Some(self.marks()),
-                ..ApplyOptions::default()
-            };
             let body = marked(&hook.object.body, attempt);
-            client.apply(&body, &options).await.map_err(|error| failed(number, error.into()))?;
+            client
+                .apply(&body, &options(hook, self.marks()))
+                .await
+                .map_err(|error| failed(number, error.into()))?;
         }
         let deadline = self.session.engine.options().step_deadline;
         let ready = Expectation::completed(reference);
@@ -170,8 +169,13 @@ async fn delete(
     Ok(())
 }
 
+/// How a hook is created, also when it is only asked what that would do.
+pub(crate) fn options(hook: &RenderedHook, marks: Marks) -> ApplyOptions {
+    ApplyOptions { on_conflict: hook.object.on_conflict, check: Some(marks), ..ApplyOptions::default() }
+}
+
 /// The hook's object with the attempt that runs it.
-fn marked(body: &Value, attempt: &str) -> Value {
+pub(crate) fn marked(body: &Value, attempt: &str) -> Value {
     let mut body = body.clone();
     if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
         let annotations = metadata.entry("annotations").or_insert(Value::Null);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use strata_cluster::{ApplyOptions, Expectation, ObjectReference};
+use strata_cluster::{ApplyOptions, Expectation, Marks, ObjectReference};
 use strata_model::{
     change::{ChangeEvent, Failure},
     inventory::InventoryEntry,
@@ -216,13 +216,7 @@ impl Run {
         if action.action == Action::Restore && !confirmed {
             self.restart_orphan(number, action).await?;
         }
-        let options = ApplyOptions {
-            on_conflict: object.on_conflict,
-            check: Some(self.marks()).filter(|_| !is_shared(action)),
-            // What is replaced is another object afterwards.
-            uid: uid.filter(|_| action.action != Action::Replace).map(str::to_owned),
-            ..ApplyOptions::default()
-        };
+        let options = options(object, action.action, uid, self.marks());
         let applied = match uid {
             Some(uid) if action.action == Action::Replace && !confirmed => {
                 let patience = self.session.engine.options().step_deadline;
@@ -241,10 +235,26 @@ fn place(action: &PlannedAction) -> (Destination, ObjectKey) {
     (action.destination, action.key.clone())
 }
 
+/// How an object is sent, also when it is only asked what that would do. `uid` is what it had when it was last sent.
+pub(crate) fn options(
+    object: &RenderedObject,
+    action: Action,
+    uid: Option<&str>,
+    marks: Marks,
+) -> ApplyOptions {
+    ApplyOptions {
+        on_conflict: object.on_conflict,
+        check: Some(marks).filter(|_| !is_shared(&object.key)),
+        // What is replaced is another object afterwards.
+        uid: uid.filter(|_| action != Action::Replace).map(str::to_owned),
+        ..ApplyOptions::default()
+    }
+}
+
 /// Whether an object that exists may be sent though it is not ours: a Namespace that is there already is shared, not
 /// taken over. Marks are added and nothing else is touched.
-fn is_shared(action: &PlannedAction) -> bool {
-    action.key.group.is_empty() && action.key.kind == "Namespace"
+fn is_shared(key: &ObjectKey) -> bool {
+    key.group.is_empty() && key.kind == "Namespace"
 }
 
 /// Whether the object at which a step stopped was refused before anything of it was sent.
