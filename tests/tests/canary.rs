@@ -588,6 +588,10 @@ async fn upgrade(listener: &Listener, doors: &Doors) -> Result<()> {
         listener.ask(operations::PREVIEW_UPGRADE, json!({"input": wish})).await.map_err(describe)?;
     let pending = &preview["previewUpgrade"]["layers"][0]["pending"];
     ensure!(pending.as_str().is_some_and(|text| text.contains("‹secret:")), "no mask in {pending}");
+    let mut live = wish.clone();
+    live["live"] = json!(true);
+    let asked = listener.ask(operations::PREVIEW_UPGRADE, json!({"input": live})).await.map_err(describe)?;
+    ensure!(asked.pointer("/previewUpgrade/evidence/reached") == Some(&json!(true)), "{asked:#}");
     // What was shown comes back: the masks mean that nothing is changed there.
     wish["overrides"] = json!([{"layer": "vault", "values": pending}]);
     wish["variables"] = json!([]);

@@ -238,8 +238,15 @@ async fn the_upgrade_of_the_story_is_as_promised() -> Result<()> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../deploy/examples/packs/hello-universe-1.2.0");
     bench.session.publish_pack(strata_registry::read_pack(&folder)?, Adopted::default()).await?;
-    for (version, preset) in [("1.0.0", "enable-api"), ("1.1.0", "disable-api")] {
+    let values = std::fs::read_to_string(folder.join("values.yaml"))?;
+    let more = values.replace("replicas: 1", "replicas: 3");
+    ensure!(more != values, "the pack names its replicas otherwise");
+    // The second has no API and no database any more, the third more replicas.
+    for (version, preset, values) in
+        [("1.0.0", "enable-api", None), ("1.1.0", "disable-api", None), ("1.2.0", "disable-api", Some(more))]
+    {
         let layer = DraftLayer {
+            values,
             presets: vec![PresetChoice { group: "Backend".into(), name: preset.into() }],
             orphan_policy: OrphanPolicy::Keep,
             ..DraftLayer::new("hello", "hello-universe", "1.2.0")
@@ -255,6 +262,8 @@ async fn the_upgrade_of_the_story_is_as_promised() -> Result<()> {
     ensure!(evidence.nodes.value().is_some_and(|nodes| nodes.ready > 0), "{:?}", evidence.nodes);
     let capacity = evidence.capacity.value().context("no capacity")?;
     ensure!(capacity.iter().any(|it| it.resource == "cpu" && it.allocatable > it.requested), "{capacity:?}");
+    let (more, _) = promised_is_done(&bench, "story, more", bench.wish("welcome", "1.2.0")).await?;
+    ensure!(count(&more, LiveOutcome::Changed) >= 1 && more.fields >= 1, "{more:?}");
     // Going back brings the same objects up again.
     promised_is_done(&bench, "story, back", bench.wish("welcome", "1.0.0")).await?;
     bench.stop().await;

@@ -46,19 +46,46 @@ impl Run {
                 let message = format!("the hook {} is planned but not rendered", action.key);
                 return Err(Stop::Error(EngineError::internal(message)));
             };
-            if position >= done {
-                self.run_hook(number, action, hook, &attempt).await?;
-                self.record(vec![hook_done(number, action)]).await?;
+            if position < done {
+                continue;
             }
-            if hook.delete.contains(&HookDeletePolicy::HookSucceeded) {
-                self.delete_run(number, action, &attempt).await?;
+            if let Err(stop) = self.run_hook(number, action, hook, &attempt).await {
+                if matches!(stop, Stop::Failed { .. }) {
+                    let earlier = actions.get(..position).unwrap_or_default();
+                    // Why the hook failed matters more than why another could not be deleted.
+                    if let Err(Stop::Failed { failure, .. }) =
+                        self.delete_succeeded(number, earlier, &attempt).await
+                    {
+                        tracing::warn!(change = %self.change.id, "a hook could not be deleted: {}", failure.code);
+                    }
+                }
+                return Err(stop);
             }
+            self.record(vec![hook_done(number, action)]).await?;
         }
+        self.delete_succeeded(number, &actions, &attempt).await?;
         self.record(vec![
             ChangeEvent::StepSettling { step: number },
             ChangeEvent::StepSucceeded { step: number },
         ])
         .await?;
+        Ok(())
+    }
+
+    /// Deletes hooks whose policy says so, the last first. As with Helm only when all have run: the account and the roles of
+    /// a Job are hooks before it.
+    async fn delete_succeeded(
+        &self,
+        number: u32,
+        actions: &[PlannedAction],
+        attempt: &str,
+    ) -> Result<(), Stop> {
+        for action in actions.iter().rev() {
+            let hook = self.render.hook(action.destination, &action.key);
+            if hook.is_some_and(|hook| hook.delete.contains(&HookDeletePolicy::HookSucceeded)) {
+                self.delete_run(number, action, attempt).await?;
+            }
+        }
         Ok(())
     }
 
