@@ -3,11 +3,11 @@
 mod bench;
 
 use bench::{Bench, layer, variable};
-use strata_engine::{ClusterFilter, Page, RequestOptions, RevisionWish};
+use strata_engine::{ClusterFilter, EngineError, Page, RequestOptions, RevisionWish, Session};
 use strata_model::{
     change::ChangeState,
     finding::FindingCode,
-    fleet_preview::{FleetGroup, FleetOutcome},
+    fleet_preview::{FleetGroup, FleetOutcome, FleetPreview},
     overrides::{Patch, PatchOperation},
     profile::ImmutablePolicy,
 };
@@ -34,6 +34,14 @@ const VALUES: &str = "pack:\n  namespace: shop\nmode: plain\nrefuses: nobody\n\
 
 fn to(version: &str) -> RevisionWish {
     RevisionWish { profile: "web".into(), version: version.into(), revision: None }
+}
+
+async fn preview(
+    session: &Session,
+    to: &RevisionWish,
+    filter: ClusterFilter,
+) -> Result<FleetPreview, EngineError> {
+    Box::pin(session.preview_fleet_upgrade(to, filter)).await
 }
 
 fn told(groups: &[FleetGroup]) -> Vec<(FleetOutcome, u32)> {
@@ -70,7 +78,7 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
         assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
     }
 
-    let preview = session.preview_fleet_upgrade(&to("1.1.0"), ClusterFilter::default()).await.unwrap();
+    let preview = preview(session, &to("1.1.0"), ClusterFilter::default()).await.unwrap();
     assert_eq!((preview.looked_at, preview.left_out), (6, 0), "not those that do not run it");
     let expected = [(FleetOutcome::Changes, 4), (FleetOutcome::Conflicts, 1), (FleetOutcome::Unchanged, 1)];
     let mut groups = preview.groups.clone();
@@ -96,7 +104,7 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
     assert_eq!(ours.items[0].1.overridden, ["app"]);
 
     // What does not render on one cluster says so, and the others have their plans.
-    let preview = session.preview_fleet_upgrade(&to("1.2.0"), ClusterFilter::default()).await.unwrap();
+    let preview = preview(session, &to("1.2.0"), ClusterFilter::default()).await.unwrap();
     let blocked: Vec<_> =
         preview.groups.iter().filter(|group| group.outcome == FleetOutcome::Blocked).collect();
     assert_eq!((blocked.len(), blocked[0].clusters, preview.looked_at), (1, 1, 6));
@@ -110,10 +118,10 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
 
     // Only those that run it are looked at, and only to what there is.
     let all = ClusterFilter { name_contains: Some("elsewhere".into()), ..ClusterFilter::default() };
-    let none = session.preview_fleet_upgrade(&to("1.1.0"), all).await.unwrap();
+    let none = preview(session, &to("1.1.0"), all).await.unwrap();
     assert_eq!(none.looked_at, 0, "it does not run the profile");
     let wrong = RevisionWish { version: "9.9.9".into(), ..to("1.1.0") };
-    assert!(session.preview_fleet_upgrade(&wrong, ClusterFilter::default()).await.is_err());
+    assert!(preview(session, &wrong, ClusterFilter::default()).await.is_err());
 }
 
 /// Does the same wherever it is told the same; asks for a label and for an API.
@@ -165,7 +173,7 @@ async fn equal_inputs_are_worked_out_once_and_variables_taken_out() {
         assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
     }
     let target = RevisionWish { profile: "alike".into(), ..to("1.1.0") };
-    let preview = session.preview_fleet_upgrade(&target, ClusterFilter::default()).await.unwrap();
+    let preview = preview(session, &target, ClusterFilter::default()).await.unwrap();
     assert_eq!((preview.looked_at, preview.planned), (7, 5), "each title at each stage");
     // The stage is a fact that stays as it is, the title a cluster's own.
     assert_eq!(told(&preview.groups), [(FleetOutcome::Changes, 7)], "{:#?}", preview.groups);
