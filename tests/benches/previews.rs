@@ -196,7 +196,7 @@ async fn main() -> Result<()> {
     let before = peak_memory();
     for (what, version) in [("a hundred distinct inputs", "1.1.0"), ("as many as clusters", "1.2.0")] {
         let started = Instant::now();
-        let preview = session.preview_fleet_upgrade(&to(version), ClusterFilter::default()).await?;
+        let preview = Box::pin(session.preview_fleet_upgrade(&to(version), ClusterFilter::default())).await?;
         let took = started.elapsed();
         say(what, &preview, took);
         let alone = median.as_secs_f64() * f64::from(preview.looked_at);
