@@ -36,7 +36,7 @@ fn to(version: &str) -> RevisionWish {
     RevisionWish { profile: "web".into(), version: version.into(), revision: None }
 }
 
-async fn preview(
+async fn previewed(
     session: &Session,
     to: &RevisionWish,
     filter: ClusterFilter,
@@ -78,7 +78,7 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
         assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
     }
 
-    let preview = preview(session, &to("1.1.0"), ClusterFilter::default()).await.unwrap();
+    let preview = previewed(session, &to("1.1.0"), ClusterFilter::default()).await.unwrap();
     assert_eq!((preview.looked_at, preview.left_out), (6, 0), "not those that do not run it");
     let expected = [(FleetOutcome::Changes, 4), (FleetOutcome::Conflicts, 1), (FleetOutcome::Unchanged, 1)];
     let mut groups = preview.groups.clone();
@@ -104,7 +104,7 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
     assert_eq!(ours.items[0].1.overridden, ["app"]);
 
     // What does not render on one cluster says so, and the others have their plans.
-    let preview = preview(session, &to("1.2.0"), ClusterFilter::default()).await.unwrap();
+    let preview = previewed(session, &to("1.2.0"), ClusterFilter::default()).await.unwrap();
     let blocked: Vec<_> =
         preview.groups.iter().filter(|group| group.outcome == FleetOutcome::Blocked).collect();
     assert_eq!((blocked.len(), blocked[0].clusters, preview.looked_at), (1, 1, 6));
@@ -118,10 +118,10 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
 
     // Only those that run it are looked at, and only to what there is.
     let all = ClusterFilter { name_contains: Some("elsewhere".into()), ..ClusterFilter::default() };
-    let none = preview(session, &to("1.1.0"), all).await.unwrap();
+    let none = previewed(session, &to("1.1.0"), all).await.unwrap();
     assert_eq!(none.looked_at, 0, "it does not run the profile");
     let wrong = RevisionWish { version: "9.9.9".into(), ..to("1.1.0") };
-    assert!(preview(session, &wrong, ClusterFilter::default()).await.is_err());
+    assert!(previewed(session, &wrong, ClusterFilter::default()).await.is_err());
 }
 
 /// Does the same wherever it is told the same; asks for a label and for an API.
@@ -173,7 +173,7 @@ async fn equal_inputs_are_worked_out_once_and_variables_taken_out() {
         assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
     }
     let target = RevisionWish { profile: "alike".into(), ..to("1.1.0") };
-    let preview = preview(session, &target, ClusterFilter::default()).await.unwrap();
+    let preview = previewed(session, &target, ClusterFilter::default()).await.unwrap();
     assert_eq!((preview.looked_at, preview.planned), (7, 5), "each title at each stage");
     // The stage is a fact that stays as it is, the title a cluster's own.
     assert_eq!(told(&preview.groups), [(FleetOutcome::Changes, 7)], "{:#?}", preview.groups);
