@@ -75,6 +75,8 @@ codes! {
     ResolutionUnused = "RESOLUTION_UNUSED",
     /// An override says what the profile now says too.
     RedundantOverride = "REDUNDANT_OVERRIDE",
+    /// An edited list is kept as a whole.
+    ListReplaced = "LIST_REPLACED",
     /// Kubernetes refuses this change in place.
     ImmutableField = "IMMUTABLE_FIELD",
     /// An object exists and does not belong to Strata.

@@ -276,6 +276,26 @@ fn an_edited_text_becomes_a_patch_and_masks_stay_what_they_are() {
     let wish = CompositionRequest { overrides: vec![wish], ..request() };
     let composed = run_on(&shelf, Some(&applied), &wish, &Infrastructure::Edge, &["hunter2"]).unwrap();
     assert_eq!(patch(&composed.composition), [set("replicas", json!(3)), set("password", json!("hunter2"))]);
+    assert_eq!(codes(&composed), []);
+}
+
+/// Where nothing tells the items of a list apart, all of it is the override, and that is said.
+#[test]
+fn a_list_that_is_kept_as_a_whole_is_told() {
+    let mut shelf = shelf();
+    let values = "args: [a, b]\nenv:\n- {name: A, value: '1'}\n";
+    let pack = shelf.library.pack("listed", "1.0.0", LayerKind::Addon, values);
+    let layers = vec![layer("listed", LayerKind::Addon, pack, "")];
+    let content = ProfileContent { layers, variables: vec![] };
+    let listed = shelf.library.publish("listed@1.0.0", ProfileType::Addon, 9, content);
+    let wish = CompositionRequest { attach: vec![listed], ..request() };
+    let running = run(&shelf, None, &wish).unwrap().composition;
+    let text = "args: [a, c]\nenv:\n- {name: A, value: '2'}\n".to_owned();
+    let wish = OverrideRequest { layer: "listed".parse().unwrap(), change: OverrideChange::Text(text) };
+    let wish = CompositionRequest { overrides: vec![wish], ..request() };
+    let composed = run(&shelf, Some(&running), &wish).unwrap();
+    assert_eq!(codes(&composed), [(FindingCode::ListReplaced, Severity::Info)]);
+    assert_eq!(composed.findings[0].path.as_deref(), Some("args"), "the others have names");
 }
 
 #[test]

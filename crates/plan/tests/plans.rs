@@ -174,6 +174,7 @@ fn the_story_reads_like_a_document() {
     let plan = world.plan(&wanted, &render);
     assert_eq!(check(&plan, &render, &key()), []);
     insta::assert_snapshot!("upgrade", report(&plan));
+    assert_eq!(plan.digest.short(), "f092f6d67bf7", "the same inputs and the same key on any machine");
     assert_eq!(plan.repave.scope, RepaveScope::Full);
     let kinds: Vec<RequirementKind> = requirements(&plan).into_iter().map(|r| r.kind).collect();
     assert_eq!(kinds, [RequirementKind::Repave]);

@@ -13,7 +13,7 @@ use strata_model::{
     profile::LayerName,
 };
 use strata_render::{LayerBase, layer_base};
-use strata_values::{Conflict, ConflictKind, Redactor, Resolution, apply, derive, three_way};
+use strata_values::{Conflict, ConflictKind, Derived, Redactor, Resolution, apply, derive, three_way};
 
 use super::{CompositionRequest, OverrideChange, ResolvedLayer};
 
@@ -63,13 +63,27 @@ pub(super) fn carry(
         let former = existing.map(|index| kept.remove(index));
         let former_patch = former.map(|layer| layer.patch).unwrap_or_default();
         match wished(&wish.change, new, &former_patch, before, redactor) {
-            Ok(patch) if patch.is_empty() => {}
-            Ok(patch) => kept.push(LayerOverride {
-                layer: wish.layer.clone(),
-                patch,
-                author: request.author.clone(),
-                at: request.at,
-            }),
+            Ok(Derived { patch, .. }) if patch.is_empty() => {}
+            Ok(Derived { patch, whole_lists }) => {
+                carried.findings.extend(whole_lists.iter().map(|list| {
+                    let path = redactor.mask_text(&list.to_string());
+                    let layer = &wish.layer;
+                    finding(
+                        FindingCode::ListReplaced,
+                        Severity::Info,
+                        layer,
+                        &path,
+                        format!("the override replaces the list `{path}` of layer `{layer}` as a whole: nothing tells its items apart"),
+                        "what the profile changes in it later will be a conflict; items with a name are followed one by one",
+                    )
+                }));
+                kept.push(LayerOverride {
+                    layer: wish.layer.clone(),
+                    patch,
+                    author: request.author.clone(),
+                    at: request.at,
+                });
+            }
             Err(refusal) => refusals.push(refusal.at("overrides")),
         }
     }
@@ -173,8 +187,9 @@ fn wished(
     former: &Patch,
     before: &Composition,
     redactor: &Redactor,
-) -> Result<Patch, Refusal> {
+) -> Result<Derived, Refusal> {
     let base = base_of(layer)?.value;
+    let given = |patch| Derived { patch, whole_lists: Vec::new() };
     let name = &layer.layer.name;
     let fits = |patch: &Patch| {
         apply(patch, &base).map_err(|conflict| {
@@ -188,12 +203,12 @@ fn wished(
         })
     };
     match change {
-        OverrideChange::Clear => Ok(Patch::default()),
+        OverrideChange::Clear => Ok(Derived::default()),
         OverrideChange::Patch(patch) => {
             let edited = fits(patch)?;
             // As given when it says something; operations without effect are kept, for they pin the value.
             drop(edited);
-            Ok(patch.clone())
+            Ok(given(patch.clone()))
         }
         OverrideChange::Add(patch) => {
             let mut operations = former.0.clone();
@@ -202,7 +217,7 @@ fn wished(
             operations.extend(patch.0.iter().cloned());
             let added = Patch(operations);
             fits(&added)?;
-            Ok(added)
+            Ok(given(added))
         }
         OverrideChange::Text(text) => {
             let file = format!("layer `{name}` values");
@@ -219,7 +234,7 @@ fn wished(
                     "write the value itself in place of the mask",
                 )
             })?;
-            Ok(derive(&base, &edited).patch)
+            Ok(derive(&base, &edited))
         }
     }
 }
