@@ -347,6 +347,15 @@ pub struct MergeConflict {
     pub ours: Option<Value>,
     /// In the new revision.
     pub theirs: Option<Value>,
+    /// Where the value of the running revision comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_origin: Option<Origin>,
+    /// Whose the override is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ours_origin: Option<Origin>,
+    /// Where the value of the new revision comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub theirs_origin: Option<Origin>,
     /// One sentence.
     pub message: String,
 }

@@ -12,6 +12,7 @@ use crate::{
     object::{Destination, ObjectKey},
     profile::{ConflictPolicy, ImmutablePolicy, LayerKind, LayerName, OrphanPolicy, RevisionReference},
     secret::SecretText,
+    value_path::ValuePath,
     version::KubernetesVersion,
 };
 
@@ -104,6 +105,14 @@ pub enum Origin {
         /// Its name.
         name: String,
     },
+}
+
+/// What is said of the value at a path, or of what it is in; else of the first value in it.
+#[must_use]
+pub fn origin_of<'a>(path: &ValuePath, origins: &'a BTreeMap<String, Origin>) -> Option<&'a Origin> {
+    let said = || origins.iter().filter_map(|(at, origin)| Some((at.parse::<ValuePath>().ok()?, origin)));
+    let around = said().filter(|(at, _)| path.starts_with(at)).max_by_key(|(at, _)| at.0.len());
+    around.or_else(|| said().find(|(at, _)| at.starts_with(path))).map(|(_, origin)| origin)
 }
 
 /// The result of a render.

@@ -21,7 +21,7 @@ use strata_model::{
     overrides::{LayerOverride, OverrideSource, Patch, PatchOperation},
     pack::Pack,
     profile::LayerName,
-    render::{Origin, Render, RenderedObject},
+    render::{Origin, Render, RenderedObject, origin_of},
     value_path::{Segment, ValuePath},
 };
 
@@ -112,7 +112,9 @@ pub fn trace(
     sources.sort_by_key(|(role, _)| *role);
     let source = |(role, path): (FieldRole, ValuePath)| FieldSource {
         value: path.find(&whole).cloned().unwrap_or_default(),
-        origin: origin(&path, values.origins.iter(), layer),
+        origin: origin_of(&path, &values.origins)
+            .cloned()
+            .unwrap_or_else(|| Origin::Pack { pack: format!("{} {}", layer.pack.name, layer.pack.version) }),
         path: path.to_string(),
         role,
     };
@@ -310,18 +312,4 @@ fn fill(values: &mut Value, defaults: &Value) {
             }
         }
     }
-}
-
-/// Where a value comes from: what is said of it, or of what it is in; else the pack.
-fn origin<'a>(
-    path: &ValuePath,
-    origins: impl Iterator<Item = (&'a String, &'a Origin)>,
-    layer: &ResolvedLayer<'_>,
-) -> Origin {
-    let said = origins.filter_map(|(at, origin)| Some((at.parse::<ValuePath>().ok()?, origin)));
-    let around = said.filter(|(at, _)| path.starts_with(at)).max_by_key(|(at, _)| at.0.len());
-    around.map_or_else(
-        || Origin::Pack { pack: format!("{} {}", layer.pack.name, layer.pack.version) },
-        |(_, origin)| origin.clone(),
-    )
 }

@@ -156,6 +156,9 @@ impl Plan {
                 base: conflict.base.clone().map(Json),
                 ours: conflict.ours.clone().map(Json),
                 theirs: conflict.theirs.clone().map(Json),
+                base_origin: origin(conflict.base_origin.as_ref()),
+                ours_origin: origin(conflict.ours_origin.as_ref()),
+                theirs_origin: origin(conflict.theirs_origin.as_ref()),
                 message: conflict.message.clone(),
             })
             .collect()
@@ -287,6 +290,10 @@ impl From<&plan::LayerPreview> for LayerPreview {
             redundant: layer.redundant.clone(),
         }
     }
+}
+
+fn origin(origin: Option<&strata_model::render::Origin>) -> Option<Json<serde_json::Value>> {
+    origin.map(|origin| Json(serde_json::to_value(origin).unwrap_or_default()))
 }
 
 /// Where one value comes from.
@@ -454,6 +461,12 @@ pub struct MergeConflict {
     pub ours: Option<Json<serde_json::Value>>,
     /// In the new revision.
     pub theirs: Option<Json<serde_json::Value>>,
+    /// Where the value of the running revision comes from: `origin` and what belongs to it.
+    pub base_origin: Option<Json<serde_json::Value>>,
+    /// Whose the override is.
+    pub ours_origin: Option<Json<serde_json::Value>>,
+    /// Where the value of the new revision comes from.
+    pub theirs_origin: Option<Json<serde_json::Value>>,
     /// One sentence.
     pub message: String,
 }

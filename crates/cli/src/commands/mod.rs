@@ -74,6 +74,30 @@ fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+/// An origin in words.
+fn origin(origin: &Value) -> String {
+    let said = |key: &str| text(origin, key).to_owned();
+    match text(origin, "origin") {
+        "pack" => format!("the pack {}", said("pack")),
+        "preset" => format!("the preset {}", said("preset")),
+        "profile" => {
+            let revision = origin.get("revision").cloned().unwrap_or_default();
+            let number = revision.get("revision").map(|it| format!("#{it}")).unwrap_or_default();
+            format!("the profile {}@{}{number}", text(&revision, "profile"), text(&revision, "version"))
+        }
+        "override" => match text(origin, "at") {
+            "" => format!("an override of {}", said("author")),
+            at => format!("an override of {}, {at}", said("author")),
+        },
+        "variable" if origin.get("default") == Some(&Value::Bool(true)) => {
+            format!("the variable {}, as the profile has it", said("name"))
+        }
+        "variable" => format!("the variable {}, as the cluster has it", said("name")),
+        "macro" => format!("the macro {}", said("name")),
+        other => other.to_owned(),
+    }
+}
+
 /// One field that changes, in a line.
 fn field_change(change: &Value) -> String {
     let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);

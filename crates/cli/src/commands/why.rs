@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use strata_model::value_path::ValuePath;
 
-use super::{Outcome, list, read_yaml, text, wish};
+use super::{Outcome, list, origin, read_yaml, text, wish};
 use crate::{
     arguments::WhyArguments,
     client::Client,
@@ -105,30 +105,6 @@ fn value(output: &Output, layer: &str, path: &str, preview: &Value) -> Result<()
         out!("  nobody says it: neither the pack nor the profile nor the cluster");
     }
     Ok(())
-}
-
-/// An origin in words.
-fn origin(origin: &Value) -> String {
-    let said = |key: &str| text(origin, key).to_owned();
-    match text(origin, "origin") {
-        "pack" => format!("the pack {}", said("pack")),
-        "preset" => format!("the preset {}", said("preset")),
-        "profile" => {
-            let revision = origin.get("revision").cloned().unwrap_or_default();
-            let number = revision.get("revision").map(|it| format!("#{it}")).unwrap_or_default();
-            format!("the profile {}@{}{number}", text(&revision, "profile"), text(&revision, "version"))
-        }
-        "override" => match text(origin, "at") {
-            "" => format!("an override of {}", said("author")),
-            at => format!("an override of {}, {at}", said("author")),
-        },
-        "variable" if origin.get("default") == Some(&Value::Bool(true)) => {
-            format!("the variable {}, as the profile has it", said("name"))
-        }
-        "variable" => format!("the variable {}, as the cluster has it", said("name")),
-        "macro" => format!("the macro {}", said("name")),
-        other => other.to_owned(),
-    }
 }
 
 #[cfg(test)]

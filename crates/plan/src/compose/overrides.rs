@@ -11,6 +11,7 @@ use strata_model::{
     overrides::{ConflictResolution, LayerOverride, OverrideSource, Patch},
     plan::MergeConflict,
     profile::LayerName,
+    render::{Origin, origin_of},
 };
 use strata_render::{LayerBase, layer_base};
 use strata_values::{Conflict, ConflictKind, Derived, Redactor, Resolution, apply, derive, three_way};
@@ -130,16 +131,16 @@ fn carry_one(
     redactor: &Redactor,
     carried: &mut Carried,
 ) -> Result<Option<LayerOverride>, Refusal> {
-    let theirs = base_of(new)?.value;
+    let theirs = base_of(new)?;
     // An override of a layer that was not there before: the new values are all there is to compare with.
-    let base = old.map(base_of).transpose()?.map_or_else(|| theirs.clone(), |base| base.value);
+    let base = old.map(base_of).transpose()?.unwrap_or_else(|| theirs.clone());
     let resolutions: Vec<Resolution> = request
         .resolutions
         .iter()
         .filter(|resolution| resolution.layer == existing.layer)
         .map(|resolution| Resolution { path: resolution.path.clone(), choice: resolution.choice.clone() })
         .collect();
-    let merged = three_way(&base, &existing.patch, &theirs, &resolutions);
+    let merged = three_way(&base.value, &existing.patch, &theirs.value, &resolutions);
     for conflict in &merged.conflicts {
         match &conflict.resolution {
             Some(choice) => carried.resolutions.push(ConflictResolution {
@@ -148,7 +149,16 @@ fn carry_one(
                 choice: choice.clone(),
             }),
             None => {
-                let conflict = told(&existing.layer, conflict, redactor);
+                let origins = |of: &LayerBase| origin_of(&conflict.path, &of.origins).cloned();
+                let conflict = MergeConflict {
+                    base_origin: conflict.base.as_ref().and_then(|_| origins(&base)),
+                    ours_origin: Some(Origin::Override {
+                        author: existing.author.clone(),
+                        at: Some(existing.at),
+                    }),
+                    theirs_origin: conflict.theirs.as_ref().and_then(|_| origins(&theirs)),
+                    ..told(&existing.layer, conflict, redactor)
+                };
                 carried.findings.push(finding(
                     FindingCode::MergeConflict,
                     Severity::Block,
@@ -295,6 +305,9 @@ fn told(layer: &LayerName, conflict: &Conflict, redactor: &Redactor) -> MergeCon
     };
     MergeConflict {
         layer: layer.clone(),
+        base_origin: None,
+        ours_origin: None,
+        theirs_origin: None,
         message: format!("`{path}` in layer `{layer}`: {what}"),
         path,
         base: mask(&conflict.base),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use strata_model::{
     cluster::Cluster,
     digest::{Digest, DigestKey},
-    plan::{Action, Plan},
+    plan::{Action, MergeConflict, Plan},
     render::Render,
     secret::MASK_PREFIX,
 };
@@ -74,13 +74,16 @@ fn document(plan: &Plan, render: &Render) -> Value {
         .iter()
         .map(|reason| json!([reason.code, reason.pool, reason.path, reason.message]))
         .collect();
+    // Whose an override is, is a cluster's own.
+    let conflicts: Vec<MergeConflict> =
+        plan.conflicts.iter().map(|it| MergeConflict { ours_origin: None, ..it.clone() }).collect();
     json!({
         "kind": plan.kind,
         "actions": actions,
         "layers": layers,
         "repave": [plan.repave.scope, plan.repave.pools, reasons],
         "findings": plan.findings,
-        "conflicts": plan.conflicts,
+        "conflicts": conflicts,
         "reversible": plan.reversible,
     })
 }

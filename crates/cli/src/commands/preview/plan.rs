@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    super::{field_change, list, text},
+    super::{field_change, list, origin, text},
     live,
 };
 use crate::output::{Output, out};
@@ -67,6 +67,20 @@ fn layers(output: &Output, plan: &Value) {
             text(conflict, "path"),
             text(conflict, "message")
         );
+        for (side, value, from) in [
+            ("running", "base", "baseOrigin"),
+            ("override", "ours", "oursOrigin"),
+            ("new", "theirs", "theirsOrigin"),
+        ] {
+            let is = conflict.get(value).filter(|value| !value.is_null());
+            let is = is.map_or_else(|| "nothing".to_owned(), Value::to_string);
+            let mut from = conflict.get(from).cloned().unwrap_or_default();
+            if let Some(from) = from.as_object_mut() {
+                from.shift_remove("at");
+            }
+            let from = if from.is_null() { String::new() } else { format!(", from {}", origin(&from)) };
+            out!("    {side:8} {is}{from}");
+        }
     }
 }
 
