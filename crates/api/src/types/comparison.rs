@@ -4,7 +4,7 @@ use async_graphql::SimpleObject;
 use strata_engine::comparison;
 
 use super::{
-    plan::FieldChange,
+    field_change::FieldChange,
     scalar::KubernetesObject,
     state::{Destination, Difference},
 };

@@ -4,7 +4,7 @@ use async_graphql::{Json, SimpleObject};
 use strata_model::evidence;
 
 use super::{
-    plan::FieldChange,
+    field_change::FieldChange,
     scalar::{DateTime, KubernetesObject},
     state::{Action, Destination, LiveOutcome},
 };

@@ -10,6 +10,7 @@ pub mod draft;
 pub mod event;
 pub mod evidence;
 pub mod export;
+pub mod field_change;
 pub mod field_trace;
 pub mod fleet;
 pub mod fleet_preview;

@@ -8,12 +8,11 @@ use crate::error::answer;
 
 use super::{
     evidence::Evidence,
+    field_change::FieldChange,
     field_trace::FieldTrace,
     global_id,
     scalar::{DateTime, DigestText, KubernetesObject},
-    state::{
-        Action, ChangeKind, Destination, LayerKind, RepaveScope, RequirementKind, Role, SameMeaning, Severity,
-    },
+    state::{Action, ChangeKind, Destination, LayerKind, RepaveScope, RequirementKind, Role, Severity},
 };
 
 /// What going from what a cluster runs to what is wanted does. Stored, with an expiry.
@@ -303,30 +302,6 @@ pub struct ValueOrigin {
     pub path: String,
     /// `origin` (pack, preset, profile, override, variable, macro) and what belongs to it.
     pub origin: Json<serde_json::Value>,
-}
-
-/// One field that changes.
-#[derive(Debug, Clone, SimpleObject)]
-pub struct FieldChange {
-    /// Where.
-    pub path: String,
-    /// Before; absent when the field is new.
-    pub before: Option<Json<serde_json::Value>>,
-    /// After; absent when the field goes.
-    pub after: Option<Json<serde_json::Value>>,
-    /// Why it says the same in other words; none where it says something else.
-    pub same: Option<SameMeaning>,
-}
-
-impl From<&plan::FieldChange> for FieldChange {
-    fn from(change: &plan::FieldChange) -> Self {
-        Self {
-            path: change.path.clone(),
-            before: change.before.clone().map(Json),
-            after: change.after.clone().map(Json),
-            same: change.same.map(Into::into),
-        }
-    }
 }
 
 /// One workload whose Pods are replaced.

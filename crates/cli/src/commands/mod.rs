@@ -98,6 +98,14 @@ fn origin(origin: &Value) -> String {
     }
 }
 
+/// `shop/web`, or the name alone of what has no namespace.
+fn place(object: &Value) -> String {
+    match text(object, "namespace") {
+        "" => text(object, "name").to_owned(),
+        namespace => format!("{namespace}/{}", text(object, "name")),
+    }
+}
+
 /// One field that changes, in a line.
 fn field_change(change: &Value) -> String {
     let value = |key: &str| change.get(key).filter(|value| !value.is_null()).map(Value::to_string);

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{
-    super::{field_change, list, text},
-    plan::place,
-};
+use super::super::{field_change, list, place, text};
 use crate::output::{Output, out};
 
 /// Something to know about one object.

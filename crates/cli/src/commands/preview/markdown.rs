@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde_json::{Value, json};
 
 use super::{
-    super::{list, text},
-    fleet, live, plan as shown,
+    super::{list, place, text},
+    fleet, live,
 };
 
 /// The plan of one cluster.
@@ -66,7 +66,7 @@ fn parts(page: &mut String, plan: &Value) {
     }
     for action in actions {
         let object = action.get("object").cloned().unwrap_or_default();
-        let place = shown::place(&object);
+        let at = place(&object);
         let changes = list(action, "changes");
         let fields: Vec<String> =
             changes.iter().take(5).map(|change| format!("`{}`", cell(text(change, "path")))).collect();
@@ -77,7 +77,7 @@ fn parts(page: &mut String, plan: &Value) {
                 "| {} | {} {} | {} | {}{more} |",
                 text(action, "action").to_lowercase().replace('_', " "),
                 cell(text(&object, "kind")),
-                cell(&place),
+                cell(&at),
                 cell(text(action, "layer")),
                 fields.join(", "),
             ),

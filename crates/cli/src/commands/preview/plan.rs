@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    super::{field_change, list, origin, text},
+    super::{field_change, list, origin, place, text},
     live,
 };
 use crate::output::{Output, out};
@@ -81,14 +81,6 @@ fn layers(output: &Output, plan: &Value) {
             let from = if from.is_null() { String::new() } else { format!(", from {}", origin(&from)) };
             out!("    {side:8} {is}{from}");
         }
-    }
-}
-
-/// `shop/web`, or the name alone of what has no namespace.
-pub(super) fn place(object: &Value) -> String {
-    match text(object, "namespace") {
-        "" => text(object, "name").to_owned(),
-        namespace => format!("{namespace}/{}", text(object, "name")),
     }
 }
 
