@@ -186,7 +186,10 @@ impl Object for ClusterObject {
             }
             "Namespace" => text(&self.api_namespace),
             "ApiName" => {
-                self.capabilities.read(FactKey::ClusterName);
+                // Without Cluster API it is the cluster's name.
+                if self.api_namespace.is_empty() {
+                    self.capabilities.read(FactKey::ClusterName);
+                }
                 text(&self.api_name)
             }
             "Infrastructure" => text(self.infrastructure),
