@@ -7,7 +7,8 @@
 //! *Guarantees.* Pure, and bounded in renders. What is named as a source is one: the field did change. The renders are those of
 //! the layer's real templates; nothing is guessed from their text.
 //!
-//! *Caveats.* Of two values of which either suffices (`or`), none matters alone, and none is named. A value that a schema or a
+//! *Caveats.* Of two values of which either suffices (`or`), none matters alone, and none is named; nor are variables, macros and
+//! facts that a manifest itself refers to: then the search is not complete. A value that a schema or a
 //! template refuses to have changed stays undecided.
 
 use std::borrow::Cow;
@@ -25,7 +26,9 @@ use strata_model::{
     value_path::{Segment, ValuePath},
 };
 
-use crate::{chart::Chart, input::RenderInput, layers::ResolvedLayer, pack_charts, render};
+use crate::{
+    chart::Chart, input::RenderInput, layers::ResolvedLayer, pack_charts, references::has_reference, render,
+};
 
 /// How many renders one trace may take.
 const MAX_RENDERS: usize = 400;
@@ -43,7 +46,8 @@ pub struct Field<'a> {
     pub path: &'a ValuePath,
 }
 
-/// Finds the values that a field depends on. `rendered` is what the input renders to.
+/// Finds the values that a field depends on. `rendered` is what the input renders to. The search ends early, and says so, once
+/// `goes_on` says no.
 ///
 /// # Errors
 /// `OBJECT_NOT_RENDERED`; what a render says, where the layer does not render with its own values written out.
@@ -51,6 +55,7 @@ pub fn trace(
     input: &RenderInput<'_>,
     rendered: &Render,
     field: Field<'_>,
+    goes_on: &dyn Fn() -> bool,
 ) -> Result<FieldTrace, Vec<Diagnostic>> {
     let hook = rendered.hook(field.destination, field.object).map(|hook| &hook.object);
     let found = rendered.object(field.destination, field.object).or(hook).and_then(|object| {
@@ -88,10 +93,16 @@ pub fn trace(
     let trier = Trier { input: RenderInput { layers: &layers, ..*input }, layer: &layer.layer.name, field };
     // With the charts' own values written out they can be tried as well; not every chart renders so.
     let with_defaults = with_chart_values(&values.value, layer);
+    let mut complete = !nests_charts(layer);
     let whole = match trier.answer(&with_defaults) {
         Answer::Field(answer) if answer == is => with_defaults,
-        _ => values.value.clone(),
+        _ => {
+            complete &= with_defaults == values.value;
+            values.value.clone()
+        }
     };
+    // What a manifest of the layer itself refers to is none of the layer's values.
+    complete &= !layer.layer.manifests.iter().any(|manifest| has_reference(&manifest.text));
     if let Answer::Failed(problems) = trier.answer(&whole) {
         return Err(problems);
     }
@@ -104,10 +115,14 @@ pub fn trace(
         left: MAX_RENDERS,
         sources: Vec::new(),
         undecided: Vec::new(),
-        complete: leaves.len() <= MAX_LEAVES,
+        complete: complete && leaves.len() <= MAX_LEAVES,
+        goes_on,
     };
     leaves.truncate(MAX_LEAVES);
-    search.narrow(&leaves);
+    // Of two values that are only compared with each other nothing shows when both change: so halves are looked at in any case.
+    let (first, second) = leaves.split_at(leaves.len() / 2);
+    search.narrow(first);
+    search.narrow(second);
     let Search { mut sources, undecided, complete, .. } = search;
     sources.sort_by_key(|(role, _)| *role);
     let source = |(role, path): (FieldRole, ValuePath)| FieldSource {
@@ -184,6 +199,7 @@ struct Search<'a> {
     sources: Vec<(FieldRole, ValuePath)>,
     undecided: Vec<ValuePath>,
     complete: bool,
+    goes_on: &'a dyn Fn() -> bool,
 }
 
 impl Search<'_> {
@@ -209,7 +225,7 @@ impl Search<'_> {
         if leaves.is_empty() {
             return;
         }
-        if self.left == 0 {
+        if self.left == 0 || !(self.goes_on)() {
             self.complete = false;
             return;
         }
@@ -295,6 +311,18 @@ fn with_chart_values(values: &Value, layer: &ResolvedLayer<'_>) -> Value {
         fill(own, &defaults);
     }
     whole
+}
+
+/// Whether charts stand in charts deeper, or under other names, than their values are written out.
+fn nests_charts(layer: &ResolvedLayer<'_>) -> bool {
+    let inner = layer.charts.into_iter().flatten().flat_map(|chart| &chart.subcharts);
+    inner.into_iter().any(|chart| !chart.subcharts.is_empty())
+        || layer
+            .charts
+            .into_iter()
+            .flatten()
+            .flat_map(|chart| chart.metadata.dependencies.iter().flatten())
+            .any(|dependency| !dependency.alias.is_empty())
 }
 
 fn name(chart: &Chart) -> String {

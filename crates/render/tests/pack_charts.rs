@@ -187,7 +187,10 @@ fn fields_are_traced_to_the_values_of_charts() {
         let path = "data.who".parse().unwrap();
         let field =
             strata_render::Field { destination: Destination::Workload, object: &object.key, path: &path };
-        let trace = scene.with_input(|input| strata_render::trace(input, &rendered, field)).unwrap().unwrap();
+        let trace = scene
+            .with_input(|input| strata_render::trace(input, &rendered, field, &|| true))
+            .unwrap()
+            .unwrap();
         let first = &trace.sources[0];
         assert_eq!((first.path.clone(), first.value.clone()), (format!("charts.{chart}.who"), json!(who)));
         assert!(matches!(first.origin, strata_model::render::Origin::Pack { .. }), "{:?}", first.origin);

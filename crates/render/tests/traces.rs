@@ -87,7 +87,7 @@ fn traced(scene: &Scene, object: &ObjectKey, path: &str) -> FieldTrace {
     let rendered = scene.rendered();
     let path = path.parse().unwrap();
     let field = Field { destination: Destination::Workload, object, path: &path };
-    let trace = scene.with_input(|input| trace(input, &rendered, field)).unwrap();
+    let trace = scene.with_input(|input| trace(input, &rendered, field, &|| true)).unwrap();
     trace.unwrap_or_else(|problems| panic!("{path}: {problems:#?}"))
 }
 
@@ -171,8 +171,10 @@ fn what_a_template_refuses_stays_undecided() {
     let missing = ObjectKey { name: "b".to_owned(), ..key };
     let path = "data.size".parse().unwrap();
     let field = Field { destination: Destination::Workload, object: &missing, path: &path };
-    let problems =
-        scene.with_input(|input| strata_render::trace(input, &rendered, field)).unwrap().unwrap_err();
+    let problems = scene
+        .with_input(|input| strata_render::trace(input, &rendered, field, &|| true))
+        .unwrap()
+        .unwrap_err();
     assert_eq!(problems[0].code, "OBJECT_NOT_RENDERED");
 }
 

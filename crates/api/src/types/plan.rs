@@ -177,7 +177,7 @@ impl Plan {
     }
 
     /// Where a field of an object comes from: the values that give it another value when they are other ones.
-    #[graphql(complexity = "500 + child_complexity")]
+    #[graphql(complexity = "20000 + child_complexity")]
     async fn field_trace(
         &self,
         #[graphql(

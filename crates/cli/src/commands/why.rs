@@ -59,7 +59,7 @@ fn field(output: &Output, object: &str, path: &str, trace: &Value) {
         out!("  not known of {}: nothing renders with another value there", undecided.join(", "));
     }
     if trace.get("complete") == Some(&Value::Bool(false)) {
-        out!("  not all values of the layer were tried: there are too many");
+        out!("  not all that it may come from was tried");
     }
 }
 

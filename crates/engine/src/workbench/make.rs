@@ -226,10 +226,15 @@ pub(super) fn traced(
     composition: &Composition,
     render: &Render,
     field: Field<'_>,
+    goes_on: &dyn Fn() -> bool,
+    redactor: &Redactor,
 ) -> Result<FieldTrace, EngineError> {
-    let trace = with_input(gathered, composition, |input| strata_render::trace(input, render, field));
+    let trace =
+        with_input(gathered, composition, |input| strata_render::trace(input, render, field, goes_on));
     let failed = |problems| {
-        EngineError::diagnostics(RefusalCode::RenderFailed, "this field cannot be traced", problems)
+        let error =
+            EngineError::diagnostics(RefusalCode::RenderFailed, "this field cannot be traced", problems);
+        concealed(error, redactor)
     };
     trace.and_then(|trace| trace).map_err(failed)
 }

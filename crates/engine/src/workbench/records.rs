@@ -94,6 +94,9 @@ impl Session {
         }
         for cluster in clusters {
             let Some(of) = records.get_mut(&cluster.id) else { continue };
+            if cluster.applied.is_some() && of.applied.is_none() {
+                return Err(EngineError::internal(format!("what `{}` runs is not there", cluster.name)));
+            }
             of.facts = with_own(std::mem::take(&mut of.facts), cluster);
             of.inventory
                 .sort_by(|one, other| (one.destination, &one.key).cmp(&(other.destination, &other.key)));

@@ -11,6 +11,7 @@ use std::{
 use strata_model::{
     change::ChangeKind,
     cluster::Cluster,
+    composition::Composition,
     digest::Digest,
     inventory::InventoryEntry,
     object::{Destination, ObjectKey},
@@ -120,7 +121,18 @@ fn without_variables(gathered: &Gathered, intent: &Intent, made: &Made) -> Optio
 fn with_placeholders(gathered: &Gathered, made: &Made) -> Option<Gathered> {
     let (applied, wanted) = (gathered.applied.as_ref()?, made.composition.as_ref()?);
     let defined = make::defined(applied, &gathered.contents).chain(make::defined(wanted, &gathered.contents));
-    let placeholders = fleet::placeholders(defined);
+    let mut placeholders = fleet::placeholders(defined);
+    // What a variable is worth may change with its default: that is no cluster's own.
+    let worth = |composition: &Composition, name: &str| match composition.variables.get(name) {
+        Some(own) => Some(own.masked()),
+        None => make::defined(composition, &gathered.contents)
+            .find(|definition| definition.name == name)
+            .and_then(|definition| definition.default_value.clone()),
+    };
+    placeholders.retain(|name, _| {
+        let is_new = !make::defined(applied, &gathered.contents).any(|definition| definition.name == *name);
+        is_new || worth(applied, name) == worth(wanted, name)
+    });
     if placeholders.is_empty() {
         return None;
     }

@@ -1,5 +1,7 @@
 //! Tracing a field of an object that a plan renders back to the values it comes from.
 
+use std::time::{Duration, Instant};
+
 use strata_model::{
     access::Permission,
     error::{Refusal, RefusalCode},
@@ -15,6 +17,8 @@ use strata_values::Redactor;
 use super::{Intent, make, nothing_applied, pure};
 use crate::{error::EngineError, session::Session};
 
+/// How long is searched; then it is said that not all was tried.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many objects a refusal names.
 const NAMED: usize = 5;
 
@@ -52,14 +56,16 @@ impl Session {
             ));
         }
         let (destination, key) = select(&made.render, object)?;
+        let until = Instant::now() + PATIENCE;
         pure(move || {
             let composition = made.composition.as_ref().or(gathered.applied.as_ref());
             let composition = composition.ok_or_else(|| nothing_applied(&gathered.cluster))?;
             let field = Field { destination, object: &key, path: &path };
-            let mut trace = make::traced(&gathered, composition, &made.render, field)?;
             let mut secrets = make::contents_secrets(&gathered);
             secrets.extend(made.before.secrets.iter().chain(&made.render.secrets).cloned());
             let redactor = Redactor::new(&gathered.key, secrets);
+            let goes_on = || Instant::now() < until;
+            let mut trace = make::traced(&gathered, composition, &made.render, field, &goes_on, &redactor)?;
             trace.value = trace.value.map(|value| redactor.mask_value(&value));
             for source in &mut trace.sources {
                 source.value = redactor.mask_value(&source.value);

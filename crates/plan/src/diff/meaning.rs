@@ -5,7 +5,8 @@
 //!
 //! *Guarantees.* Only of kinds of Kubernetes itself; [`FILLED_IN`] is checked against the real API server.
 //!
-//! *Caveats.* What is not in the tables counts as saying something else.
+//! *Caveats.* What is not in the tables counts as saying something else. So do replicas: whether saying nothing is the same as
+//! saying one depends on who else scales.
 
 use serde_json::{Value, json};
 use strata_model::{
@@ -38,7 +39,6 @@ pub const FILLED_IN: &[(&[&str], &[&str], &str)] = &[
     (WORKLOADS, &["volumes", "configMap", "defaultMode"], "420"),
     (WORKLOADS, &["volumes", "secret", "defaultMode"], "420"),
     (WORKLOADS, &["volumes", "projected", "defaultMode"], "420"),
-    (&["Deployment", "StatefulSet"], &["spec", "replicas"], "1"),
     (&["Deployment", "StatefulSet", "DaemonSet"], &["spec", "revisionHistoryLimit"], "10"),
     (&["Deployment"], &["spec", "progressDeadlineSeconds"], "600"),
     (&["Deployment"], &["spec", "strategy", "type"], r#""RollingUpdate""#),
@@ -57,7 +57,6 @@ pub const FILLED_IN: &[(&[&str], &[&str], &str)] = &[
     (&["Service"], &["spec", "ports", "protocol"], r#""TCP""#),
     (&["Service"], &["spec", "internalTrafficPolicy"], r#""Cluster""#),
     (&["PersistentVolumeClaim"], &["spec", "volumeMode"], r#""Filesystem""#),
-    (&["HorizontalPodAutoscaler"], &["spec", "minReplicas"], "1"),
     (&["StorageClass"], &["reclaimPolicy"], r#""Delete""#),
     (&["StorageClass"], &["volumeBindingMode"], r#""Immediate""#),
 ];
@@ -108,8 +107,10 @@ pub(super) fn same_meaning(before: &Value, after: &Value, change: &Change) -> Op
             });
             let named =
                 NAMED_AMOUNTS.iter().any(|(kinds, last)| kinds.contains(&kind) && keys.ends_with(last));
-            let equal = (said || named) && Quantity::of_value(one)? == Quantity::of_value(other)?;
-            equal.then_some(SameMeaning::Amount)
+            let (one, other) = (Quantity::of_value(one)?, Quantity::of_value(other)?);
+            // These compare revisions of their template as they are written, with amounts in the form that Kubernetes gives them.
+            let by_text = matches!(kind, "StatefulSet" | "DaemonSet") && one.to_string() != other.to_string();
+            ((said || named) && one == other && !by_text).then_some(SameMeaning::Amount)
         }
         (None, Some(value)) | (Some(value), None) => {
             let body = if change.after.is_some() { after } else { before };
@@ -179,6 +180,17 @@ mod tests {
         assert!(told.len() == 2 && told.iter().all(|(_, it)| *it == Some(SameMeaning::Amount)), "{told:?}");
         let told = same(&of(json!("1"), "1Gi"), &of(json!("1100m"), "1G"));
         assert!(told.len() == 2 && told.iter().all(|(_, it)| it.is_none()), "{told:?}");
+        // A DaemonSet compares what is written, in the form that Kubernetes gives it.
+        let set = |memory: &str| {
+            let container = json!({"name": "a", "resources": {"limits": {"memory": memory}}});
+            json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "spec": {"template": {"spec": {"containers": [container]}}}})
+        };
+        assert_eq!(same(&set("1Gi"), &set("1073741824"))[0].1, None);
+        assert_eq!(
+            same(&set("1Gi"), &set("1024Mi"))[0].1,
+            Some(SameMeaning::Amount),
+            "Kubernetes writes both alike"
+        );
         // Elsewhere a text is a text.
         let told = same(
             &container(&json!({"name": "a", "args": ["1"], "workingDir": "1"})),
@@ -202,13 +214,13 @@ mod tests {
         let other = json!({"name": "a", "image": "web:1", "imagePullPolicy": "Always",
             "ports": [{"containerPort": 80, "name": "http", "protocol": "UDP"}]});
         assert!(same(&container(&bare), &container(&other)).iter().all(|(_, it)| it.is_none()));
-        let replicas = |replicas: &Value| deployment(&json!({"replicas": replicas, "paused": true}));
+        let history = |limit: &Value| deployment(&json!({"revisionHistoryLimit": limit, "paused": true}));
         let none = deployment(&json!({"paused": true}));
-        assert_eq!(same(&none, &replicas(&json!(1)))[0].1, Some(SameMeaning::Default));
-        assert_eq!(same(&none, &replicas(&json!(2)))[0].1, None);
+        assert_eq!(same(&none, &history(&json!(10)))[0].1, Some(SameMeaning::Default));
+        assert_eq!(same(&none, &history(&json!(2)))[0].1, None);
         // A definition's object may mean anything by it.
         let own = |extra: &Value| json!({"apiVersion": "acme.io/v1", "kind": "Deployment", "spec": extra});
-        assert_eq!(same(&own(&json!({})), &own(&json!({"replicas": 1})))[0].1, None);
+        assert_eq!(same(&own(&json!({})), &own(&json!({"revisionHistoryLimit": 10})))[0].1, None);
     }
 
     #[test]

@@ -122,6 +122,7 @@ pub fn next(
         (Some(Action::RunHook), Whose::Ours) => {
             let deleted = |hook: &strata_model::render::RenderedHook| {
                 hook.delete.contains(&HookDeletePolicy::BeforeHookCreation)
+                    || hook.delete.contains(&HookDeletePolicy::HookSucceeded)
             };
             if question.hook.is_some_and(deleted) {
                 told(LiveOutcome::Replaced, None, "what its earlier run left is deleted first".to_owned())

@@ -18,11 +18,13 @@ use strata_model::{
     render::Render,
     secret::MASK_PREFIX,
 };
+use strata_values::Redactor;
 
 /// Names what a plan does to a cluster. `render` is the one that the plan was made of.
 #[must_use]
 pub fn effect(plan: &Plan, render: &Render, cluster: &Cluster, key: &DigestKey) -> Digest {
-    let text = without_own(&document(plan, render).to_string(), cluster);
+    let redactor = Redactor::new(key, render.secrets.iter().cloned());
+    let text = without_own(&document(plan, render, &redactor).to_string(), cluster);
     key.bytes("effect", text.as_bytes())
 }
 
@@ -33,7 +35,7 @@ pub fn without_own(text: &str, cluster: &Cluster) -> String {
     without_masks(&without_word(&text, cluster.name.as_str(), "‹name›"))
 }
 
-fn document(plan: &Plan, render: &Render) -> Value {
+fn document(plan: &Plan, render: &Render, redactor: &Redactor) -> Value {
     let actions: Vec<Value> = plan
         .actions
         .iter()
@@ -42,7 +44,8 @@ fn document(plan: &Plan, render: &Render) -> Value {
             let whole = matches!(action.action, Action::Create | Action::RunHook | Action::Replace);
             let object = render.object(action.destination, &action.key);
             let hook = render.hook(action.destination, &action.key).map(|hook| &hook.object);
-            let content = object.or(hook).filter(|_| whole).map(|object| bare(&object.body));
+            let content =
+                object.or(hook).filter(|_| whole).map(|object| bare(redactor.mask_value(&object.body)));
             json!({
                 "action": action.action,
                 "destination": action.destination,
@@ -89,8 +92,7 @@ fn document(plan: &Plan, render: &Render) -> Value {
 }
 
 /// An object without the values that a Secret holds.
-fn bare(body: &Value) -> Value {
-    let mut body = body.clone();
+fn bare(mut body: Value) -> Value {
     if body.get("kind").and_then(Value::as_str) == Some("Secret") {
         for part in ["data", "stringData"] {
             for value in body.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten() {

@@ -65,7 +65,7 @@ pub struct Original {
     cluster: Cluster,
     applied: Digest,
     facts_read: FactsRead,
-    never_reached: bool,
+    known: [bool; 2],
     /// Without bodies, by place.
     sent: Vec<InventoryEntry>,
     /// By the digest that each has on the original.
@@ -141,7 +141,7 @@ impl Original {
             cluster: input.cluster.clone(),
             applied: input.applied.clone(),
             facts_read,
-            never_reached: never_reached(input.facts),
+            known: known(input.facts),
             sent: outlines(input.inventory),
             bodies,
             listed: comparable(&listed),
@@ -159,7 +159,7 @@ impl Original {
             && other.cluster.kubernetes_version == self.cluster.kubernetes_version
             && other.cluster.phase.value == self.cluster.phase.value
             && other.cluster.change.is_none()
-            && never_reached(other.facts) == self.never_reached
+            && known(other.facts) == self.known
             && other.inventory.len() == self.sent.len()
             && self.facts_read.iter().all(|(fact, answer)| other.facts.answer(fact) == *answer);
         if !same {
@@ -191,13 +191,13 @@ impl Original {
         let mut plan = self.plan.clone();
         plan.cluster = other.cluster.id;
         let mut rendered = self.rendered.iter();
-        let known = |digest: &Digest| digests.get(digest).cloned().unwrap_or_else(|| digest.clone());
+        let marked = |digest: &Digest| digests.get(digest).cloned().unwrap_or_else(|| digest.clone());
         plan.render = digest::render_with(key, &self.render, |object| match rendered.next() {
-            Some(digest) => known(digest),
+            Some(digest) => marked(digest),
             None => digest::object(key, &object.body),
         });
         for action in &mut plan.actions {
-            action.body = known(&action.body);
+            action.body = marked(&action.body);
         }
         Some(digest::plan(key, &plan))
     }
@@ -207,9 +207,10 @@ fn all(render: &Render) -> impl Iterator<Item = &RenderedObject> {
     render.objects.iter().chain(render.hooks.iter().map(|hook| &hook.object))
 }
 
-/// A cluster of which nothing is known is assumed to serve what every Kubernetes serves.
-fn never_reached(facts: &Facts) -> bool {
-    facts.kubernetes_version.is_none() && facts.api_versions.is_empty()
+/// What a render asks without its being a fact that was read: whether the version is known, and whether anything is. A cluster
+/// of which nothing is known is assumed to serve what every Kubernetes serves.
+fn known(facts: &Facts) -> [bool; 2] {
+    [facts.kubernetes_version.is_some(), !facts.api_versions.is_empty()]
 }
 
 fn place(entry: &InventoryEntry) -> impl Ord + '_ {

@@ -64,6 +64,10 @@ pub(in crate::commands) fn of_plan(plan: &Value, fail_on: &[String]) -> Code {
     if objects.into_iter().any(|found| found.get("stops") == Some(&json!(true))) {
         reasons.insert(REFUSED.to_owned());
     }
+    // A gate is not passed because nobody could be asked.
+    if plan.pointer("/evidence/reached") == Some(&json!(false)) {
+        reasons.insert(REFUSED.to_owned());
+    }
     code(findings.iter().any(blocks), plan.get("isEmpty") == Some(&json!(true)), &reasons, fail_on)
 }
 

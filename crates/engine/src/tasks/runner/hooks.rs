@@ -108,7 +108,11 @@ impl Run {
         let live = self.live_hook(number, action, &client, &reference).await?;
         let running = match &live {
             Some(live) if is_of(live, attempt) => true,
-            Some(live) if hook.delete.contains(&HookDeletePolicy::BeforeHookCreation) => {
+            // One that goes when it succeeded is left over only where its step was stopped before all had run.
+            Some(live)
+                if hook.delete.contains(&HookDeletePolicy::BeforeHookCreation)
+                    || hook.delete.contains(&HookDeletePolicy::HookSucceeded) =>
+            {
                 delete(number, &client, &reference, live).await?;
                 let gone = Expectation::gone(reference.clone(), Some(&live.uid));
                 self.wait(Some(number), &client, vec![gone], GOING).await?;

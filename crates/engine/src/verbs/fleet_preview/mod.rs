@@ -11,7 +11,7 @@
 mod rows;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -54,6 +54,8 @@ const BATCH: usize = 25;
 const ROUNDS: usize = 4;
 /// How many originals are kept of one composition.
 const ORIGINALS: usize = 16;
+/// How many are kept at all: each holds what was sent to its cluster. The oldest go first.
+const MOST_ORIGINALS: usize = 500;
 
 /// What comes of the target on one cluster.
 #[derive(Clone)]
@@ -78,6 +80,8 @@ struct Known {
     originals: BTreeMap<Digest, Vec<(Original, Looked)>>,
     /// What has an original that nothing can follow from.
     alone: BTreeSet<Digest>,
+    /// What the originals that are kept run, the oldest first.
+    kept: VecDeque<Digest>,
 }
 
 /// What is known of the groups so far.
@@ -326,6 +330,16 @@ impl Known {
         let originals = self.originals.entry(applied.clone()).or_default();
         if originals.len() < ORIGINALS {
             originals.push((original.clone(), planned.looked.clone()));
+            self.kept.push_back(applied.clone());
+        }
+        while self.kept.len() > MOST_ORIGINALS {
+            let Some(oldest) = self.kept.pop_front() else { break };
+            if let Some(originals) = self.originals.get_mut(&oldest) {
+                originals.remove(0);
+                if originals.is_empty() {
+                    self.originals.remove(&oldest);
+                }
+            }
         }
     }
 
