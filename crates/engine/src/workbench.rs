@@ -9,6 +9,7 @@
 
 mod gather;
 mod make;
+mod own;
 mod records;
 mod survey;
 mod trace;
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strata_model::{
     change::{Change, ChangeKind},
-    cluster::Cluster,
+    cluster::{Cluster, Connectivity},
     composition::Composition,
     digest::Digest,
     error::{Refusal, RefusalCode},
@@ -31,6 +32,7 @@ use strata_model::{
 };
 use strata_plan::{CompositionRequest, Decision};
 use strata_store::Stored;
+use tokio::time::Instant;
 
 use crate::{error::EngineError, session::Session};
 use gather::Gathered;
@@ -97,6 +99,26 @@ pub(crate) struct Assembled {
     pub(crate) intent: Intent,
     /// The keyed digest of the facts that could be read, as they are kept.
     pub(crate) facts: Option<Digest>,
+}
+
+/// How long a cluster may take to answer what `lookup` asks.
+#[derive(Debug, Clone, Copy)]
+enum Patience {
+    /// As long as each call may take.
+    EachCall,
+    /// All together until then; and who is known not to answer is not asked.
+    Until(Instant),
+}
+
+impl Patience {
+    fn allows(self, cluster: &Cluster) -> bool {
+        match self {
+            Self::EachCall => true,
+            Self::Until(until) => {
+                cluster.connectivity.value != Connectivity::Offline && Instant::now() < until
+            }
+        }
+    }
 }
 
 /// How often `lookup` may ask for more; see DESIGN "Facts".
@@ -221,7 +243,7 @@ impl Session {
         intent: &Intent,
     ) -> Result<(Gathered, Result<Made, Unmade>), EngineError> {
         let gathered = self.gather(cluster, kind, change, intent).await?;
-        self.make_of(cluster, gathered, intent).await
+        self.make_of(cluster, gathered, intent, Patience::EachCall).await
     }
 
     async fn make_of(
@@ -229,6 +251,7 @@ impl Session {
         cluster: &Stored<Cluster>,
         mut gathered: Gathered,
         intent: &Intent,
+        patience: Patience,
     ) -> Result<(Gathered, Result<Made, Unmade>), EngineError> {
         let mut rounds = 0;
         loop {
@@ -244,8 +267,16 @@ impl Session {
                 Ok(made) => made.unknown_lookups(&gathered.facts),
                 Err(unmade) => unmade.unknown_lookups.clone(),
             };
-            let ask = !unknown.is_empty() && rounds < LOOKUP_ROUNDS;
-            if !ask || !self.look_up(&cluster.value, &mut gathered.facts, unknown).await {
+            let ask = !unknown.is_empty() && rounds < LOOKUP_ROUNDS && patience.allows(&cluster.value);
+            if !ask {
+                return Ok((gathered, made));
+            }
+            let asking = self.look_up(&cluster.value, &mut gathered.facts, unknown);
+            let news = match patience {
+                Patience::EachCall => asking.await,
+                Patience::Until(until) => tokio::time::timeout_at(until, asking).await.unwrap_or(false),
+            };
+            if !news {
                 return Ok((gathered, made));
             }
             let key = self.engine.store().digest_key();

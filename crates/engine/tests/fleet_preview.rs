@@ -12,7 +12,7 @@ use strata_model::{
     profile::ImmutablePolicy,
 };
 
-/// Names itself, has a password of its own, and does not render on one cluster when it is told so.
+/// Names itself, has a password and a generated value of its own, and does not render on one cluster when it is told so.
 const MANIFEST: &str = "\
 {{- if eq .Values.refuses .Values.cluster }}{{ fail \"not here\" }}{{ end }}
 apiVersion: v1
@@ -162,6 +162,8 @@ async fn equal_inputs_are_worked_out_once_and_variables_taken_out() {
         ("five", "prod", "hello"),
         ("six", "test", "welcome"),
         ("seven", "prod", "plain"),
+        // Called like what happens to it.
+        ("fancy", "prod", "hello"),
     ];
     for (name, stage, title) in clusters {
         let sim = bench.cluster(name).await;
@@ -174,9 +176,9 @@ async fn equal_inputs_are_worked_out_once_and_variables_taken_out() {
     }
     let target = RevisionWish { profile: "alike".into(), ..to("1.1.0") };
     let preview = previewed(session, &target, ClusterFilter::default()).await.unwrap();
-    assert_eq!((preview.looked_at, preview.planned), (7, 5), "each title at each stage");
+    assert_eq!((preview.looked_at, preview.planned), (8, 5), "each title at each stage");
     // The stage is a fact that stays as it is, the title a cluster's own.
-    assert_eq!(told(&preview.groups), [(FleetOutcome::Changes, 7)], "{:#?}", preview.groups);
+    assert_eq!(told(&preview.groups), [(FleetOutcome::Changes, 8)], "{:#?}", preview.groups);
     let page = Page { first: 100, after: None };
     let effect = &preview.groups[0].effect;
     let members = session.fleet_preview_members(preview.id, effect, page).await.unwrap();

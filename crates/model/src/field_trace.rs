@@ -18,11 +18,12 @@ pub enum FieldRole {
     Decides,
 }
 
-/// A value of a layer that a field depends on.
+/// What a field depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldSource {
-    /// Where it stands in the layer's values, as a `ValuePath`.
+    /// Where it stands in the layer's values, as a `ValuePath`; what is none of them, by its name: `strata.var.title`,
+    /// `label stage`, `nodePools[name=workers].replicas`, `generated`.
     pub path: String,
     /// What it is.
     pub value: Value,
@@ -44,10 +45,10 @@ pub struct FieldTrace {
     pub file: String,
     /// What the field is; none where the object has no such field.
     pub value: Option<Value>,
-    /// The values that it depends on: what gives it first. None of them: the file alone says it.
+    /// What it depends on: what gives it first. None: the file alone says it.
     pub sources: Vec<FieldSource>,
-    /// Values of which nobody knows: nothing renders with another one in their place.
+    /// Of what nobody knows: nothing renders with another value in its place.
     pub undecided: Vec<String>,
-    /// Whether all values of the layer were tried.
+    /// Whether all was tried that a field can depend on.
     pub complete: bool,
 }

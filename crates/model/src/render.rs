@@ -105,6 +105,10 @@ pub enum Origin {
         /// Its name.
         name: String,
     },
+    /// What the cluster itself is: its name, its machines, a fact.
+    Cluster,
+    /// What is generated for the cluster.
+    Generated,
 }
 
 /// What is said of the value at a path, or of what it is in; else of the first value in it.

@@ -55,4 +55,4 @@ pub use references::{has_reference, layer_macros, macros_named, manifest_macros}
 pub use render::{Unrendered, Written, render, render_asking};
 pub use stand_in::{Given, render_profile, unpublished};
 pub use trace::{Field, trace};
-pub use variable_value::{InvalidVariableValue, judge_value};
+pub use variable_value::{InvalidVariableValue, judge_value, stand_in_value};

@@ -11,6 +11,11 @@ const MAX_VALUE: usize = 64 * 1024;
 /// Largest regular expression once compiled, in bytes.
 const MAX_REGEX: usize = 256 * 1024;
 
+/// The first number that stands for one. Valid as a port and as a count.
+const FIRST_NUMBER: u32 = 7001;
+/// How many numbers there are from it on; the name of the variable decides which.
+const NUMBERS: u32 = 2000;
+
 /// Why a text is no value of a variable. Never quotes the value, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidVariableValue {
@@ -80,6 +85,44 @@ pub fn judge_value(definition: &VariableDefinition, text: &str) -> Result<(), In
         });
     }
     Ok(())
+}
+
+/// A text that stands for any value of a variable: none of a switch, nor of one whose options or regular expression allow
+/// none. Only name and format decide which, so that it is the same wherever the variable is.
+#[must_use]
+pub fn stand_in_value(definition: &VariableDefinition) -> Option<String> {
+    let name = &definition.name;
+    let number = name.bytes().fold(0, |sum, byte| (sum * 31 + u32::from(byte)) % NUMBERS);
+    // Documentation addresses (RFC 5737, RFC 3849) and the networks for benchmarks (RFC 2544): nobody's.
+    let host = number % 250 + 1;
+    let text = match definition.format {
+        VariableFormat::Boolean => return None,
+        VariableFormat::Number => (FIRST_NUMBER + number).to_string(),
+        VariableFormat::Ipv4 => format!("192.0.2.{host}"),
+        VariableFormat::Ipv4cidr => format!("198.18.{host}.0/24"),
+        VariableFormat::Ipv6 => format!("2001:db8::{host:x}"),
+        VariableFormat::Version => format!("0.0.{}", FIRST_NUMBER + number),
+        VariableFormat::Base64 => "cGxhY2Vob2xkZXI=".to_owned(),
+        VariableFormat::String => {
+            let name = name.to_ascii_lowercase();
+            let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+            format!("value-of-{}", letters.collect::<String>())
+        }
+    };
+    judge_value(definition, &text).ok().map(|()| text)
+}
+
+/// Another text than this that a variable may have, if there is one.
+pub(crate) fn other_value(definition: &VariableDefinition, than: &str) -> Option<String> {
+    let options = definition.values().map(str::to_owned);
+    let switch = match definition.format {
+        VariableFormat::Boolean => vec!["true".to_owned(), "false".to_owned()],
+        _ => Vec::new(),
+    };
+    // One with a pattern may still be as it is with a digit or a letter more.
+    let near = [format!("1{than}"), format!("{than}x"), format!("{than}1")];
+    let all = options.chain(switch).chain(stand_in_value(definition)).chain(near);
+    all.into_iter().find(|text| text != than && judge_value(definition, text).is_ok())
 }
 
 /// What the text should have been, if it is not of this format.

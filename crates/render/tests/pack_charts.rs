@@ -14,9 +14,15 @@ use strata_render::load_pack;
 use support::{Scene, body, keys, layer, with_values};
 
 fn archive(name: &str, files: &[(&str, &str)]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     let description = format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n");
-    for (path, text) in [("Chart.yaml", description.as_str())].iter().chain(files) {
+    let files: Vec<(&str, &str)> =
+        [("Chart.yaml", description.as_str())].iter().chain(files).copied().collect();
+    packed(name, &files)
+}
+
+fn packed(name: &str, files: &[(&str, &str)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (path, text) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(u64::try_from(text.len()).unwrap());
         header.set_mode(0o644);
@@ -194,5 +200,46 @@ fn fields_are_traced_to_the_values_of_charts() {
         let first = &trace.sources[0];
         assert_eq!((first.path.clone(), first.value.clone()), (format!("charts.{chart}.who"), json!(who)));
         assert!(matches!(first.origin, strata_model::render::Origin::Pack { .. }), "{:?}", first.origin);
+    }
+}
+
+/// So are values of charts in charts, however deep and under whatever name.
+#[test]
+fn fields_are_traced_to_values_of_charts_in_charts() {
+    use strata_model::object::Destination;
+    let config = CONFIG.replace("{{ .Release.Name }}", "{{ .Values.who }}");
+    let outer = "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies:\n\
+        - {name: inner, version: 0.1.0, alias: first}\n- {name: inner, version: 0.1.0, alias: second}\n";
+    let inner = "apiVersion: v2\nname: inner\nversion: 0.1.0\ndependencies: [{name: core, version: 0.1.0}]\n";
+    let web = packed(
+        "web",
+        &[
+            ("Chart.yaml", outer),
+            ("values.yaml", "second: {core: {who: outer}}\n"),
+            ("charts/inner/Chart.yaml", inner),
+            ("charts/inner/values.yaml", "core: {idle: 1}\n"),
+            ("charts/inner/charts/core/Chart.yaml", "apiVersion: v2\nname: core\nversion: 0.1.0\n"),
+            ("charts/inner/charts/core/values.yaml", "who: core\n"),
+            ("charts/inner/charts/core/templates/config.yaml", &config),
+        ],
+    );
+    let mut files = support::files(&[("values.yaml", "")]);
+    files.insert("charts/web-0.1.0.tgz".to_owned(), web);
+    let pack = load_pack(&files).unwrap().pack;
+    let mut scene = Scene::imported();
+    scene.attach("apps", "1.0.0", vec![(with_values(layer("app", &pack), ""), pack)]);
+    let rendered = scene.rendered();
+    for (name, alias) in [("core", "first"), ("outer", "second")] {
+        let object = rendered.objects.iter().find(|object| object.key.name == name).unwrap();
+        let path = "data.who".parse().unwrap();
+        let field =
+            strata_render::Field { destination: Destination::Workload, object: &object.key, path: &path };
+        let trace = scene
+            .with_input(|input| strata_render::trace(input, &rendered, field, &|| true))
+            .unwrap()
+            .unwrap();
+        let places: Vec<&str> = trace.sources.iter().map(|source| source.path.as_str()).collect();
+        assert!(places.contains(&&*format!("charts.web.{alias}.core.who")), "{places:?}");
+        assert!(trace.complete, "{:?}", trace.undecided);
     }
 }

@@ -10,7 +10,7 @@ use strata_model::{
     field_trace::{FieldRole, FieldTrace},
     object::{Destination, ObjectKey},
     overrides::{Patch, PatchOperation},
-    profile::ProfileContent,
+    profile::{AttachedManifest, ProfileContent},
     render::Origin,
     variable::{VariableDefinition, VariableValue},
 };
@@ -49,9 +49,8 @@ spec:
 {{- end }}
 "#;
 
-fn scene() -> Scene {
-    let pack = pack(&[("values.yaml", VALUES), ("manifests/web.yaml", MANIFEST)]);
-    let title = VariableDefinition {
+fn title() -> VariableDefinition {
+    VariableDefinition {
         name: "title".to_owned(),
         display_name: None,
         description: None,
@@ -64,9 +63,13 @@ fn scene() -> Scene {
         sensitive: false,
         multiline: false,
         options: Vec::new(),
-    };
+    }
+}
+
+fn scene() -> Scene {
+    let pack = pack(&[("values.yaml", VALUES), ("manifests/web.yaml", MANIFEST)]);
     let mut scene = Scene::imported();
-    let content = ProfileContent { variables: vec![title], ..ProfileContent::default() };
+    let content = ProfileContent { variables: vec![title()], ..ProfileContent::default() };
     let layers = vec![(with_values(layer("app", &pack), "labels: {tier: silver}\n"), pack)];
     scene.attach_content("apps", "1.0.0", layers, content);
     let set = PatchOperation::Set { path: "image.tag".parse().unwrap(), value: json!("2.0") };
@@ -176,6 +179,133 @@ fn what_a_template_refuses_stays_undecided() {
         .unwrap()
         .unwrap_err();
     assert_eq!(problems[0].code, "OBJECT_NOT_RENDERED");
+}
+
+/// Asks for all that is no value of its layer.
+const ASKING: &str = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: asking}
+data:
+  name: "{{ .Strata.Cluster.Name }}"
+  stage: '{{ .Strata.Cluster.Labels.stage | default "none" }}'
+  recent: '{{ semverCompare ">=1.30" .Strata.KubernetesVersion }}'
+  pools: '{{ range .Strata.NodePools }}{{ .Name }}{{ if eq .Name "small" }} {{ .Replicas }} {{ .Attributes.instanceType }}{{ end }},{{ end }}'
+  plane: '{{ .Strata.ControlPlane.Replicas }}'
+  token: '{{ randAlphaNum 8 }}'
+  parts: '{{ .Capabilities.APIVersions.Has "acme.io/v1" }}'
+  other: '{{ (lookup "v1" "Secret" "shop" "other") | empty }}'
+"#;
+
+/// Of the layer's own, where references are replaced and nothing is a template.
+const ATTACHED: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: attached, namespace: default}
+data:
+  title: '{{.strata.var.title}} on {{.spectro.system.cluster.name}}'
+  tier: '{{.strata.macro.tier}}'
+  profile: '{{.strata.profile.version}}'
+  fixed: hello
+";
+
+/// What is none of the layer's values is found too: variables, macros, facts, machines, versions, what is generated.
+#[test]
+fn what_is_no_value_of_the_layer_is_traced_too() {
+    let pack = pack(&[("values.yaml", ""), ("manifests/asking.yaml", ASKING)]);
+    let mut app = layer("app", &pack);
+    app.manifests.push(AttachedManifest { name: "own".to_owned(), text: ATTACHED.to_owned() });
+    let content = ProfileContent { variables: vec![title()], ..ProfileContent::default() };
+    let mut scene = Scene::provisioned();
+    scene.composition.node_pools[0].attributes.insert("instanceType".to_owned(), "m5.large".to_owned());
+    scene.composition.macros.insert("tier".parse().unwrap(), Some(VariableValue::Plain("gold".to_owned())));
+    scene.facts.kubernetes_version = Some("v1.33.2".parse().unwrap());
+    scene.facts.labels.insert("stage".to_owned(), "prod".to_owned());
+    scene.attach_content("apps", "1.0.0", vec![(app, pack)], content);
+    let key = |name: &str| ObjectKey {
+        group: String::new(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some("default".to_owned()),
+        name: name.to_owned(),
+    };
+    let variable = || Origin::Variable { name: "title".to_owned(), default: true };
+    let small = "nodePools[name=small]";
+    let pools = [
+        format!("{small}.name"),
+        format!("{small}.replicas"),
+        format!("{small}.attributes.instanceType"),
+        "nodePools[name=large].name".to_owned(),
+    ];
+    for (object, path, expected) in [
+        ("asking", "data.name", vec![("strata.cluster.name", json!("edge-1"), Origin::Cluster)]),
+        ("asking", "data.stage", vec![("label stage", json!("prod"), Origin::Cluster)]),
+        ("asking", "data.recent", vec![("strata.kubernetes.version", json!("v1.33.2"), Origin::Cluster)]),
+        (
+            "asking",
+            "data.pools",
+            vec![
+                (&*pools[0], json!("small"), Origin::Cluster),
+                (&*pools[1], json!(2), Origin::Cluster),
+                (&*pools[2], json!("m5.large"), Origin::Cluster),
+                (&*pools[3], json!("large"), Origin::Cluster),
+            ],
+        ),
+        ("asking", "data.plane", vec![("controlPlane.replicas", json!(3), Origin::Cluster)]),
+        ("asking", "data.token", vec![("generated", json!(null), Origin::Generated)]),
+        ("asking", "data.parts", vec![("apiVersion acme.io/v1", json!(false), Origin::Cluster)]),
+        ("asking", "data.other", vec![("lookup v1 Secret shop/other", json!(null), Origin::Cluster)]),
+        (
+            "attached",
+            "data.title",
+            vec![
+                ("strata.var.title", json!("hello"), variable()),
+                ("strata.cluster.name", json!("edge-1"), Origin::Cluster),
+            ],
+        ),
+        (
+            "attached",
+            "data.tier",
+            vec![("strata.macro.tier", json!("gold"), Origin::Macro { name: "tier".to_owned() })],
+        ),
+        (
+            "attached",
+            "data.profile",
+            vec![(
+                "strata.profile",
+                json!("apps@1.0.0"),
+                Origin::Profile { revision: support::revision("apps", "1.0.0") },
+            )],
+        ),
+        ("attached", "data.fixed", vec![]),
+    ] {
+        let trace = traced(&scene, &key(object), path);
+        let found: Vec<_> = trace
+            .sources
+            .iter()
+            .filter(|source| source.role == FieldRole::Gives)
+            .map(|source| (source.path.as_str(), source.value.clone(), source.origin.clone()))
+            .collect();
+        assert_eq!(found, expected, "{object} {path}");
+        assert!(trace.complete && trace.undecided.is_empty(), "{path}: {:?}", trace.undecided);
+    }
+}
+
+/// Whether there is an object decides nothing about a field that it does not have.
+#[test]
+fn a_field_that_is_not_there_is_decided_by_what_would_bring_it() {
+    let manifest = "{{ if .Values.on }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n\
+        data: {size: '1'{{ if .Values.color }}, color: red{{ end }}}\n{{ end }}";
+    let scene =
+        single(&[("values.yaml", "on: true\ncolor: false\nsize: 1\n"), ("manifests/a.yaml", manifest)], "");
+    let key = ObjectKey {
+        group: String::new(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some("default".to_owned()),
+        name: "a".to_owned(),
+    };
+    let trace = traced(&scene, &key, "data.color");
+    assert_eq!(sources(&trace), [(FieldRole::Decides, "color")]);
+    assert_eq!(trace.value, None);
 }
 
 proptest! {

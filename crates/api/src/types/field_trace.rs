@@ -16,22 +16,23 @@ pub struct FieldTrace {
     pub file: String,
     /// What the field is, secrets masked; none where the object has no such field.
     pub value: Option<Json<serde_json::Value>>,
-    /// The values that it depends on: what gives it first. None of them: the file alone says it.
+    /// What it depends on: what gives it first. None: the file alone says it.
     pub sources: Vec<FieldSource>,
-    /// Values of which nobody knows: nothing renders with another one in their place.
+    /// Of what nobody knows: nothing renders with another value in its place.
     pub undecided: Vec<String>,
-    /// Whether all values of the layer were tried.
+    /// Whether all was tried that a field can depend on.
     pub complete: bool,
 }
 
-/// A value of a layer that a field depends on.
+/// What a field depends on.
 #[derive(Debug, SimpleObject)]
 pub struct FieldSource {
-    /// Where it stands in the layer's values.
+    /// Where it stands in the layer's values; what is none of them, by its name: `strata.var.title`, `label stage`,
+    /// `nodePools[name=workers].replicas`, `generated`.
     pub path: String,
     /// What it is, secrets masked.
     pub value: Json<serde_json::Value>,
-    /// `origin` (pack, preset, profile, override, variable, macro) and what belongs to it.
+    /// `origin` (pack, preset, profile, override, variable, macro, cluster, generated) and what belongs to it.
     pub origin: Json<serde_json::Value>,
     /// What it does to the field.
     pub role: FieldRole,

@@ -94,6 +94,8 @@ fn origin(origin: &Value) -> String {
         }
         "variable" => format!("the variable {}, as the cluster has it", said("name")),
         "macro" => format!("the macro {}", said("name")),
+        "cluster" => "what the cluster is".to_owned(),
+        "generated" => "what is generated for the cluster".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -49,10 +49,13 @@ fn field(output: &Output, object: &str, path: &str, trace: &Value) {
         let verb = if text(source, "role") == "GIVES" { "given by" } else { "decided by" };
         let value = source.get("value").cloned().unwrap_or_default();
         let origin = origin(source.get("origin").unwrap_or(&Value::Null));
-        out!("  {verb:10}  {} = {value}, from {origin}", text(source, "path"));
+        match text(source, "path") {
+            "generated" => out!("  {verb:10}  {origin}"),
+            path => out!("  {verb:10}  {path} = {value}, from {origin}"),
+        }
     }
     if sources.is_empty() {
-        out!("  no single value of the layer gives it: the file says it");
+        out!("  no single value gives it: the file says it");
     }
     let undecided: Vec<&str> = list(trace, "undecided").iter().filter_map(Value::as_str).collect();
     if !undecided.is_empty() {
@@ -128,6 +131,8 @@ mod tests {
                 "the variable title, as the profile has it",
             ),
             (json!({"origin": "macro", "name": "tier"}), "the macro tier"),
+            (json!({"origin": "cluster"}), "what the cluster is"),
+            (json!({"origin": "generated"}), "what is generated for the cluster"),
         ] {
             assert_eq!(origin(&value), words);
         }

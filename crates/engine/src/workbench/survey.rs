@@ -1,31 +1,26 @@
 //! Surveying: one cluster of many, planned, with what is needed to tell it together with the others.
 //!
-//! *Idea.* Beside the plan two things are made of it: the effect, from a plan with placeholders for variables, and the
-//! original from which the plans of clusters with equal inputs follow. Both are pure; see [`strata_plan::fleet`].
+//! *Idea.* Beside the plan two things are made of it: the effect, from a plan with placeholders for what is the cluster's own,
+//! and the original from which the plans of clusters with equal inputs follow. Both are pure; see [`strata_plan::fleet`].
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use strata_model::{
-    change::ChangeKind,
-    cluster::Cluster,
-    composition::Composition,
-    digest::Digest,
-    inventory::InventoryEntry,
-    object::{Destination, ObjectKey},
-};
+use strata_model::{change::ChangeKind, cluster::Cluster, digest::Digest};
 use strata_plan::{
-    CompositionRequest, digest,
-    fleet::{self, Original, OriginalInput},
+    CompositionRequest,
+    fleet::{self, Original, OriginalInput, Unfollowed},
 };
 use strata_store::Stored;
+use tokio::time::Instant;
 
 use super::{
-    Assembled, Common, Intent, Records, assembled,
+    Assembled, Common, Intent, Patience, Records, assembled,
     gather::Gathered,
     make::{self, Made, Unmade},
+    own::Own,
     pure,
 };
 use crate::{error::EngineError, session::Session};
@@ -38,35 +33,37 @@ pub(crate) struct Surveyed {
     /// Names what happens, without what is the cluster's own.
     pub(crate) effect: Digest,
     /// What the plans of others may follow from.
-    pub(crate) original: Option<Original>,
+    pub(crate) original: Result<Original, Unfollowed>,
 }
 
-/// The effects of plans without their variables, by what they are with them: for one fleet preview.
+/// The effects of plans without what is a cluster's own, by what they are with it and what is taken out: for one fleet preview.
 #[derive(Debug, Default)]
 pub(crate) struct Effects(Mutex<BTreeMap<Digest, Digest>>);
 
 impl Effects {
-    fn get(&self, own: &Digest) -> Option<Digest> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(own).cloned()
+    fn get(&self, place: &Digest) -> Option<Digest> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
     }
 
-    fn put(&self, own: Digest, effect: Digest) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(own, effect);
+    fn put(&self, place: Digest, effect: Digest) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, effect);
     }
 }
 
 impl Session {
-    /// Plans a request to be looked at, among many.
+    /// Plans a request to be looked at, among many. Once `until` is over a cluster is asked nothing any more, and one that is
+    /// known not to answer is not asked at all.
     pub(crate) async fn survey(
         &self,
         cluster: &Stored<Cluster>,
         (common, records): (&Common, Records),
         request: CompositionRequest,
         effects: Arc<Effects>,
+        until: Instant,
     ) -> Result<Surveyed, EngineError> {
         let intent = Intent::compose(&cluster.value, request);
         let gathered = self.gather_from(common, records, cluster, ChangeKind::Apply, None, &intent).await?;
-        let (gathered, made) = self.make_of(cluster, gathered, &intent).await?;
+        let (gathered, made) = self.make_of(cluster, gathered, &intent, Patience::Until(until)).await?;
         let made = match made {
             Ok(made) => made,
             Err(Unmade { plan: Some(made), .. }) => *made,
@@ -81,10 +78,15 @@ impl Session {
     }
 }
 
-fn original(gathered: &Gathered, made: &Made) -> Option<Original> {
+fn original(gathered: &Gathered, made: &Made) -> Result<Original, Unfollowed> {
+    let applied = gathered.applied.as_ref().ok_or(Unfollowed::ByState)?;
+    // Of what does not render nobody knows what it would have read.
+    if made.render.layers.is_empty() {
+        return Err(Unfollowed::ByState);
+    }
     let input = OriginalInput {
         cluster: &gathered.cluster,
-        applied: &gathered.applied.as_ref()?.digest(&gathered.key),
+        applied: &applied.digest(&gathered.key),
         facts: &gathered.facts,
         before: &made.before,
         after: &made.render,
@@ -92,74 +94,32 @@ fn original(gathered: &Gathered, made: &Made) -> Option<Original> {
         orphans: &gathered.orphans,
         plan: &made.plan,
     };
-    // Of what does not render nobody knows what it would have read.
-    let rendered = !made.render.layers.is_empty();
-    rendered.then(|| Original::new(&input, &gathered.key)).flatten()
+    Original::new(&input, &gathered.key)
 }
 
 fn effect(gathered: &Gathered, intent: &Intent, made: &Made, effects: &Effects) -> Digest {
-    // What happens with the values in it: where that is the same, it is the same without them.
-    let own = fleet::effect(&made.plan, &made.render, &gathered.cluster, &gathered.key);
-    if let Some(effect) = effects.get(&own) {
+    let own = Own::of(gathered, made);
+    // What happens with all that in it: where that is the same, it is the same without.
+    let whole = fleet::effect(&made.plan, &made.render, gathered.cluster.id, &gathered.key);
+    let Some(own) = own else { return whole };
+    let place = gathered.key.bytes("effect", format!("{whole} {}", own.describe()).as_bytes());
+    if let Some(effect) = effects.get(&place) {
         return effect;
     }
-    let effect = without_variables(gathered, intent, made).unwrap_or_else(|| own.clone());
-    effects.put(own, effect.clone());
+    let effect = without(&own, gathered, intent, made).unwrap_or_else(|| {
+        fleet::effect_by_words(&made.plan, &made.render, &gathered.cluster, &gathered.key)
+    });
+    effects.put(place, effect.clone());
     effect
 }
 
-/// The effect of a plan with placeholders for variables; `None` where that does not tell of the real one.
-fn without_variables(gathered: &Gathered, intent: &Intent, made: &Made) -> Option<Digest> {
-    let bare = with_placeholders(gathered, made)?;
-    let made_bare = make::make(&bare, intent).ok()?;
-    fleet::same_shape(&made_bare.plan, &made.plan)
-        .then(|| fleet::effect(&made_bare.plan, &made_bare.render, &bare.cluster, &bare.key))
-}
-
-/// The same cluster with placeholders for variables in what it runs, in what was sent to it and in what is wanted. `None` where
-/// there are no variables to be replaced.
-fn with_placeholders(gathered: &Gathered, made: &Made) -> Option<Gathered> {
-    let (applied, wanted) = (gathered.applied.as_ref()?, made.composition.as_ref()?);
-    let defined = make::defined(applied, &gathered.contents).chain(make::defined(wanted, &gathered.contents));
-    let mut placeholders = fleet::placeholders(defined);
-    // What a variable is worth may change with its default: that is no cluster's own.
-    let worth = |composition: &Composition, name: &str| match composition.variables.get(name) {
-        Some(own) => Some(own.masked()),
-        None => make::defined(composition, &gathered.contents)
-            .find(|definition| definition.name == name)
-            .and_then(|definition| definition.default_value.clone()),
+/// The effect of a plan with placeholders; `None` where that does not tell of the real one.
+fn without(own: &Own, gathered: &Gathered, intent: &Intent, made: &Made) -> Option<Digest> {
+    let bare = own.taken_out(gathered, made)?;
+    let made_bare = match make::make(&bare, intent) {
+        Ok(made_bare) => made_bare,
+        Err(unmade) => *unmade.plan?,
     };
-    placeholders.retain(|name, _| {
-        let is_new = !make::defined(applied, &gathered.contents).any(|definition| definition.name == *name);
-        is_new || worth(applied, name) == worth(wanted, name)
-    });
-    if placeholders.is_empty() {
-        return None;
-    }
-    let mut bare = Gathered { placeholders, ..gathered.clone() };
-    let applied = bare.applied.as_mut()?;
-    make::put_placeholders(applied, &bare.placeholders, &bare.contents);
-    let before = make::rendered(&bare, bare.applied.as_ref()?).ok()?;
-    type Place<'a> = (Destination, &'a ObjectKey);
-    let sent: BTreeMap<Place<'_>, &serde_json::Value> =
-        made.before.objects.iter().map(|object| ((object.destination, &object.key), &object.body)).collect();
-    let with: BTreeMap<Place<'_>, &serde_json::Value> =
-        before.objects.iter().map(|object| ((object.destination, &object.key), &object.body)).collect();
-    let replaced = |entry: &InventoryEntry| {
-        let place = (entry.destination, &entry.key);
-        let is_sent = entry.earlier.is_empty()
-            && sent.get(&place).is_some_and(|body| digest::object(&gathered.key, body) == entry.digest);
-        let body = with.get(&place).filter(|_| is_sent)?;
-        Some(InventoryEntry {
-            digest: digest::object(&gathered.key, body),
-            body: (*body).clone(),
-            ..entry.clone()
-        })
-    };
-    for entry in &mut bare.inventory {
-        if let Some(with) = replaced(entry) {
-            *entry = with;
-        }
-    }
-    Some(bare)
+    fleet::same_shape(&made_bare.plan, &made.plan, &gathered.cluster)
+        .then(|| fleet::effect(&made_bare.plan, &made_bare.render, bare.cluster.id, &bare.key))
 }

@@ -1,19 +1,20 @@
 //! What a plan does, without what is a cluster's own: so that ten thousand plans are told as the few things that happen.
 //!
 //! *Idea.* Of each plan a document is made of what happens: packs that change, values path by path, objects with their
-//! fields or their content, nodes, findings, conflicts. The cluster's id and name and the fingerprints of secrets are taken
-//! out of it; the digest of what is left names the effect.
+//! fields or their content, nodes, findings, conflicts. The cluster's id and the fingerprints of secrets are taken out of it;
+//! the digest of what is left names the effect. What else is a cluster's own is taken out before, where it comes in: see
+//! [`super::placeholders`].
 //!
-//! *Guarantees.* Pure. Plans of one effect differ in nothing that a person decides about but names, ids and secrets.
+//! *Guarantees.* Pure. Plans of one [`effect`] differ in nothing but ids and secrets.
 //!
-//! *Caveats.* A name is taken out wherever it stands as a word. Where a cluster is called like something else in its
-//! objects, its effect may stand alone although it is another's; never the other way round. Values that were generated and
-//! are no secrets make an effect of their own.
+//! *Caveats.* Of a plan that no placeholders can stand for, [`effect_by_words`] takes the name out wherever it stands as a
+//! word: who is called like something else in its objects may share an effect with who is called like that.
 
 use serde_json::{Value, json};
 use strata_model::{
     cluster::Cluster,
     digest::{Digest, DigestKey},
+    id::ClusterId,
     plan::{Action, MergeConflict, Plan},
     render::Render,
     secret::MASK_PREFIX,
@@ -22,17 +23,27 @@ use strata_values::Redactor;
 
 /// Names what a plan does to a cluster. `render` is the one that the plan was made of.
 #[must_use]
-pub fn effect(plan: &Plan, render: &Render, cluster: &Cluster, key: &DigestKey) -> Digest {
-    let redactor = Redactor::new(key, render.secrets.iter().cloned());
-    let text = without_own(&document(plan, render, &redactor).to_string(), cluster);
-    key.bytes("effect", text.as_bytes())
+pub fn effect(plan: &Plan, render: &Render, cluster: ClusterId, key: &DigestKey) -> Digest {
+    let text = text(plan, render, key).replace(&cluster.to_string(), "‹id›");
+    key.bytes("effect", without_masks(&text).as_bytes())
 }
 
-/// A text without what is a cluster's own.
+/// The same without the name of the cluster, wherever it stands as a word.
+#[must_use]
+pub fn effect_by_words(plan: &Plan, render: &Render, cluster: &Cluster, key: &DigestKey) -> Digest {
+    key.bytes("effect", without_own(&text(plan, render, key), cluster).as_bytes())
+}
+
+/// A text without what is a cluster's own: its id, its name wherever it stands as a word, secrets.
 #[must_use]
 pub fn without_own(text: &str, cluster: &Cluster) -> String {
     let text = text.replace(&cluster.id.to_string(), "‹id›");
     without_masks(&without_word(&text, cluster.name.as_str(), "‹name›"))
+}
+
+fn text(plan: &Plan, render: &Render, key: &DigestKey) -> String {
+    let redactor = Redactor::new(key, render.secrets.iter().cloned());
+    document(plan, render, &redactor).to_string()
 }
 
 fn document(plan: &Plan, render: &Render, redactor: &Redactor) -> Value {

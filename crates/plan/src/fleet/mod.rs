@@ -2,13 +2,13 @@
 //!
 //! - [`Original`]: a cluster that was planned, from which the plans of all with equal inputs follow without rendering.
 //! - [`effect`]: what a plan does, without what is a cluster's own.
-//! - [`placeholders`]: what takes the place of a cluster's own variables, so that what they make of a plan is taken out of
-//!   its effect where it came in.
+//! - [`placeholders()`]: what takes the place of a cluster's own variables, names and seeds, so that what they make of a plan is
+//!   taken out of its effect where it came in.
 
 mod effect;
 mod original;
 mod placeholders;
 
-pub use effect::{effect, without_own};
-pub use original::{Candidate, Original, OriginalInput};
-pub use placeholders::{placeholders, same_shape};
+pub use effect::{effect, effect_by_words, without_own};
+pub use original::{Candidate, Original, OriginalInput, Unfollowed};
+pub use placeholders::{named, placeholder_seed, placeholders, same_shape, unnamed};

@@ -5,7 +5,8 @@
 //! is made of the original's, with other marks, and nothing is rendered again.
 //!
 //! *Guarantees.* Pure. The digest is the one that planning the cluster by itself gives. Where anything is in doubt (values
-//! generated for one cluster, a sending that was not confirmed, an orphan that comes back) there is no original.
+//! generated for one cluster, a sending that was not confirmed, an orphan that comes back) there is no original; whether that
+//! is so of all clusters that run the same is said.
 //!
 //! *Caveats.* Clusters whose objects name them have nothing in common here.
 
@@ -98,46 +99,55 @@ impl MarkedText {
     }
 }
 
+/// Why no other plan follows from that of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfollowed {
+    /// What is rendered holds something of each cluster: from none that runs the same anything follows.
+    ByRender,
+    /// The state of this one cluster: from the next one much may follow.
+    ByState,
+}
+
 impl Original {
-    /// `None` where no other plan can follow from it.
-    #[must_use]
-    pub fn new(input: &OriginalInput<'_>, key: &DigestKey) -> Option<Self> {
+    /// # Errors
+    /// Where no other plan can follow from it.
+    pub fn new(input: &OriginalInput<'_>, key: &DigestKey) -> Result<Self, Unfollowed> {
         let facts_read: FactsRead =
             [input.before, input.after].iter().flat_map(|render| render.facts_read.clone()).collect();
         let unanswered = |(fact, answer): (&FactKey, &_)| {
             matches!(fact, FactKey::Lookup { .. }) && answer == &serde_json::Value::Null
         };
-        let in_doubt = input.before.is_own
-            || input.after.is_own
-            || input.cluster.change.is_some()
-            || facts_read.contains_key(&FactKey::ClusterName)
+        if input.before.is_own || input.after.is_own || facts_read.contains_key(&FactKey::ClusterName) {
+            return Err(Unfollowed::ByRender);
+        }
+        let in_doubt = input.cluster.change.is_some()
             || facts_read.iter().any(unanswered)
             || input.inventory.iter().any(|entry| !entry.earlier.is_empty());
         if in_doubt {
-            return None;
+            return Err(Unfollowed::ByState);
         }
         let listed: Vec<Orphan> = input.orphans.iter().filter(|orphan| is_listed(orphan)).cloned().collect();
         let comes_back = |orphan: &Orphan| input.after.object(orphan.destination, &orphan.key).is_some();
         if listed.iter().any(comes_back) {
-            return None;
+            return Err(Unfollowed::ByState);
         }
         let id = input.cluster.id.to_string();
         let mut bodies = BTreeMap::new();
         for entry in input.inventory {
-            bodies.insert(entry.digest.clone(), MarkedText::of(&entry.body, &id)?);
+            bodies.insert(entry.digest.clone(), MarkedText::of(&entry.body, &id).ok_or(Unfollowed::ByState)?);
         }
         let mut rendered = Vec::new();
         for object in all(input.after) {
             let digest = digest::object(key, &object.body);
-            bodies.insert(digest.clone(), MarkedText::of(&object.body, &id)?);
+            bodies.insert(digest.clone(), MarkedText::of(&object.body, &id).ok_or(Unfollowed::ByRender)?);
             rendered.push(digest);
         }
         // A digest that was not made of its body would be carried over wrongly.
         let holds = |(digest, text): (&Digest, &MarkedText)| text.digest(key, &id) == *digest;
         if !bodies.iter().all(holds) || input.plan.actions.iter().any(|it| !bodies.contains_key(&it.body)) {
-            return None;
+            return Err(Unfollowed::ByState);
         }
-        Some(Self {
+        Ok(Self {
             cluster: input.cluster.clone(),
             applied: input.applied.clone(),
             facts_read,

@@ -1,25 +1,31 @@
-//! Placeholders: what takes the place of the values of variables when effects are compared.
+//! Placeholders: what takes the place of what is a cluster's own when effects are compared.
 //!
 //! *Idea.* What a variable makes of a plan is found by giving it another value: everything that then differs came from the
-//! variable. A plan that is made with the same placeholders on each cluster says what happens apart from their variables, and
-//! where it has the shape of the real one, it says so truly.
+//! variable. So it is with the name of a cluster and with the seed of its generated values. A plan that is made with the
+//! same placeholders on each cluster says what happens apart from all of that, and where it has the shape of the real one, it
+//! says so truly.
 //!
 //! *Caveats.* Switches (`BOOLEAN`) and secrets keep their values: the first decide what is rendered, the others are masked. So do those with options or a
-//! regular expression that a placeholder is not one of. One that a template or a schema refuses leaves the effect with the values in it.
+//! regular expression that a placeholder is not one of. One that a template or a schema refuses, or a name that an object carries cut short or
+//! as a hash, leaves the effect with the cluster's own in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use strata_model::{
+    Timestamp,
+    cluster::{Cluster, Infrastructure},
+    object::ObjectKey,
     plan::Plan,
-    variable::{VariableDefinition, VariableFormat, VariableValue},
+    profile::ClusterName,
+    variable::{VariableDefinition, VariableValue},
 };
-use strata_render::judge_value;
+use strata_render::{LayerSeed, stand_in_value};
 
-/// The first number that stands for one. Valid as a port and as a count.
-const FIRST_NUMBER: u32 = 7001;
-/// How many numbers there are from it on; the name of the variable decides which.
-const NUMBERS: u32 = 2000;
+/// Stands for the name of a cluster.
+const NAME: &str = "this-cluster-by-name";
+/// Stands for the name of the Cluster API object that provides it. Neither is a part of the other.
+const API_NAME: &str = "its-cluster-api-name";
 
 /// A value for each variable, of its format. Only its name and format decide which: it is the same beside other variables.
 #[must_use]
@@ -28,41 +34,59 @@ pub fn placeholders<'a>(
 ) -> BTreeMap<String, VariableValue> {
     let open = definitions.into_iter().filter(|definition| !definition.sensitive);
     open.filter_map(|definition| {
-        let text = placeholder(&definition.name, definition.format)?;
-        judge_value(definition, &text).ok()?;
+        let text = stand_in_value(definition)?;
         Some((definition.name.clone(), VariableValue::Plain(text)))
     })
     .collect()
 }
 
-fn placeholder(name: &str, format: VariableFormat) -> Option<String> {
-    let number = name.bytes().fold(0, |sum, byte| (sum * 31 + u32::from(byte)) % NUMBERS);
-    // Documentation addresses (RFC 5737, RFC 3849) and the networks for benchmarks (RFC 2544): nobody's.
-    let host = number % 250 + 1;
-    Some(match format {
-        VariableFormat::Boolean => return None,
-        VariableFormat::Number => (FIRST_NUMBER + number).to_string(),
-        VariableFormat::Ipv4 => format!("192.0.2.{host}"),
-        VariableFormat::Ipv4cidr => format!("198.18.{host}.0/24"),
-        VariableFormat::Ipv6 => format!("2001:db8::{host:x}"),
-        VariableFormat::Version => format!("0.0.{}", FIRST_NUMBER + number),
-        VariableFormat::Base64 => "cGxhY2Vob2xkZXI=".to_owned(),
-        VariableFormat::String => {
-            let name = name.to_ascii_lowercase();
-            let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-            format!("value-of-{}", letters.collect::<String>())
-        }
-    })
-}
-
-/// Whether two plans do the same to the same places, whatever the values there.
+/// The cluster with placeholders for its names.
 #[must_use]
-pub fn same_shape(one: &Plan, other: &Plan) -> bool {
-    shape(one) == shape(other)
+pub fn unnamed(cluster: &Cluster) -> Option<Cluster> {
+    let mut unnamed = Cluster { name: NAME.parse::<ClusterName>().ok()?, ..cluster.clone() };
+    if let Infrastructure::ClusterApi { name, .. } = &mut unnamed.infrastructure {
+        API_NAME.clone_into(name);
+    }
+    Some(unnamed)
 }
 
-fn shape(plan: &Plan) -> Value {
-    let actions: Vec<Value> = plan
+/// An object of a cluster whose names are placeholders, as it is called where they are not.
+#[must_use]
+pub fn named(key: &ObjectKey, cluster: &Cluster) -> ObjectKey {
+    ObjectKey {
+        namespace: key.namespace.as_deref().map(|namespace| with_names(namespace, cluster)),
+        name: with_names(&key.name, cluster),
+        ..key.clone()
+    }
+}
+
+fn with_names(text: &str, cluster: &Cluster) -> String {
+    let text = text.replace(NAME, cluster.name.as_str());
+    match &cluster.infrastructure {
+        Infrastructure::ClusterApi { name, .. } => text.replace(API_NAME, name),
+        Infrastructure::None | Infrastructure::Edge => text,
+    }
+}
+
+/// The seed that stands for that of a generation. `first` is the generation that the cluster runs: how often it has drawn
+/// before is its own, too.
+#[must_use]
+pub fn placeholder_seed(generation: u32, first: u32) -> LayerSeed {
+    let mut seed = [0; 32];
+    let turn = generation.wrapping_sub(first).to_le_bytes();
+    seed.iter_mut().zip(turn).for_each(|(byte, turn)| *byte = turn);
+    LayerSeed { seed, instant: Timestamp::UNIX_EPOCH }
+}
+
+/// Whether a plan with placeholders does the same to the same places as the real one of a cluster, whatever the values there.
+#[must_use]
+pub fn same_shape(bare: &Plan, real: &Plan, cluster: &Cluster) -> bool {
+    shape(bare, |text| with_names(&text, cluster)) == shape(real, |text| text)
+}
+
+fn shape(plan: &Plan, called: impl Fn(String) -> String) -> Value {
+    // In the order of their texts: names decide the order in which equals are applied.
+    let actions: BTreeSet<String> = plan
         .actions
         .iter()
         .map(|action| {
@@ -71,7 +95,15 @@ fn shape(plan: &Plan) -> Value {
                 .iter()
                 .map(|it| [json!(it.path), json!(it.before.is_some()), json!(it.after.is_some())])
                 .collect();
-            json!([action.action, action.destination, action.key, action.api_version, action.layer, paths])
+            let what = json!([
+                action.action,
+                action.destination,
+                action.key,
+                action.api_version,
+                action.layer,
+                paths
+            ]);
+            called(what.to_string())
         })
         .collect();
     let layers: Vec<Value> = plan
@@ -87,7 +119,7 @@ fn shape(plan: &Plan) -> Value {
     let findings: BTreeSet<String> = plan
         .findings
         .iter()
-        .map(|it| json!([it.code, it.severity, it.layer, it.object, it.path]).to_string())
+        .map(|it| called(json!([it.code, it.severity, it.layer, it.object, it.path]).to_string()))
         .collect();
     json!({
         "actions": actions,
@@ -102,7 +134,8 @@ fn shape(plan: &Plan) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use strata_model::variable::VariableOption;
+    use strata_model::variable::{VariableFormat, VariableOption};
+    use strata_render::judge_value;
 
     use super::*;
 

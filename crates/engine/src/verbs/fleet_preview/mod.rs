@@ -27,7 +27,7 @@ use strata_model::{
 };
 use strata_plan::{
     CompositionRequest,
-    fleet::{self, Original},
+    fleet::{self, Original, Unfollowed},
 };
 use strata_store::{ClusterFilter, ProfileFilter};
 use tokio::time::Instant;
@@ -71,14 +71,14 @@ struct Planned {
     /// None where there is no plan.
     assembled: Option<Assembled>,
     reason: Option<String>,
-    original: Option<Original>,
+    original: Result<Original, Unfollowed>,
 }
 
 /// Those whose plans others may follow from, by what they run.
 #[derive(Default)]
 struct Known {
     originals: BTreeMap<Digest, Vec<(Original, Looked)>>,
-    /// What has an original that nothing can follow from.
+    /// What renders so that nothing can follow from any cluster that runs it.
     alone: BTreeSet<Digest>,
     /// What the originals that are kept run, the oldest first.
     kept: VecDeque<Digest>,
@@ -194,7 +194,8 @@ impl Session {
                 let planned: Vec<(Row, Planned)> = stream::iter(given)
                     .map(|(row, records)| async move {
                         let given = (common, records);
-                        let planned = self.look(&row, given, request.clone(), Arc::clone(effects)).await?;
+                        let planned =
+                            self.look(&row, given, request.clone(), Arc::clone(effects), until).await?;
                         Ok::<_, EngineError>((row, planned))
                     })
                     .buffered(side_by_side)
@@ -243,6 +244,7 @@ impl Session {
         given: (&Common, Records),
         request: CompositionRequest,
         effects: Arc<Effects>,
+        until: Instant,
     ) -> Result<Planned, EngineError> {
         let cluster = &row.cluster;
         let key = self.engine.store().digest_key();
@@ -253,7 +255,7 @@ impl Session {
             variables: composition.map(variables).unwrap_or_default(),
             overridden: composition.map(overridden).unwrap_or_default(),
         };
-        match self.survey(cluster, given, request, effects).await {
+        match self.survey(cluster, given, request, effects, until).await {
             Ok(Surveyed { assembled, effect, original }) => Ok(Planned {
                 looked: Looked {
                     outcome: FleetOutcome::of(&assembled.plan),
@@ -280,7 +282,7 @@ impl Session {
                     },
                     assembled: None,
                     reason: Some(reason),
-                    original: None,
+                    original: Err(Unfollowed::ByState),
                 })
             }
             Err(error @ EngineError::Internal(_)) => Err(error),
@@ -323,9 +325,13 @@ impl Session {
 impl Known {
     fn learn(&mut self, row: &Row, planned: &Planned) {
         let Some(applied) = &row.applied else { return };
-        let Some(original) = &planned.original else {
-            self.alone.insert(applied.clone());
-            return;
+        let original = match &planned.original {
+            Ok(original) => original,
+            Err(Unfollowed::ByRender) => {
+                self.alone.insert(applied.clone());
+                return;
+            }
+            Err(Unfollowed::ByState) => return,
         };
         let originals = self.originals.entry(applied.clone()).or_default();
         if originals.len() < ORIGINALS {

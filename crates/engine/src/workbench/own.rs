@@ -1,0 +1,126 @@
+//! What is a cluster's own, taken out of everything that its plan is made of.
+//!
+//! *Idea.* Placeholders take the place of its variables, its names and its seeds in what it runs, in what was sent to it and in
+//! what is wanted. The plan that is made of that is the same on every cluster to which the same happens.
+//!
+//! *Caveats.* What was sent and is not what is rendered now (a change that failed, something handed over) stays as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strata_model::{
+    cluster::Infrastructure,
+    composition::Composition,
+    fact::FactKey,
+    inventory::InventoryEntry,
+    object::{Destination, ObjectKey},
+    render::RenderedObject,
+    variable::VariableValue,
+};
+use strata_plan::{digest, fleet};
+
+use super::{
+    gather::Gathered,
+    make::{self, Made},
+};
+
+/// What of a cluster's own a plan may hold.
+#[derive(Debug)]
+pub(super) struct Own {
+    /// What takes the place of its variables.
+    variables: BTreeMap<String, VariableValue>,
+    names: bool,
+    seeds: bool,
+}
+
+impl Own {
+    /// `None` where there is nothing of its own in a plan.
+    pub(super) fn of(gathered: &Gathered, made: &Made) -> Option<Self> {
+        let renders = [&made.before, &made.render];
+        // Of what does not render nobody knows what it would have read.
+        let failed = made.render.layers.is_empty();
+        let by_api = matches!(gathered.cluster.infrastructure, Infrastructure::ClusterApi { .. });
+        let own = Self {
+            variables: own_variables(gathered, made),
+            names: failed
+                || by_api
+                || renders.iter().any(|render| render.facts_read.contains_key(&FactKey::ClusterName)),
+            seeds: failed || renders.iter().any(|render| render.is_own),
+        };
+        (own.names || own.seeds || !own.variables.is_empty()).then_some(own)
+    }
+
+    /// Says what is taken out.
+    pub(super) fn describe(&self) -> String {
+        let variables: BTreeSet<&String> = self.variables.keys().collect();
+        format!("names {}, seeds {}, variables {variables:?}", self.names, self.seeds)
+    }
+
+    /// The same cluster without it.
+    pub(super) fn taken_out(&self, gathered: &Gathered, made: &Made) -> Option<Gathered> {
+        let mut bare = Gathered { placeholders: self.variables.clone(), ..gathered.clone() };
+        if self.names {
+            bare.cluster = fleet::unnamed(&gathered.cluster)?;
+            bare.identity.name = bare.cluster.name.clone();
+            bare.identity.infrastructure = bare.cluster.infrastructure.clone();
+            bare.facts.cluster_name = bare.cluster.name.to_string();
+        }
+        if self.seeds {
+            let first = gathered.applied.as_ref().map_or(0, |applied| applied.generation);
+            for (generation, layers) in &mut bare.seeds {
+                layers.values_mut().for_each(|seed| *seed = fleet::placeholder_seed(*generation, first));
+            }
+        }
+        let Some(applied) = &mut bare.applied else { return Some(bare) };
+        make::put_placeholders(applied, &self.variables, &bare.contents);
+        let before = make::rendered(&bare, bare.applied.as_ref()?).ok()?;
+        type Place = (Destination, ObjectKey);
+        let by_name = |object: &RenderedObject| {
+            ((object.destination, fleet::named(&object.key, &gathered.cluster)), object.clone())
+        };
+        let sent: BTreeMap<Place, RenderedObject> = made.before.objects.iter().map(by_name).collect();
+        let bare_sent: BTreeMap<Place, RenderedObject> = before.objects.iter().map(by_name).collect();
+        let replaced = |entry: &InventoryEntry| {
+            let place = (entry.destination, entry.key.clone());
+            let is_sent = entry.earlier.is_empty()
+                && sent
+                    .get(&place)
+                    .is_some_and(|object| digest::object(&gathered.key, &object.body) == entry.digest);
+            let object = bare_sent.get(&place).filter(|_| is_sent)?;
+            Some(InventoryEntry {
+                key: object.key.clone(),
+                digest: digest::object(&gathered.key, &object.body),
+                body: object.body.clone(),
+                ..entry.clone()
+            })
+        };
+        for entry in &mut bare.inventory {
+            if let Some(with) = replaced(entry) {
+                *entry = with;
+            }
+        }
+        Some(bare)
+    }
+}
+
+/// The variables that a cluster may say for itself, with what takes their place.
+fn own_variables(gathered: &Gathered, made: &Made) -> BTreeMap<String, VariableValue> {
+    let Some(wanted) = &made.composition else { return BTreeMap::new() };
+    let applied = gathered.applied.as_ref();
+    let of_applied = applied.into_iter().flat_map(|applied| make::defined(applied, &gathered.contents));
+    let defined = of_applied.chain(make::defined(wanted, &gathered.contents));
+    let mut placeholders = fleet::placeholders(defined);
+    let definition = |composition: &Composition, name: &str| {
+        make::defined(composition, &gathered.contents).find(|definition| definition.name == name).cloned()
+    };
+    let worth = |composition: &Composition, name: &str| match composition.variables.get(name) {
+        Some(own) => Some(own.masked()),
+        None => definition(composition, name).and_then(|definition| definition.default_value),
+    };
+    // What a variable is worth may change with its default: that is no cluster's own.
+    placeholders.retain(|name, _| {
+        applied.is_none_or(|applied| {
+            definition(applied, name).is_none() || worth(applied, name) == worth(wanted, name)
+        })
+    });
+    placeholders
+}
