@@ -1,5 +1,9 @@
 //! Wishes: what somebody wants a cluster to become, as they said it. Resolving names is the workbench's.
+//!
+//! They are serialised for the digest that an idempotency key is bound to, and for nothing else: what is not said is left
+//! out, so that a wish that did not know of a part is the same as one that does not say it.
 
+use serde::Serialize;
 use strata_model::{
     composition::{ControlPlane, NodePool},
     digest::Digest,
@@ -8,33 +12,45 @@ use strata_model::{
 };
 
 /// What a cluster should become: any mix of the parts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Wish {
     /// The cluster's name.
     pub cluster: String,
     /// Profiles to attach, or to bring to another version.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attach: Vec<RevisionWish>,
     /// Add-on profiles to detach, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detach: Vec<String>,
     /// Overrides to set; each replaces the layer's override.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<OverrideWish>,
     /// Layers whose override is dropped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unset_overrides: Vec<String>,
     /// Variables to set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variables: Vec<(String, String)>,
     /// Variables to take away, so that the profile's default counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unset_variables: Vec<String>,
     /// The control plane.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub control_plane: Option<ControlPlane>,
     /// All node pools.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_pools: Option<Vec<NodePool>>,
     /// Whether generated values are made anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rotate_generated: bool,
     /// Whether to go to the newest revision of each version that is attached.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub take_updates: bool,
     /// Decisions about merge conflicts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resolutions: Vec<ConflictResolution>,
     /// Going back to what the cluster ran before this change; nothing else can be wished for with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub roll_back: Option<ChangeId>,
 }
 
@@ -57,7 +73,7 @@ impl Wish {
 }
 
 /// A profile version; the newest revision when none is named.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct RevisionWish {
     /// The profile's name.
     pub profile: String,
@@ -68,7 +84,7 @@ pub struct RevisionWish {
 }
 
 /// An override of one layer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct OverrideWish {
     /// The layer's name.
     pub layer: String,
@@ -77,7 +93,7 @@ pub struct OverrideWish {
 }
 
 /// The two ways to say what to override.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub enum OverrideEdit {
     /// As operations.
     Patch(Patch),

@@ -141,8 +141,25 @@ impl Session {
         cluster: &Stored<Cluster>,
         request: CompositionRequest,
     ) -> Result<Assembled, EngineError> {
-        let intent = Intent::compose(&cluster.value, request);
-        let (gathered, made) = self.make_intent(cluster, ChangeKind::Apply, None, &intent).await?;
+        self.assemble_to_look(cluster, ChangeKind::Apply, Intent::compose(&cluster.value, request)).await
+    }
+
+    /// The same of going back to an earlier composition.
+    pub(crate) async fn assemble_rollback_preview(
+        &self,
+        cluster: &Stored<Cluster>,
+        earlier: CompositionId,
+    ) -> Result<Assembled, EngineError> {
+        self.assemble_to_look(cluster, ChangeKind::Rollback, Intent::RollBack { earlier }).await
+    }
+
+    async fn assemble_to_look(
+        &self,
+        cluster: &Stored<Cluster>,
+        kind: ChangeKind,
+        intent: Intent,
+    ) -> Result<Assembled, EngineError> {
+        let (gathered, made) = self.make_intent(cluster, kind, None, &intent).await?;
         match made {
             Ok(made) => Ok(assembled(&gathered, made, intent)),
             Err(Unmade { plan: Some(made), .. }) => Ok(assembled(&gathered, *made, intent)),
@@ -204,20 +221,29 @@ impl Session {
         cluster: ClusterId,
         composition: &Composition,
     ) -> Result<strata_values::Redactor, EngineError> {
-        let secrets = self.secrets_of(cluster, composition).await?;
+        let secrets = self.with_secrets(cluster, composition, make::shown_secrets).await?;
         Ok(strata_values::Redactor::new(self.engine.store().digest_key(), secrets))
     }
 
-    /// Every secret of a composition on a cluster.
+    /// Every secret of a composition on a cluster; an error where it does not render, for then they are not all known.
     pub(crate) async fn secrets_of(
         &self,
         cluster: ClusterId,
         composition: &Composition,
     ) -> Result<Vec<SecretText>, EngineError> {
+        self.with_secrets(cluster, composition, make::secrets).await
+    }
+
+    async fn with_secrets(
+        &self,
+        cluster: ClusterId,
+        composition: &Composition,
+        of: fn(&Gathered, &Composition) -> Result<Vec<SecretText>, EngineError>,
+    ) -> Result<Vec<SecretText>, EngineError> {
         let cluster = self.rows().cluster_get(cluster).await?;
         let gathered = self.gather_for_view(&cluster, composition).await?;
         let composition = composition.clone();
-        pure(move || make::secrets(&gathered, &composition)).await
+        pure(move || of(&gathered, &composition)).await
     }
 
     async fn assemble_intent(

@@ -6,10 +6,16 @@ use std::collections::BTreeMap;
 
 use bench::{Bench, layer, pack};
 use http::Method;
-use strata_engine::{CreateRollout, OrphanDecision, OrphanFilter, Page, RequestOptions, RevisionWish, Wish};
+use strata_engine::{
+    ClusterFilter, CreateRollout, EngineError, OrphanDecision, OrphanFilter, Page, RequestOptions,
+    RevisionWish, Wish,
+};
 use strata_model::{
     change::ChangeState,
+    error::RefusalCode,
+    finding::FindingCode,
     orphan::OrphanState,
+    plan::{Action, Plan},
     profile::ImmutablePolicy,
     rollout::{LabelSelector, RolloutState, Stage, TargetState},
 };
@@ -321,5 +327,74 @@ async fn what_could_not_be_replaced_is_replaced_by_the_next_change() {
     let change = approved().await;
     assert_eq!(change.state, ChangeState::Succeeded, "{change:#?}");
     assert_ne!(uid(), first);
+    bench.stop().await;
+}
+
+/// Refuses to render in one mode beside an API.
+const PICKY: &str = r#"
+{{- if and (eq .Values.mode "plain") (.Capabilities.APIVersions.Has "gateway.example.org/v1") }}
+{{- fail "not beside gateways" }}
+{{- end }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: picky}
+data: {mode: "{{ .Values.mode }}", always: "yes"}
+"#;
+
+/// What a cluster runs may not render any more. There is a way on all the same, whose plan says so; there is none back, and a
+/// preview of that says why.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_render_any_more_can_be_left() {
+    let bench = Bench::start().await;
+    let session = &bench.session;
+    bench.publish(pack("picky", "1.0.0", "pack:\n  namespace: shop\nmode: plain\n", PICKY)).await;
+    for (version, values) in [("1.0.0", ""), ("1.1.0", "mode: fancy\n"), ("1.2.0", "mode: fancier\n")] {
+        let layers = vec![layer("app", "picky", "1.0.0", values, ImmutablePolicy::Block)];
+        bench.publish_content("picky", version, layers, vec![]).await;
+    }
+    let sim = bench.cluster("one").await;
+    bench.register("one", &sim).await;
+    assert_eq!(bench.apply("one", &[("picky", "1.0.0")]).await.state, ChangeState::Succeeded);
+    let on = |version| bench.wish("one", &[("picky", version)]);
+    let before = session.preview_upgrade(&on("1.1.0")).await.unwrap().plan;
+    let told = |plan: &Plan| plan.findings.iter().any(|it| it.code == FindingCode::CurrentNotRendered);
+    assert!(!told(&before), "{:#?}", before.findings);
+
+    // The facts are read anew when the change starts: by then what runs does not render, and the plan is the same.
+    bench.define(&sim, "gateways", "Gateway", "gateway.example.org").await;
+    let change = bench.apply("one", &[("picky", "1.1.0")]).await;
+    assert_eq!((change.state, &change.plan_digest), (ChangeState::Succeeded, &before.digest), "{change:#?}");
+
+    // Back there is no way while it does not render. A preview says why, a request is refused.
+    let mut wish = bench.wish("one", &[]);
+    wish.roll_back = Some(change.id);
+    let back = session.preview_upgrade(&wish).await.unwrap().plan;
+    assert!(back.actions.is_empty() && back.findings[0].code == FindingCode::RenderFailed, "{back:#?}");
+    assert!(back.findings[0].message.contains("not beside gateways"), "{:#?}", back.findings);
+    let asked = session.roll_back_change(change.id, RequestOptions::default()).await;
+    let EngineError::Refused(refusals) = asked.unwrap_err() else { panic!("an internal error") };
+    assert_eq!(refusals[0].code, RefusalCode::RenderFailed);
+
+    // On a cluster that runs what does not render, the way on is planned on what was sent.
+    let two = bench.cluster("two").await;
+    bench.register("two", &two).await;
+    assert_eq!(bench.apply("two", &[("picky", "1.0.0")]).await.state, ChangeState::Succeeded);
+    bench.define(&two, "gateways", "Gateway", "gateway.example.org").await;
+    let again = session.request_upgrade(bench.wish("two", &[("picky", "1.0.0")]), RequestOptions::default());
+    let change = again.await.unwrap();
+    session.apply_change(change.id, change.plan_digest.clone()).await.unwrap();
+    bench.settled(change.id).await;
+    let on = bench.wish("two", &[("picky", "1.2.0")]);
+    let plan = session.preview_upgrade(&on).await.unwrap().plan;
+    assert!(told(&plan), "{:#?}", plan.findings);
+    assert_eq!((plan.actions.len(), plan.actions[0].action), (1, Action::Change), "{plan:#?}");
+    let paths: Vec<&str> = plan.actions[0].changes.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(paths, ["data.mode"]);
+    let values: Vec<&str> = plan.layers[0].changes.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(values, ["mode"], "values are told as ever");
+    let to = RevisionWish { profile: "picky".into(), version: "1.2.0".into(), revision: None };
+    let preview = Box::pin(session.preview_fleet_upgrade(&to, ClusterFilter::default())).await.unwrap();
+    assert_eq!(preview.groups.iter().map(|group| group.clusters).sum::<u32>(), 2, "{preview:#?}");
+    assert_eq!(bench.apply("two", &[("picky", "1.2.0")]).await.state, ChangeState::Succeeded);
     bench.stop().await;
 }

@@ -63,11 +63,13 @@ pub(crate) fn runs<'a>(input: &PlanInput<'a>, actions: &[PlannedAction]) -> Vec<
 
 /// Deletions of what earlier runs left.
 pub(crate) fn findings(input: &PlanInput<'_>, runs: &[HookRun<'_>]) -> Vec<Finding> {
-    let deletes = |run: &&HookRun<'_>| {
-        run.hook.delete.contains(&HookDeletePolicy::BeforeHookCreation)
-            && former(input, run.hook)
-                .is_some_and(|former| !former.delete.contains(&HookDeletePolicy::HookSucceeded))
+    let leaves = |run: &&HookRun<'_>| match former(input, run.hook) {
+        Former::Is(former) => !former.delete.contains(&HookDeletePolicy::HookSucceeded),
+        Former::Unknown => true,
+        Former::None => false,
     };
+    let deletes =
+        |run: &&HookRun<'_>| run.hook.delete.contains(&HookDeletePolicy::BeforeHookCreation) && leaves(run);
     runs.iter()
         .filter(deletes)
         .map(|run| {
@@ -83,16 +85,28 @@ pub(crate) fn findings(input: &PlanInput<'_>, runs: &[HookRun<'_>]) -> Vec<Findi
         .collect()
 }
 
-/// The hook of this name that the applied composition renders.
-fn former<'a>(input: &PlanInput<'a>, hook: &RenderedHook) -> Option<&'a RenderedHook> {
+/// The hook of a name as the applied composition renders it.
+enum Former<'a> {
+    None,
+    Is(&'a RenderedHook),
+    /// It does not render any more.
+    Unknown,
+}
+
+fn former<'a>(input: &PlanInput<'a>, hook: &RenderedHook) -> Former<'a> {
+    let Some(applied) = input.applied else { return Former::None };
+    let Some(hooks) = applied.hooks else { return Former::Unknown };
     let same = |former: &&RenderedHook| {
         former.object.destination == hook.object.destination && former.object.key == hook.object.key
     };
-    input.applied?.hooks.iter().find(same)
+    hooks.iter().find(same).map_or(Former::None, Former::Is)
 }
 
 fn is_another(input: &PlanInput<'_>, hook: &RenderedHook) -> bool {
-    former(input, hook).is_none_or(|former| former.object.body != hook.object.body)
+    match former(input, hook) {
+        Former::Is(former) => former.object.body != hook.object.body,
+        Former::None | Former::Unknown => true,
+    }
 }
 
 fn action(input: &PlanInput<'_>, hook: &RenderedHook) -> PlannedAction {

@@ -34,10 +34,12 @@ pub struct Applied<'a> {
     pub values: &'a [LayerValues],
     /// Its layers with their packs.
     pub layers: &'a [ResolvedLayer<'a>],
-    /// The hooks of its render.
-    pub hooks: &'a [RenderedHook],
+    /// The hooks of its render; none where it does not render any more.
+    pub hooks: Option<&'a [RenderedHook]>,
     /// The Kubernetes version of its render.
     pub kubernetes_version: Option<&'a KubernetesVersion>,
+    /// Why it does not render any more, where it does not: nobody can say then what it would render, only what was sent.
+    pub problems: &'a [Diagnostic],
 }
 
 /// All that a plan is made of.
@@ -80,6 +82,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     findings.extend(guards::findings(input, &pairs));
     findings.extend(object_findings);
     findings.extend(hook_findings);
+    findings.extend(not_rendered(input));
     findings.extend(input.render.warnings.iter().map(|warning| {
         finding(
             FindingCode::RenderWarning,
@@ -119,6 +122,23 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     };
     plan.digest = digest::plan(input.key, &plan);
     plan
+}
+
+/// What runs and could not be rendered again, e.g. a chart that refuses the version of Kubernetes that the cluster has by now.
+fn not_rendered(input: &PlanInput<'_>) -> Option<Finding> {
+    let applied = input.applied?;
+    let first = applied.problems.first()?;
+    let more = match applied.problems.len() {
+        1 => String::new(),
+        number => format!(" (and {} more)", number - 1),
+    };
+    let message = format!(
+        "what the cluster runs does not render any more: {}{more}",
+        input.redactor.mask_text(&first.to_string())
+    );
+    let help =
+        "nothing to do for this change: objects are compared with what was sent, hooks count as changed";
+    Some(finding(FindingCode::CurrentNotRendered, Severity::Info, message, help))
 }
 
 /// The plan of a composition that does not render: it changes nothing, and says what is wrong in findings that block.

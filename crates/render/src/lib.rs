@@ -52,7 +52,7 @@ pub use manifests::pack_templates;
 pub use pack::{Adopted, LoadedPack, adopt, load_pack};
 pub use pack_charts::{PackRelease, pack_charts};
 pub use references::{has_reference, layer_macros, macros_named, manifest_macros};
-pub use render::{Unrendered, Written, render, render_asking};
+pub use render::{Unrendered, Written, render, render_asking, render_values};
 pub use stand_in::{Given, render_profile, unpublished};
 pub use trace::{Field, trace};
 pub use variable_value::{InvalidVariableValue, judge_value, stand_in_value};

@@ -221,6 +221,22 @@ fn finish(
         secrets.extend(secret_object::secret_values(&object.body));
     }
     warnings.extend(general_warnings(input, capabilities));
+    let layers = layers_of(prepared, &mut secrets);
+    Ok(Render {
+        objects,
+        hooks,
+        layers,
+        facts_read: capabilities.facts_read(),
+        is_own: capabilities.is_own(),
+        kubernetes_version,
+        warnings,
+        duplicates,
+        secrets,
+    })
+}
+
+/// The values of layers; what is secret in them comes to the other secrets, each once.
+fn layers_of(prepared: Vec<Prepared<'_>>, secrets: &mut Vec<SecretText>) -> Vec<LayerValues> {
     let mut layers = Vec::with_capacity(prepared.len());
     for layer in prepared {
         secrets.extend(layer.secrets);
@@ -239,17 +255,20 @@ fn finish(
     secrets.sort_by(|a, b| a.expose().cmp(b.expose()));
     secrets.dedup_by(|a, b| a == b);
     secrets.retain(|secret| !secret.expose().is_empty());
-    Ok(Render {
-        objects,
-        hooks,
-        layers,
-        facts_read: capabilities.facts_read(),
-        is_own: capabilities.is_own(),
-        kubernetes_version,
-        warnings,
-        duplicates,
-        secrets,
-    })
+    layers
+}
+
+/// The values of a composition that does not render, as far as they can be told, with no objects. That of no other cluster
+/// follows from it: nobody knows what it would have read.
+#[must_use]
+pub fn render_values(input: &RenderInput<'_>) -> Render {
+    let capabilities = Rc::new(Capabilities::new(input.facts.clone(), Definitions::default()));
+    let made = matches!(input.cluster.infrastructure, Infrastructure::ClusterApi { .. });
+    let PreparedLayers { layers: prepared, version: kubernetes_version, problems: _ } =
+        prepare(input, &capabilities, made);
+    let mut secrets = Vec::new();
+    let layers = layers_of(prepared, &mut secrets);
+    Render { layers, kubernetes_version, secrets, is_own: true, ..Render::default() }
 }
 
 fn general_warnings(input: &RenderInput<'_>, capabilities: &Capabilities) -> Vec<Diagnostic> {

@@ -52,7 +52,10 @@ impl Session {
     /// Plans a wish to be looked at.
     async fn assemble_wish(&self, cluster: &Stored<Cluster>, wish: &Wish) -> Result<Assembled, EngineError> {
         match wish.roll_back {
-            Some(change) => self.assemble_way_back(cluster, wish, change).await,
+            Some(change) => {
+                let earlier = self.way_back(cluster, wish, change).await?;
+                self.assemble_rollback_preview(cluster, earlier).await
+            }
             None => {
                 let request = self.composition_request(wish).await?;
                 self.assemble_preview(cluster, request).await
@@ -60,13 +63,13 @@ impl Session {
         }
     }
 
-    /// Plans the way back that a wish asks for.
-    async fn assemble_way_back(
+    /// What a wish asks to go back to.
+    async fn way_back(
         &self,
         cluster: &Stored<Cluster>,
         wish: &Wish,
         change: ChangeId,
-    ) -> Result<Assembled, EngineError> {
+    ) -> Result<CompositionId, EngineError> {
         if wish.is_forward() {
             let refusal = Refusal::new(
                 RefusalCode::InvalidInput,
@@ -85,7 +88,7 @@ impl Session {
             );
             return Err(refusal.at("rollBack").into());
         }
-        self.assemble_rollback(cluster, before(&change)?).await
+        before(&change)
     }
 
     /// Stores a plan that nobody has requested yet.
@@ -118,13 +121,16 @@ impl Session {
         let session = self.clone();
         let subject = format!("cluster/{}", wish.cluster);
         self.audited(Permission::Operate, "requestUpgrade", subject, async move {
-            let key = session.request_key("requestUpgrade", &options, &json!(format!("{wish:?}")));
+            let key = session.request_key("requestUpgrade", &options, &serde_json::to_value(&wish)?);
             if let Some(change) = session.replayed(key.as_ref()).await? {
                 return Ok(change);
             }
             let cluster = session.cluster_named(&wish.cluster).await?;
             let assembled = match wish.roll_back {
-                Some(change) => session.assemble_way_back(&cluster, &wish, change).await?,
+                Some(change) => {
+                    let earlier = session.way_back(&cluster, &wish, change).await?;
+                    session.assemble_rollback(&cluster, earlier).await?
+                }
                 None => {
                     let request = session.composition_request(&wish).await?;
                     session.assemble(&cluster, ChangeKind::Apply, request).await?

@@ -1,5 +1,6 @@
 //! Rollouts: making, starting, pausing, aborting, taking back.
 
+use serde::Serialize;
 use serde_json::json;
 use strata_model::{
     access::Permission,
@@ -15,7 +16,7 @@ use super::idempotency::Key;
 use crate::{error::EngineError, session::Session, wish::RevisionWish};
 
 /// What to roll out, to whom, how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct CreateRollout {
     /// Its name, unique in the project.
     pub name: String,
@@ -83,7 +84,7 @@ impl Session {
         let session = self.clone();
         let subject = format!("rollout/{}", wish.name);
         self.audited(Permission::Operate, "createRollout", subject.clone(), async move {
-            let key = session.key("createRollout", key.as_ref(), &json!(format!("{wish:?}")));
+            let key = session.key("createRollout", key.as_ref(), &serde_json::to_value(&wish)?);
             if let Some(rollout) = session.replayed_rollout(&session.rows(), key.as_ref()).await? {
                 return Ok(rollout);
             }

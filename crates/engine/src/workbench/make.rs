@@ -28,11 +28,14 @@ use crate::{contents::Contents, error::EngineError};
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) plan: Plan,
-    /// Of what the cluster runs; an empty one where it runs nothing, or where it keeps what it runs.
+    /// Of what the cluster runs; an empty one where it runs nothing, or where it keeps what it runs; without objects where it
+    /// does not render any more.
     pub(super) before: Render,
     pub(super) render: Render,
     /// None when the cluster keeps the composition that it runs.
     pub(super) composition: Option<Composition>,
+    /// What was asked for what the cluster runs, where that does not render; nobody has read it yet.
+    still_unknown: Vec<FactKey>,
 }
 
 impl Made {
@@ -41,7 +44,7 @@ impl Made {
         let unknown = |key: &&FactKey| {
             matches!(key, FactKey::Lookup { .. }) && !facts.lookups.contains_key(&key.to_string())
         };
-        self.render.facts_read.keys().filter(unknown).cloned().collect()
+        self.render.facts_read.keys().filter(unknown).chain(&self.still_unknown).cloned().collect()
     }
 }
 
@@ -103,7 +106,8 @@ pub(super) fn make(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade>
                 &gathered.inventory,
                 &gathered.key,
             );
-            Ok(Made { plan, before: Render::default(), render: Render::default(), composition: None })
+            let (before, render) = (Render::default(), Render::default());
+            Ok(Made { plan, before, render, composition: None, still_unknown: Vec::new() })
         }
         Intent::Compose { .. } | Intent::RollBack { .. } => to_composition(gathered, intent),
     }
@@ -112,7 +116,9 @@ pub(super) fn make(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade>
 /// Composes the first composition of a cluster that runs nothing yet.
 pub(super) fn compose_first(gathered: &Gathered, intent: &Intent) -> Result<Composition, EngineError> {
     let redactor = Redactor::new(&gathered.key, contents_secrets(gathered));
-    composed(gathered, intent, &redactor).map(|composed| composed.composition).map_err(|unmade| unmade.error)
+    composed(gathered, intent, &redactor)
+        .map(|(composed, _)| composed.composition)
+        .map_err(|unmade| unmade.error)
 }
 
 /// Every secret of a composition.
@@ -127,18 +133,43 @@ pub(super) fn secrets(
     Ok(secrets)
 }
 
+/// The same for showing it; of one that does not render, those of its values and of what was sent.
+pub(super) fn shown_secrets(
+    gathered: &Gathered,
+    composition: &Composition,
+) -> Result<Vec<SecretText>, EngineError> {
+    if let Ok(secrets) = secrets(gathered, composition) {
+        return Ok(secrets);
+    }
+    let mut secrets = contents_secrets(gathered);
+    secrets.extend(
+        values_of(gathered, composition).map_err(|unrendered| Unmade::from(unrendered).error)?.secrets,
+    );
+    secrets.extend(sent_secrets(gathered));
+    Ok(secrets)
+}
+
+/// A change that failed may have sent secrets that no render knows.
+fn sent_secrets(gathered: &Gathered) -> impl Iterator<Item = SecretText> {
+    let sent = gathered.inventory.iter().flat_map(InventoryEntry::possible_bodies);
+    sent.flat_map(secret_object::secret_values)
+}
+
 fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> {
-    let current = match &gathered.applied {
-        Some(applied) => Some(rendered(gathered, applied)?),
-        None => None,
+    let (current, no_longer) = match &gathered.applied {
+        Some(applied) => match rendered(gathered, applied) {
+            Ok(render) => (Some(render), None),
+            // What runs may not render any more; what was sent is known all the same, and there must be a way on.
+            Err(no_longer) => (Some(values_of(gathered, applied)?), Some(no_longer)),
+        },
+        None => (None, None),
     };
+    let still_unknown = no_longer.as_ref().map(|it| it.unknown_lookups.clone()).unwrap_or_default();
     let mut secrets = contents_secrets(gathered);
     secrets.extend(current.iter().flat_map(|render| render.secrets.iter().cloned()));
-    // A change that failed may have sent secrets that neither render knows.
-    let sent = gathered.inventory.iter().flat_map(InventoryEntry::possible_bodies);
-    secrets.extend(sent.flat_map(secret_object::secret_values));
+    secrets.extend(sent_secrets(gathered));
     let redactor = Redactor::new(&gathered.key, secrets.iter().cloned());
-    let mut composed = composed(gathered, intent, &redactor)?;
+    let (mut composed, unrendered) = composed(gathered, intent, &redactor)?;
     put_placeholders(&mut composed.composition, &gathered.placeholders, &gathered.contents);
     let wanted_layers = compose::layers(&composed.composition, &gathered.contents)?;
     let applied_layers = match &gathered.applied {
@@ -156,8 +187,9 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
             composition,
             values: current_values,
             layers: &applied_layers,
-            hooks: current.as_ref().map_or(&[], |render| &render.hooks),
+            hooks: current.as_ref().filter(|_| no_longer.is_none()).map(|render| &render.hooks[..]),
             kubernetes_version: current.as_ref().and_then(|render| render.kubernetes_version.as_ref()),
+            problems: no_longer.as_ref().map_or(&[], |no_longer| &no_longer.problems),
         }),
         composed: &composed,
         layers: &wanted_layers,
@@ -166,30 +198,40 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
         orphans: &gathered.orphans,
         redactor: &redactor,
     };
-    match rendered(gathered, &composed.composition) {
+    let wanted = match unrendered {
+        Some(unrendered) => Err(unrendered),
+        None => rendered(gathered, &composed.composition),
+    };
+    match wanted {
         Ok(render) => {
             secrets.extend(render.secrets.iter().cloned());
             let redactor = Redactor::new(&gathered.key, secrets);
             let plan = strata_plan::plan(&PlanInput { render: &render, redactor: &redactor, ..input });
             let before = current.unwrap_or_default();
-            Ok(Made { plan, before, render, composition: Some(composed.composition) })
+            Ok(Made { plan, before, render, composition: Some(composed.composition), still_unknown })
         }
         // A render that failed cannot tell of its own secrets; but what the cluster runs with is known.
         Err(unrendered) => {
             let plan = strata_plan::plan_of_failed_render(&input, &unrendered.problems);
             let unmade = Unmade::from(unrendered);
             let composition = Some(composed.composition);
-            let made = Made { plan, before: Render::default(), render: Render::default(), composition };
+            let (before, render) = (Render::default(), Render::default());
+            let made = Made { plan, before, render, composition, still_unknown: Vec::new() };
             Err(Unmade {
                 error: concealed(unmade.error, &redactor),
                 plan: Some(Box::new(made)),
-                unknown_lookups: unmade.unknown_lookups,
+                unknown_lookups: [unmade.unknown_lookups, still_unknown].concat(),
             })
         }
     }
 }
 
-fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result<Composed, Unmade> {
+/// What is wanted; and of a composition to go back to that does not render, why: what it may not take back is not known then.
+fn composed(
+    gathered: &Gathered,
+    intent: &Intent,
+    redactor: &Redactor,
+) -> Result<(Composed, Option<Unrendered>), Unmade> {
     match intent {
         Intent::Compose { request, .. } => {
             let surroundings = Surroundings {
@@ -198,23 +240,28 @@ fn composed(gathered: &Gathered, intent: &Intent, redactor: &Redactor) -> Result
                 redactor,
             };
             compose::compose(gathered.base.as_ref(), request, &gathered.contents, surroundings)
+                .map(|composed| (composed, None))
                 .map_err(|refusals| EngineError::Refused(refusals).into())
         }
         Intent::RollBack { .. } => {
             let (Some(applied), Some(earlier)) = (&gathered.applied, &gathered.earlier) else {
                 return Err(nothing_applied(&gathered.cluster).into());
             };
-            let then = rendered(gathered, earlier)?.kubernetes_version;
+            let (then, unrendered) = match rendered(gathered, earlier) {
+                Ok(render) => (render.kubernetes_version, None),
+                Err(unrendered) => (None, Some(unrendered)),
+            };
             let running = gathered.cluster.kubernetes_version.as_ref();
             let composition =
                 compose::roll_back(applied, earlier, running, then.as_ref(), &gathered.contents)?;
-            Ok(Composed {
+            let composed = Composed {
                 composition,
                 findings: Vec::new(),
                 conflicts: Vec::new(),
                 redundant: BTreeMap::new(),
                 resolutions: Vec::new(),
-            })
+            };
+            Ok((composed, unrendered))
         }
         Intent::CleanUp { .. } => Err(EngineError::internal("a clean-up composes nothing").into()),
     }
@@ -246,6 +293,11 @@ pub(super) fn rendered(gathered: &Gathered, composition: &Composition) -> Result
             unknown_lookups: unrendered.unanswered,
         })
     })?
+}
+
+/// Of what does not render: its values.
+fn values_of(gathered: &Gathered, composition: &Composition) -> Result<Render, Unrendered> {
+    Ok(with_input(gathered, composition, strata_render::render_values)?)
 }
 
 /// Calls something with all that a render of a composition takes.

@@ -273,8 +273,9 @@ impl World {
             composition,
             values: &render.layers,
             layers: before,
-            hooks: &render.hooks,
+            hooks: Some(&render.hooks),
             kubernetes_version: render.kubernetes_version.as_ref(),
+            problems: &[],
         });
         plan(&PlanInput {
             cluster: &self.cluster,
