@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use strata_cluster::{
     Applied, ApplyOptions, ClusterClient, ClusterError, ConnectOptions, Connection, KubeconfigPolicy, connect,
 };
@@ -78,5 +78,47 @@ async fn what_plans_take_for_filled_in_is_filled_in() -> Result<()> {
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     let all: usize = FILLED_IN.iter().map(|(kinds, ..)| kinds.len()).sum();
     ensure!(looked_at == all, "{looked_at} of {all} were looked at");
+    Ok(())
+}
+
+/// What plans take for no change to what cannot change is none to a real API server.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_says_the_same_may_be_sent_where_nothing_may_change() -> Result<()> {
+    let Some(plane) = ControlPlane::start_or_leave_out("defaults").await else { return Ok(()) };
+    let policy = KubeconfigPolicy { allow_loopback: true, ..KubeconfigPolicy::default() };
+    let kubeconfig = Connection::Kubeconfig(SecretText::new(plane.kubeconfig()));
+    let client = connect(&kubeconfig, &ConnectOptions { policy, ..ConnectOptions::default() })?;
+    let set = |storage: Value, policy: Option<&str>| {
+        let mut set = json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "default"},
+            "spec": {
+                "serviceName": "db", "selector": {"matchLabels": {"app": "db"}},
+                "template": {
+                    "metadata": {"labels": {"app": "db"}},
+                    "spec": {"containers": [{"name": "db", "image": "db:1"}]},
+                },
+                "volumeClaimTemplates": [{
+                    "metadata": {"name": "data"},
+                    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}},
+                }],
+            },
+        });
+        if let Some(policy) = policy {
+            set["spec"]["podManagementPolicy"] = policy.into();
+        }
+        set
+    };
+    client.apply(&set(json!("1Gi"), None), &ApplyOptions::default()).await?;
+    for (after, refused) in [
+        (set(json!("1024Mi"), None), false),
+        (set(json!("1073741824"), None), false),
+        (set(json!("1Gi"), Some("OrderedReady")), false),
+        (set(json!("1Gi"), Some("Parallel")), true),
+        (set(json!("2Gi"), None), true),
+    ] {
+        let options = ApplyOptions { dry_run: true, ..ApplyOptions::default() };
+        let answer = client.apply(&after, &options).await;
+        ensure!(answer.is_err() == refused, "{after:#}: {answer:?}");
+    }
     Ok(())
 }

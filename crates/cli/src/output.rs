@@ -1,6 +1,7 @@
 //! Shows answers: tables for people, JSON and YAML for machines, errors with their way out.
 
 use std::{
+    borrow::Cow,
     io::IsTerminal as _,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -18,9 +19,56 @@ use crate::{
 static READER_LEFT: Notify = Notify::const_new();
 static OUTLIVES_READER: AtomicBool = AtomicBool::new(false);
 
-/// Writes to standard output. Whoever read it may have left (`strata … | head`): then there is nobody to write for, and
-/// the program ends, unless it has something to put in order first ([`outlive_reader`]).
+/// Writes what people read to standard output, without what would steer their terminal: see [`visible`].
 pub fn write_out(text: std::fmt::Arguments<'_>, end: &str) {
+    let text = text.to_string();
+    write_raw(format_args!("{}", visible(&text)), end);
+}
+
+/// A text of which everything shows. Words of clusters, webhooks and other people may hold characters that move the cursor,
+/// erase lines or turn the direction of writing, so that something else is read than is there; each is replaced by a
+/// picture of it. Colours stay.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let steers = |letter: char| {
+        (letter.is_control() && !matches!(letter, '\n' | '\t'))
+            // Marks, embeddings, overrides and isolates of direction (Unicode, UAX #9).
+            || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let colour = colour(rest);
+        if colour > 0 {
+            let (kept, after) = rest.split_at(colour);
+            out.push_str(kept);
+            rest = after;
+            continue;
+        }
+        rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+        out.push(match u32::from(letter) {
+            _ if !steers(letter) => letter,
+            number @ 0..0x20 => char::from_u32(0x2400 + number).unwrap_or(char::REPLACEMENT_CHARACTER),
+            0x7f => '\u{2421}',
+            _ => char::REPLACEMENT_CHARACTER,
+        });
+    }
+    Cow::Owned(out)
+}
+
+/// How long the colour is that a text begins with (an ANSI SGR sequence).
+fn colour(text: &str) -> usize {
+    let Some(inside) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let parameters = inside.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if inside.as_bytes().get(parameters) == Some(&b'm') { parameters + 3 } else { 0 }
+}
+
+/// Writes to standard output as it is, for machines. Whoever read it may have left (`strata … | head`): then there is nobody to write for, and
+/// the program ends, unless it has something to put in order first ([`outlive_reader`]).
+pub fn write_raw(text: std::fmt::Arguments<'_>, end: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     if write!(out, "{text}{end}").and_then(|()| out.flush()).is_err() {
@@ -46,9 +94,9 @@ macro_rules! out {
     ($($words:tt)*) => { $crate::output::write_out(format_args!($($words)*), "\n") };
 }
 
-/// `print!` for a reader that may leave.
-macro_rules! out_raw {
-    ($($words:tt)*) => { $crate::output::write_out(format_args!($($words)*), "") };
+/// `eprintln!` of what people read.
+macro_rules! tell {
+    ($($words:tt)*) => { eprintln!("{}", $crate::output::visible(&format!($($words)*))) };
 }
 
 pub(crate) use out;
@@ -148,10 +196,10 @@ impl Output {
     pub fn document(&self, value: &Value) {
         match self.format {
             Format::Yaml => match serde_saphyr::to_string(value) {
-                Ok(text) => out_raw!("{text}"),
+                Ok(text) => write_raw(format_args!("{text}"), ""),
                 Err(error) => eprintln!("{error}"),
             },
-            Format::Json | Format::Table => out!("{value:#}"),
+            Format::Json | Format::Table => write_raw(format_args!("{value:#}"), "\n"),
         }
     }
 
@@ -165,28 +213,28 @@ impl Output {
     /// An error, with its code, its places and its way out, on standard error.
     pub fn error(&self, error: &CliError) {
         let CliError::Refused(errors) = error else {
-            eprintln!("{} {error}", self.paint("error:", "31;1"));
+            tell!("{} {error}", self.paint("error:", "31;1"));
             if let CliError::Unreachable { .. } = error {
-                eprintln!("  help: start the server with `strata serve`, or name another one with --server");
+                tell!("  help: start the server with `strata serve`, or name another one with --server");
             }
             return;
         };
         for error in errors {
-            eprintln!("{} {} [{}]", self.paint("error:", "31;1"), error.message, error.code);
+            tell!("{} {} [{}]", self.paint("error:", "31;1"), error.message, error.code);
             if !error.path.is_empty() {
-                eprintln!("  in: {}", error.path.join("."));
+                tell!("  in: {}", error.path.join("."));
             }
             for moved in &error.moved {
-                eprintln!("  moved: {moved}");
+                tell!("  moved: {moved}");
             }
             for diagnostic in &error.diagnostics {
-                eprintln!("  {diagnostic}");
+                tell!("  {diagnostic}");
                 if let Some(help) = &diagnostic.help {
-                    eprintln!("    help: {help}");
+                    tell!("    help: {help}");
                 }
             }
             if !error.help.is_empty() {
-                eprintln!("  help: {}", error.help);
+                tell!("  help: {}", error.help);
             }
         }
     }
@@ -306,6 +354,22 @@ mod tests {
     fn moments_are_cut_to_what_people_read() {
         assert_eq!(time_of_day("2026-11-28T04:21:07.563711Z"), "04:21:07");
         assert_eq!(time_of_day("soon"), "soon");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_and_not_done() {
+        assert_eq!(visible("a\tb\n\u{1b}[31;1mred\u{1b}[0m — ü"), "a\tb\n\u{1b}[31;1mred\u{1b}[0m — ü");
+        for (steers, shown) in [
+            ("denied\rallowed", "denied\u{240d}allowed"),
+            ("\u{1b}[2Jx", "\u{241b}[2Jx"),
+            ("\u{1b}]0;title\u{7}", "\u{241b}]0;title\u{2407}"),
+            ("\u{9b}2K", "\u{fffd}2K"),
+            ("\u{7f}", "\u{2421}"),
+            ("user\u{202e}nimda", "user\u{fffd}nimda"),
+            ("\u{1b}[31;", "\u{241b}[31;"),
+        ] {
+            assert_eq!(visible(steers), shown);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! somebody else refuses shows when the change is carried out.
 
 use serde_json::Value;
+use strata_model::quantity::Quantity;
 
 /// How a kind guards its fields.
 enum Rule {
@@ -13,7 +14,8 @@ enum Rule {
     AllBut(&'static str, &'static [&'static str]),
 }
 
-/// The fields that differ and must not, as paths; empty when the change can be made in place.
+/// The fields that differ and must not, as paths; empty when the change can be made in place. They differ as they are written:
+/// whether they say the same in other words is not looked at here.
 #[must_use]
 pub fn violations(before: &Value, after: &Value) -> Vec<String> {
     let group_and_kind = |object: &Value| {
@@ -127,7 +129,7 @@ fn special(group: &str, kind: &str, before: &Value, after: &Value) -> Vec<String
         }
         ("", "PersistentVolumeClaim") => {
             let path = "spec.resources.requests.storage";
-            let size = |object| at(object, path).and_then(quantity);
+            let size = |object| at(object, path).and_then(Quantity::of_value);
             // It may grow, and nothing else.
             if let (Some(old), Some(new)) = (size(before), size(after)) {
                 if new < old {
@@ -166,34 +168,6 @@ fn changed(before: Option<&Value>, after: Option<&Value>) -> bool {
 
 fn at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(object, |value, key| value.get(key))
-}
-
-/// A Kubernetes quantity as a number of units; `None` for what is no plain quantity.
-fn quantity(value: &Value) -> Option<f64> {
-    if let Some(number) = value.as_f64() {
-        return Some(number);
-    }
-    let text = value.as_str()?;
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let factor = match suffix {
-        "" => 1.0,
-        "m" => 0.001,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "P" => 1e15,
-        "E" => 1e18,
-        "Ki" => 1024.0,
-        "Mi" => 1_048_576.0,
-        "Gi" => 1_073_741_824.0,
-        "Ti" => 1_099_511_627_776.0,
-        "Pi" => 1_125_899_906_842_624.0,
-        "Ei" => 1_152_921_504_606_846_976.0,
-        _ => return None,
-    };
-    number.parse::<f64>().ok().map(|number| number * factor)
 }
 
 #[cfg(test)]

@@ -329,6 +329,39 @@ fn what_kubernetes_refuses_in_place_blocks_or_is_replaced() {
     assert_eq!(requirements(&plan)[0].scope, "deletes and creates anew Job.batch shop/migrate");
 }
 
+/// An amount that is written otherwise, or a default that is written out, is no change to what cannot change.
+#[test]
+fn what_says_the_same_is_no_change_to_what_cannot_change() {
+    let set = |storage: &Value, policy: Option<&str>| {
+        let claim =
+            json!({"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": storage}}}});
+        let mut spec = json!({"serviceName": "db", "volumeClaimTemplates": [claim]});
+        if let Some(policy) = policy {
+            spec["podManagementPolicy"] = policy.into();
+        }
+        Render {
+            objects: vec![object(manifest("apps/v1", "StatefulSet", "db", &json!({"spec": spec})))],
+            ..Render::default()
+        }
+    };
+    let wanted = composed(Composition::default());
+    let mut world = World::new();
+    let before = set(&json!("1Gi"), None);
+    let plan = world.plan(&wanted, &before);
+    world.apply(&wanted, &before, &plan);
+    for (after, refused) in [
+        (set(&json!("1024Mi"), None), false),
+        (set(&json!(1_073_741_824), None), false),
+        (set(&json!("1Gi"), Some("OrderedReady")), false),
+        (set(&json!("1Gi"), Some("Parallel")), true),
+        (set(&json!("2Gi"), None), true),
+    ] {
+        let plan = world.plan(&wanted, &after);
+        assert_eq!(plan.actions[0].action, Action::Change, "{plan:#?}");
+        assert_eq!(has(&plan, FindingCode::ImmutableField, Severity::Block), refused, "{plan:#?}");
+    }
+}
+
 #[test]
 fn what_the_plan_is_made_for_does_not_stand_in_its_way() {
     let (mut world, _, _, wanted, render) = story();
@@ -348,7 +381,8 @@ fn versions_of_kubernetes() {
         ("1.32.3", Some(FindingCode::KubernetesDowngrade), Severity::Block),
         ("1.34.0", Some(FindingCode::KubernetesMinorSkipped), Severity::Block),
         ("1.33.0", Some(FindingCode::NotReversible), Severity::Info),
-        ("1.32.9", None, Severity::Info),
+        ("1.32.9", Some(FindingCode::NotReversible), Severity::Info),
+        ("1.32.4", None, Severity::Info),
     ] {
         let render = Render { kubernetes_version: Some(version.parse().unwrap()), ..render.clone() };
         let plan = world.plan(&wanted, &render);

@@ -20,6 +20,12 @@ pub(crate) fn object_changes(before: &Value, after: &Value, redactor: &Redactor)
     changes(before, after, redactor, |change| same_meaning(before, after, change))
 }
 
+/// Where two bodies of one object say something else.
+pub(crate) fn differing(before: &Value, after: &Value) -> Vec<ValuePath> {
+    let changes = diff_values(before, after).into_iter();
+    changes.filter(|change| same_meaning(before, after, change).is_none()).map(|change| change.path).collect()
+}
+
 fn changes(
     before: &Value,
     after: &Value,

@@ -14,7 +14,7 @@ use strata_model::{
     quantity::Quantity,
     value_path::{Segment, ValuePath},
 };
-use strata_values::Change;
+use strata_values::{Change, diff_values};
 
 /// A field that Kubernetes fills in where nothing is said: the kinds, the last keys of its path, and the value as JSON.
 /// See <https://kubernetes.io/docs/reference/kubernetes-api/>, at each field.
@@ -101,6 +101,19 @@ pub(super) fn same_meaning(before: &Value, after: &Value, change: &Change) -> Op
     }
     let keys = keys(&change.path);
     match (&change.before, &change.after) {
+        // A list without keys changes as a whole, and may still say the same item by item.
+        (Some(Value::Array(one)), Some(Value::Array(other))) if one.len() == other.len() => {
+            let mut same = None;
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                for inner in diff_values(one, other) {
+                    let mut path = change.path.child(Segment::Index(index));
+                    path.0.extend(inner.path.0.iter().cloned());
+                    let inner = Change { path, ..inner };
+                    same = Some(same_meaning(before, after, &inner)?);
+                }
+            }
+            same
+        }
         (Some(one), Some(other)) => {
             let said = AMOUNTS.iter().any(|(kinds, around)| {
                 kinds.contains(&kind) && keys.split_last().is_some_and(|(_, rest)| rest.ends_with(around))
@@ -109,7 +122,9 @@ pub(super) fn same_meaning(before: &Value, after: &Value, change: &Change) -> Op
                 NAMED_AMOUNTS.iter().any(|(kinds, last)| kinds.contains(&kind) && keys.ends_with(last));
             let (one, other) = (Quantity::of_value(one)?, Quantity::of_value(other)?);
             // These compare revisions of their template as they are written, with amounts in the form that Kubernetes gives them.
-            let by_text = matches!(kind, "StatefulSet" | "DaemonSet") && one.to_string() != other.to_string();
+            let by_text = matches!(kind, "StatefulSet" | "DaemonSet")
+                && keys.starts_with(&["spec", "template"])
+                && one.to_string() != other.to_string();
             ((said || named) && one == other && !by_text).then_some(SameMeaning::Amount)
         }
         (None, Some(value)) | (Some(value), None) => {
@@ -154,8 +169,6 @@ fn is_pull_policy(body: &Value, path: &ValuePath, value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use strata_values::diff_values;
-
     use super::*;
 
     fn deployment(spec: &Value) -> Value {

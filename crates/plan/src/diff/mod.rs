@@ -4,6 +4,6 @@ mod fields;
 mod meaning;
 mod objects;
 
-pub(crate) use fields::{field_changes, object_changes};
+pub(crate) use fields::{differing, field_changes, object_changes};
 pub use meaning::FILLED_IN;
 pub(crate) use objects::{ObjectDiff, Pair, first_layer, objects};

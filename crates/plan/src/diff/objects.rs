@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use strata_model::{
     finding::{Finding, FindingCode, Severity},
     inventory::InventoryEntry,
@@ -14,9 +15,10 @@ use strata_model::{
     plan::{Action, PlannedAction},
     profile::{ImmutablePolicy, LayerName, OrphanPolicy},
     render::RenderedObject,
+    value_path::ValuePath,
 };
 
-use super::object_changes;
+use super::{differing, object_changes};
 use crate::{
     digest,
     finding::finding,
@@ -85,6 +87,20 @@ pub(crate) fn objects<'a>(input: &PlanInput<'a>) -> ObjectDiff<'a> {
     outcome
 }
 
+/// The fields that Kubernetes refuses to change in place and that come to say something else.
+fn refused(before: &Value, after: &Value) -> Vec<String> {
+    let mut fixed = immutable::violations(before, after);
+    if fixed.is_empty() {
+        return fixed;
+    }
+    let differing = differing(before, after);
+    fixed.retain(|path| {
+        let path = ValuePath::of_keys(path.split('.'));
+        differing.iter().any(|other| other.starts_with(&path) || path.starts_with(other))
+    });
+    fixed
+}
+
 impl ObjectDiff<'_> {
     fn compare(&mut self, input: &PlanInput<'_>, object: &RenderedObject, before: &InventoryEntry) {
         if digest::object(input.key, &object.body) == before.digest {
@@ -99,7 +115,7 @@ impl ObjectDiff<'_> {
         }
         let mut fixed: Vec<String> = Vec::new();
         for body in before.possible_bodies() {
-            for path in immutable::violations(body, &object.body) {
+            for path in refused(body, &object.body) {
                 if !fixed.contains(&path) {
                     fixed.push(path);
                 }

@@ -55,7 +55,8 @@ pub(super) fn findings(input: &PlanInput<'_>) -> Vec<Finding> {
             .path(path.clone()),
         ));
     }
-    if ahead >= 1 {
+    // A rollback holds the layer at whatever is higher: a patch version, too.
+    if wanted.compare(running).is_gt() {
         findings.push(about(
             finding(
                 FindingCode::NotReversible,

@@ -140,9 +140,9 @@ fn fenced(page: &mut String, language: &str, text: &str) {
     push(page, format_args!("{fence}{language}\n{}\n{fence}", text.trim_end_matches('\n')));
 }
 
-/// A text that stays in its line and brings no markup.
+/// A text that stays in its line and brings no markup, links or pictures; what it says to be code is code.
 fn inline(text: &str) -> String {
-    text.replace('\n', " ").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace(['\n', '\r'], " ").replace('<', "&lt;").replace('>', "&gt;").replace("](", "]\\(")
 }
 
 fn cell(text: &str) -> String {
@@ -168,12 +168,12 @@ mod tests {
                 "changes": [{ "path": "data.a" }],
             }],
             "repave": { "required": true, "scope": "WORKER_POOLS" },
-            "findings": [{ "severity": "INFO", "code": "LEFT_BEHIND", "message": "<b>\nleft" }],
+            "findings": [{ "severity": "INFO", "code": "LEFT_BEHIND", "message": "<b>\nleft [here](http://x)" }],
         }));
         assert_eq!(
             page,
             "## `eu-1`\n\nObjects: 1 change; **nodes are replaced** (WORKER_POOLS)\n\n\
-             - **INFO** &lt;b&gt; left `LEFT_BEHIND`\n\
+             - **INFO** &lt;b&gt; left [here]\\(http://x) `LEFT_BEHIND`\n\
              \n<details><summary>app (web 1.0.0 → web 1.1.0)</summary>\n\n````diff\n-a\n+```\n````\n</details>\n\
              \n| | object | layer | fields |\n|---|---|---|---|\n\
              | change | ConfigMap shop/a\\|b | app | `data.a` |\n\nplan `hmac:1`\n"

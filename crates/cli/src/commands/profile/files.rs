@@ -14,7 +14,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code},
     operations,
-    output::{Output, out},
+    output::{Output, write_raw},
 };
 
 pub(super) async fn export(
@@ -40,7 +40,7 @@ pub(super) async fn export(
         }
         None => {
             let text = exported.get("text").and_then(Value::as_str).unwrap_or_default();
-            out!("{}", text.trim_end_matches('\n'));
+            write_raw(format_args!("{}", text.trim_end_matches('\n')), "\n");
         }
     }
     let masks = exported.get("masks").and_then(Value::as_array).map_or(0, Vec::len);
