@@ -17,7 +17,7 @@ use strata_model::{
     object::ObjectKey,
     pack::PackFiles,
     plan::Action,
-    profile::{AttachedManifest, OrphanPolicy, PresetChoice, ProfileType},
+    profile::{AttachedManifest, ImmutablePolicy, OrphanPolicy, PresetChoice, ProfileType},
     value_path::ValuePath,
 };
 use strata_tests::{ControlPlane, bench::Bench, charts::Corpus};
@@ -324,6 +324,53 @@ async fn what_is_in_the_way_is_told_before() -> Result<()> {
     let change = bench.run(bench.wish("way", "1.1.0")).await?;
     let failure = change.failure.context("it succeeded")?;
     ensure!(["FIELD_CONFLICT", "INVALID_OBJECT"].contains(&failure.code.as_str()), "{failure:?}");
+    bench.stop().await;
+    Ok(())
+}
+
+/// What cannot change in place is deleted and created anew as was promised; and where a new one would not be taken, that is told
+/// while the old one is still there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_created_anew_is_as_promised() -> Result<()> {
+    let Some(plane) = ControlPlane::start_or_leave_out("live-anew").await else { return Ok(()) };
+    let bench = Bench::start(plane.kubeconfig()).await?;
+    let files = PackFiles::from([
+        (
+            "pack.json".to_owned(),
+            json!({"name": "anew", "displayName": "anew", "version": "1.0.0", "layer": "addon", "cloudTypes": ["all"]}).to_string().into_bytes(),
+        ),
+        ("values.yaml".to_owned(), b"pack:\n  namespace: anew\n".to_vec()),
+    ]);
+    bench.session.publish_pack(files, Adopted::default()).await?;
+    let manifest = |role: &str, word: &str, kind: &str| {
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: who}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {role}}}\n---\n\
+             apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: fixed}}\nimmutable: true\ndata: {{word: {word}}}\n---\n\
+             apiVersion: v1\nkind: Secret\nmetadata: {{name: login}}\ntype: {kind}\nstringData: {{username: ada, password: correct-horse}}\n"
+        )
+    };
+    for (version, text) in [
+        ("1.0.0", manifest("view", "one", "Opaque")),
+        ("1.1.0", manifest("edit", "two", "kubernetes.io/basic-auth")),
+        // One of this type must have a certificate.
+        ("1.2.0", manifest("edit", "two", "kubernetes.io/tls")),
+    ] {
+        let layer = DraftLayer {
+            manifests: vec![AttachedManifest { name: "all".into(), text }],
+            on_immutable: ImmutablePolicy::Replace,
+            ..DraftLayer::new("anew", "anew", "1.0.0")
+        };
+        publish(&bench, "anew", version, vec![layer]).await?;
+    }
+    promised_is_done(&bench, "anew, first", bench.wish("anew", "1.0.0")).await?;
+    let (anew, _) = promised_is_done(&bench, "anew, upgrade", bench.wish("anew", "1.1.0")).await?;
+    ensure!(count(&anew, LiveOutcome::Replaced) == 3, "{anew:?}");
+    let preview = bench.session.preview_upgrade_live(&bench.wish("anew", "1.2.0")).await?;
+    let evidence = preview.evidence.context("not asked")?;
+    let refused = evidence.objects.iter().find(|it| it.key.kind == "Secret").context("nothing is said")?;
+    ensure!(refused.outcome == LiveOutcome::Refused && refused.stops(), "{refused:?}");
+    ensure!(refused.message.as_deref().is_some_and(|it| it.contains("tls.crt")), "{refused:?}");
     bench.stop().await;
     Ok(())
 }

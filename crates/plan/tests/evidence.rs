@@ -15,7 +15,8 @@ use strata_model::{
     secret::SecretText,
 };
 use strata_plan::evidence::{
-    Answer, Coming, Next, Question, Whose, capacity, drift, next, nodes, questions, read, removed,
+    Answer, Coming, Next, Question, Whose, capacity, copy, drift, next, nodes, questions, read, read_copy,
+    removed,
 };
 use strata_values::Redactor;
 
@@ -67,7 +68,7 @@ fn done(object: Value) -> Answer {
 fn said(next: Next) -> ObjectEvidence {
     match next {
         Next::Said(said) => *said,
-        Next::DryRun => panic!("it is asked for"),
+        Next::DryRun | Next::DryRunOfCopy => panic!("it is asked for"),
     }
 }
 
@@ -116,6 +117,44 @@ fn what_is_there_may_say_all() {
     assert!(theirs.outcome == LiveOutcome::NotOurs && !theirs.stops(), "it is not sent: {theirs:?}");
     // The marks of the same object were taken away: that is drift.
     assert_eq!(said(next(stays, Some(&there), &others)).outcome, LiveOutcome::Unchanged);
+}
+
+/// What is deleted and created anew is asked for under another name; that it would not come back stops the change.
+#[test]
+fn what_is_created_anew_is_asked_for_as_a_copy() {
+    let job = |image: &str| {
+        manifest("batch/v1", "Job", &"j".repeat(60), &json!({"spec": {"template": {"image": image}}}))
+    };
+    let (world, mut plan, render) = planned(vec![job("a")], vec![job("b")]);
+    plan.actions[0].action = Action::Replace;
+    let (asked, _) = questions(&plan, &render, &world.inventory, 10);
+    let there = live(&job("a"), "5");
+    let asks = next(&asked[0], Some(&there), &Whose::Ours, &Coming::default(), &redactor());
+    assert_eq!(asks, Next::DryRunOfCopy);
+    let copied = copy(&asked[0].object.unwrap().body).unwrap();
+    let name = copied["metadata"]["name"].as_str().unwrap();
+    assert!(name.len() <= 63 && name.starts_with("jjj") && name.ends_with("-strata-preview"), "{name}");
+    assert_eq!(copied["spec"], job("b")["spec"]);
+    let read = |answer| read_copy(&asked[0], Some(answer), &redactor());
+    assert_eq!(read(done(copied)).outcome, LiveOutcome::Replaced);
+    let refused =
+        read(Answer::Refused { code: "ADMISSION_DENIED".into(), message: "no correct-horse-battery".into() });
+    assert!(refused.stops() && refused.outcome == LiveOutcome::Refused, "{refused:?}");
+    assert!(!refused.message.unwrap().contains("correct-horse"));
+    let silent = read(Answer::Silent { code: "CLUSTER_UNAVAILABLE".into(), message: "gone".into() });
+    assert!(silent.outcome == LiveOutcome::Replaced && silent.message.is_some());
+    // Only one Service can have an address or a port of a node; what has none keeps none.
+    let service = |spec: Value| {
+        copy(&manifest("v1", "Service", "web", &json!({"spec": spec}))).unwrap()["spec"].clone()
+    };
+    assert_eq!(
+        service(json!({"clusterIP": "10.0.0.7", "ports": [{"port": 80, "nodePort": 30001}]})),
+        json!({"ports": [{"port": 80}]})
+    );
+    assert_eq!(service(json!({"clusterIP": "None"})), json!({"clusterIP": "None"}));
+    assert_eq!(copy(&definition("1")), None);
+    let unasked = read_copy(&asked[0], None, &redactor());
+    assert!(unasked.outcome == LiveOutcome::Replaced && unasked.message.is_some());
 }
 
 #[test]

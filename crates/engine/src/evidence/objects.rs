@@ -109,6 +109,10 @@ impl Asking {
                 };
                 evidence::read(question, live.as_ref(), answer, coming, redactor)
             }
+            Next::DryRunOfCopy => {
+                let answer = self.dry_run_of_copy(client, question).await;
+                evidence::read_copy(question, answer, redactor)
+            }
         };
         if let (Some(sent), Some(live)) = (question.sent(), &live)
             && whose_was_sent(question, live, &whose)
@@ -160,6 +164,19 @@ impl Asking {
                 kind: question.key.kind.clone(),
             }),
         }
+    }
+
+    /// Asks what sending a copy would do of an object that is deleted first.
+    async fn dry_run_of_copy(&self, client: &ClusterClient, question: &Question<'_>) -> Option<Answer> {
+        let body = match (question.hook, question.object) {
+            (Some(hook), _) => evidence::copy(&hooks::marked(&hook.object.body, NO_RUN)),
+            (None, Some(object)) => evidence::copy(&object.body),
+            (None, None) => None,
+        };
+        Some(match client.apply(&body?, &asked(ApplyOptions::default())).await {
+            Ok(applied) => done(applied),
+            Err(error) => answer_of(error),
+        })
     }
 
     /// Asks what sending would do that was sent last. What others hold by right stays theirs; what they took is told.

@@ -82,6 +82,8 @@ pub enum Next {
     Said(Box<ObjectEvidence>),
     /// Ask what sending it would do.
     DryRun,
+    /// It is deleted first: ask what sending a copy of it would do.
+    DryRunOfCopy,
 }
 
 /// What to do once it is known what is there.
@@ -125,7 +127,7 @@ pub fn next(
                     || hook.delete.contains(&HookDeletePolicy::HookSucceeded)
             };
             if question.hook.is_some_and(deleted) {
-                told(LiveOutcome::Replaced, None, "what its earlier run left is deleted first".to_owned())
+                anew(question, coming)
             } else {
                 told(
                     LiveOutcome::Refused,
@@ -134,7 +136,7 @@ pub fn next(
                 )
             }
         }
-        (Some(Action::Replace), _) if same => said(LiveOutcome::Replaced),
+        (Some(Action::Replace), _) if same => anew(question, coming),
         (Some(Action::Create | Action::Change | Action::Replace | Action::Restore | Action::RunHook), _)
             if question.object.is_some() =>
         {
@@ -148,6 +150,18 @@ pub fn next(
             }
         }
         _ => told(LiveOutcome::NotAsked, None, "it is not sent".to_owned()),
+    }
+}
+
+/// What is there is deleted first.
+fn anew(question: &Question<'_>, coming: &Coming) -> Next {
+    match coming.before(question) {
+        Some((key, why)) => Next::Said(Box::new(ObjectEvidence {
+            message: Some(why.to_owned()),
+            waits_for: Some(key.clone()),
+            ..question.says(LiveOutcome::Replaced)
+        })),
+        None => Next::DryRunOfCopy,
     }
 }
 

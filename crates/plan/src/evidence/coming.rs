@@ -238,13 +238,16 @@ impl Rule {
     }
 }
 
-/// The plural of a kind, as Kubernetes guesses it (`UnsafeGuessKindToResource` of apimachinery).
+/// The plural of a kind: as Kubernetes guesses it (`UnsafeGuessKindToResource` of apimachinery), but for `gateways`, which every
+/// definition writes so.
 fn plural(kind: &str) -> String {
     let lower = kind.to_lowercase();
-    match lower.as_bytes().last() {
+    let [rest @ .., last] = lower.as_bytes() else { return lower };
+    let after_vowel = rest.last().is_some_and(|letter| b"aeiou".contains(letter));
+    match last {
         _ if lower == "endpoints" => lower,
-        Some(b's') => format!("{lower}es"),
-        Some(b'y') => format!("{}ies", lower.trim_end_matches('y')),
+        b's' => format!("{lower}es"),
+        b'y' if !after_vowel => format!("{}ies", lower.trim_end_matches('y')),
         _ => format!("{lower}s"),
     }
 }

@@ -4,7 +4,7 @@
 //! is asked what sending it would do, by a dry run of the very request of the change; the answer is read by [`read()`]. Objects
 //! that were sent before are asked for a second time, with what was last sent: what that would change has drifted
 //! ([`drift()`]). Namespaces, definitions and what admits objects are asked for first, because what comes with the same
-//! change cannot be known before it ([`Coming`]).
+//! change cannot be known before it ([`Coming`]). What is deleted and created anew is asked for as a copy ([`copy()`]).
 //!
 //! *Guarantees.* Pure: whoever asks brings the answers. Nothing that comes out holds a clear secret.
 //!
@@ -14,11 +14,13 @@
 mod answer;
 mod capacity;
 mod coming;
+mod copy;
 mod drift;
 mod question;
 
 pub use answer::{Answer, Next, Whose, next, read, unread};
 pub use capacity::{capacity, live_replicas, nodes, removed};
 pub use coming::Coming;
+pub use copy::{copy, read_copy};
 pub use drift::drift;
 pub use question::{MOST_OBJECTS, Question, questions};

@@ -96,6 +96,9 @@ pub(super) fn remarks(plan: &Value, evidence: &Value) -> Vec<Remark> {
                 let waits = waits.map_or_else(String::new, |waits| format!(" ({})", name(waits, "")));
                 say(6, "not known yet", "36", format!("{object}{told}{waits}"), Vec::new());
             }
+            "REPLACED" if !message.is_empty() => {
+                say(6, "not known yet", "36", format!("{object}, created anew{told}"), Vec::new());
+            }
             "NOT_ASKED" => say(7, "not asked", "36", format!("{object}{told}"), Vec::new()),
             _ => {}
         }
