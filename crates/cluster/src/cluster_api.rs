@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use strata_model::{
+    composition::POOL_LABEL,
     object::{ObjectKey, split_api_version},
     secret::SecretText,
     version::KubernetesVersion,
@@ -165,8 +166,12 @@ impl ClusterClient {
             };
             for object in items {
                 let Some(key) = ObjectKey::of(&object) else { continue };
+                let labels = object.pointer("/metadata/labels");
+                let pool = labels.and_then(|labels| labels.get(POOL_LABEL)).and_then(Value::as_str);
+                // A pool may consist of several; each is told then.
+                let pool = pool.filter(|pool| !pools.contains_key(*pool)).unwrap_or(&key.name);
                 pools.insert(
-                    key.name.clone(),
+                    pool.to_owned(),
                     Pool {
                         version: version(&object, "/spec/template/spec/version"),
                         machines: Machines::of(&object),

@@ -71,6 +71,9 @@ pub struct NodePool {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// The label that names the node pool of a Cluster API object, where that is not called like the pool.
+pub const POOL_LABEL: &str = "strata.dev/pool";
+
 /// All that decides what a cluster runs, except the facts that the render reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

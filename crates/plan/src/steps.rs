@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use strata_model::{
+    composition::POOL_LABEL,
     object::{Destination, ObjectKey},
     plan::{Action, PlannedAction, PlannedStep, Repave, RepaveScope, StepKind},
     render::{Render, RenderedObject},
@@ -21,9 +22,6 @@ use crate::{
     hooks::{HookRun, Moment},
     order::{infrastructure_rank, rank},
 };
-
-/// The label that names the pool of a Cluster API object.
-pub(crate) const POOL_LABEL: &str = "strata.dev/pool";
 
 /// The priority of what infrastructure layers put into the cluster itself.
 pub(crate) const INFRASTRUCTURE_PRIORITY: i32 = i32::MIN;

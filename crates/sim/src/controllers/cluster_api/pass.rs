@@ -14,6 +14,8 @@ use super::{
 };
 use crate::value::{integer, set, text};
 
+const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
+
 pub(super) struct Pass {
     pub(super) client: Client,
     pub(super) kinds: Kinds,
@@ -97,7 +99,7 @@ impl Pass {
             infrastructure: infrastructure.cloned().unwrap_or_default(),
             bootstrap: plane.pointer("/spec/kubeadmConfigSpec").cloned().unwrap_or_default(),
             labels: json!({
-                "cluster.x-k8s.io/cluster-name": name,
+                (CLUSTER_NAME): name,
                 "cluster.x-k8s.io/control-plane": "",
                 "cluster.x-k8s.io/control-plane-name": text(plane, "/metadata/name"),
             }),
@@ -110,7 +112,7 @@ impl Pass {
             "observedGeneration": integer(plane, "/metadata/generation"),
             "replicas": tally.total,
             "readyReplicas": tally.ready,
-            "selector": format!("cluster.x-k8s.io/cluster-name={name},cluster.x-k8s.io/control-plane"),
+            "selector": format!("{CLUSTER_NAME}={name},cluster.x-k8s.io/control-plane"),
         });
         // The lowest version among the machines: an upgrade shows only once the last one is through.
         if !tally.lowest.is_empty() {
@@ -144,9 +146,10 @@ impl Pass {
 
     async fn deployment(&self, deployment: &Value, machines: &[Value]) -> Result<Tally, PassError> {
         let cluster = text(deployment, "/spec/clusterName").to_owned();
+        self.labelled(deployment, &cluster).await?;
         let mut labels =
             deployment.pointer("/spec/template/metadata/labels").cloned().unwrap_or_else(|| json!({}));
-        set(&mut labels, &["cluster.x-k8s.io/cluster-name"], cluster.as_str());
+        set(&mut labels, &[CLUSTER_NAME], cluster.as_str());
         set(&mut labels, &["cluster.x-k8s.io/deployment-name"], text(deployment, "/metadata/name"));
         let pool = Pool {
             resource: &self.kinds.deployment,
@@ -189,6 +192,18 @@ impl Pass {
         Ok(tally)
     }
 
+    /// Cluster API's webhook labels each deployment of machines with its cluster.
+    async fn labelled(&self, deployment: &Value, cluster: &str) -> Result<(), PassError> {
+        let is = deployment.pointer("/metadata/labels").and_then(|labels| labels.get(CLUSTER_NAME));
+        if is.and_then(Value::as_str) == Some(cluster) {
+            return Ok(());
+        }
+        let api = self.api(&self.kinds.deployment, text(deployment, "/metadata/namespace"));
+        let patch = Patch::Merge(json!({"metadata": {"labels": {(CLUSTER_NAME): cluster}}}));
+        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+        limited(api.patch(text(deployment, "/metadata/name"), &params, &patch)).await.map(drop)
+    }
+
     async fn secret(&self, cluster: &Value) -> Result<(), PassError> {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let (namespace, name) = (text(cluster, "/metadata/namespace"), text(cluster, "/metadata/name"));
@@ -198,7 +213,7 @@ impl Pass {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "cluster.x-k8s.io/secret",
             "metadata": {
-                "name": format!("{name}-kubeconfig"), "labels": {"cluster.x-k8s.io/cluster-name": name},
+                "name": format!("{name}-kubeconfig"), "labels": {(CLUSTER_NAME): name},
                 "ownerReferences": [{
                     "apiVersion": self.kinds.cluster.api_version, "kind": "Cluster", "name": name,
                     "uid": text(cluster, "/metadata/uid"),
