@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 use strata_model::{
-    composition::{ControlPlane, NodePool},
+    composition::{ControlPlaneWish, NodePoolWish},
     digest::Digest,
     id::ChangeId,
     overrides::{ConflictResolution, Patch},
@@ -36,13 +36,16 @@ pub struct Wish {
     pub unset_variables: Vec<String>,
     /// The control plane.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub control_plane: Option<ControlPlane>,
+    pub control_plane: Option<ControlPlaneWish>,
     /// All node pools.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub node_pools: Option<Vec<NodePool>>,
+    pub node_pools: Option<Vec<NodePoolWish>>,
     /// Whether generated values are made anew.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rotate_generated: bool,
+    /// Whether layers that a rollback held go on with their profile.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub release_held: bool,
     /// Whether to go to the newest revision of each version that is attached.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub take_updates: bool,
@@ -68,6 +71,7 @@ impl Wish {
             || self.control_plane.is_some()
             || self.node_pools.is_some()
             || self.rotate_generated
+            || self.release_held
             || self.take_updates
     }
 }

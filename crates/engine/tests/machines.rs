@@ -12,7 +12,7 @@ use strata_engine::{DraftLayer, RegisterCluster, RegisterInfrastructure, Request
 use strata_model::{
     change::ChangeState,
     cluster::Connectivity,
-    composition::{ControlPlane, NodePool},
+    composition::{ControlPlaneWish, NodePoolWish},
     evidence::{LiveOutcome, MachineCount},
     object::Destination,
     plan::RepaveScope,
@@ -72,9 +72,9 @@ async fn machines_and_what_is_on_the_management_cluster_are_told() {
         region: None,
     };
     session.register_cluster(register).await.unwrap();
-    let pool = NodePool { name: "workers".into(), replicas: 2, attributes: BTreeMap::new() };
+    let pool = NodePoolWish { name: "workers".into(), replicas: 2, attributes: None };
     let wish = Wish {
-        control_plane: Some(ControlPlane { replicas: 1, attributes: BTreeMap::new() }),
+        control_plane: Some(ControlPlaneWish { replicas: 1, attributes: None }),
         node_pools: Some(vec![pool]),
         ..bench.wish("shop", &[("base", "1.0.0")])
     };

@@ -71,6 +71,52 @@ pub struct NodePool {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// What somebody wants the control plane to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlPlaneWish {
+    /// How many machines.
+    pub replicas: u32,
+    /// What templates may read; none leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+impl ControlPlaneWish {
+    /// What becomes of the control plane that there is.
+    #[must_use]
+    pub fn over(&self, before: Option<&ControlPlane>) -> ControlPlane {
+        let kept = || before.map(|before| before.attributes.clone()).unwrap_or_default();
+        ControlPlane { replicas: self.replicas, attributes: self.attributes.clone().unwrap_or_else(kept) }
+    }
+}
+
+/// What somebody wants a node pool to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodePoolWish {
+    /// Its name.
+    pub name: String,
+    /// How many machines.
+    pub replicas: u32,
+    /// What templates may read; none leaves it as the pool of this name has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+impl NodePoolWish {
+    /// What becomes of it where there are these pools.
+    #[must_use]
+    pub fn over(&self, before: &[NodePool]) -> NodePool {
+        let kept = || before.iter().find(|pool| pool.name == self.name).map(|pool| pool.attributes.clone());
+        NodePool {
+            name: self.name.clone(),
+            replicas: self.replicas,
+            attributes: self.attributes.clone().or_else(kept).unwrap_or_default(),
+        }
+    }
+}
+
 /// The label that names the node pool of a Cluster API object, where that is not called like the pool.
 pub const POOL_LABEL: &str = "strata.dev/pool";
 

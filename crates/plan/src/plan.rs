@@ -197,7 +197,7 @@ fn held(input: &PlanInput<'_>) -> impl Iterator<Item = Finding> {
             FindingCode::LayerHeld,
             Severity::Info,
             message,
-            "the rest goes back; go forward again to give the layer another revision",
+            "the rest goes back; `--release-held`, or going forward, lets the layer go on with its profile",
         )
         .layer(&held.layer)
     })

@@ -9,7 +9,7 @@ use common::{Library, at, key, layer};
 use serde_json::json;
 use strata_model::{
     cluster::Infrastructure,
-    composition::{Attachment, Composition, ControlPlane, NodePool},
+    composition::{Attachment, Composition, ControlPlaneWish, NodePool, NodePoolWish},
     error::RefusalCode,
     finding::{FindingCode, Severity},
     id::ClusterId,
@@ -313,13 +313,32 @@ fn what_does_not_fit_is_refused() {
     let wish = OverrideRequest { layer: "none".parse().unwrap(), change: OverrideChange::Clear };
     let wish = CompositionRequest { overrides: vec![wish], ..request() };
     assert_eq!(run(&shelf, Some(&applied), &wish).unwrap_err(), [RefusalCode::UnknownLayer]);
-    let pool = |name: &str| NodePool { name: name.to_owned(), replicas: 1, attributes: BTreeMap::new() };
+    let pool = |name: &str| NodePoolWish { name: name.to_owned(), replicas: 1, attributes: None };
     let wish = CompositionRequest {
-        control_plane: Some(ControlPlane { replicas: 2, attributes: BTreeMap::new() }),
+        control_plane: Some(ControlPlaneWish { replicas: 2, attributes: None }),
         node_pools: Some(vec![pool("a"), pool("a")]),
         ..request()
     };
     assert_eq!(run(&shelf, Some(&applied), &wish).unwrap_err(), [RefusalCode::InvalidInput; 2]);
+}
+
+/// Who asks for another number of machines does not ask for other machines.
+#[test]
+fn machines_stay_what_they_are_where_nothing_else_is_said() {
+    let shelf = shelf();
+    let large = || BTreeMap::from([("instanceType".to_owned(), "m5.large".to_owned())]);
+    let asked = |replicas, attributes: Option<BTreeMap<String, String>>| CompositionRequest {
+        control_plane: Some(ControlPlaneWish { replicas, attributes: attributes.clone() }),
+        node_pools: Some(vec![NodePoolWish { name: "workers".to_owned(), replicas, attributes }]),
+        ..request()
+    };
+    let first = run(&shelf, Some(&attached(&shelf)), &asked(1, Some(large()))).unwrap().composition;
+    let more = run(&shelf, Some(&first), &asked(3, None)).unwrap().composition;
+    let workers = |replicas, attributes| NodePool { name: "workers".to_owned(), replicas, attributes };
+    assert_eq!(more.node_pools, [workers(3, large())]);
+    assert_eq!(more.control_plane.map(|plane| plane.attributes), Some(large()));
+    let bare = run(&shelf, Some(&first), &asked(3, Some(BTreeMap::new()))).unwrap().composition;
+    assert_eq!(bare.node_pools, [workers(3, BTreeMap::new())]);
 }
 
 #[test]

@@ -55,6 +55,9 @@ pub struct WishInput {
     /// Whether generated values are made anew.
     #[graphql(default)]
     pub rotate_generated: bool,
+    /// Whether layers that a rollback held go on with their profile.
+    #[graphql(default)]
+    pub release_held: bool,
     /// Whether to go to the newest revision of each version that is attached. Macros are taken as they are now either way.
     #[graphql(default)]
     pub take_updates: bool,
@@ -80,19 +83,20 @@ impl WishInput {
             unset_overrides: self.unset_overrides.unwrap_or_default(),
             variables: variables(self.variables),
             unset_variables: self.unset_variables.unwrap_or_default(),
-            control_plane: self.control_plane.map(|plane| composition::ControlPlane {
+            control_plane: self.control_plane.map(|plane| composition::ControlPlaneWish {
                 replicas: plane.replicas,
-                attributes: KeyValue::map(plane.attributes),
+                attributes: plane.attributes.map(|attributes| KeyValue::map(Some(attributes))),
             }),
             node_pools: self.node_pools.map(|pools| {
-                let pool = |pool: NodePoolInput| composition::NodePool {
+                let pool = |pool: NodePoolInput| composition::NodePoolWish {
                     name: pool.name,
                     replicas: pool.replicas,
-                    attributes: KeyValue::map(pool.attributes),
+                    attributes: pool.attributes.map(|attributes| KeyValue::map(Some(attributes))),
                 };
                 pools.into_iter().map(pool).collect()
             }),
             rotate_generated: self.rotate_generated,
+            release_held: self.release_held,
             take_updates: self.take_updates,
             resolutions,
             roll_back: self.roll_back.as_ref().map(change_id).transpose()?,
@@ -310,7 +314,7 @@ pub struct VariableValueInput {
 pub struct ControlPlaneInput {
     /// How many: 1, 3 or 5.
     pub replicas: u32,
-    /// What templates may read.
+    /// What templates may read; left out, it stays as it is.
     pub attributes: Option<Vec<KeyValue>>,
 }
 
@@ -321,7 +325,7 @@ pub struct NodePoolInput {
     pub name: String,
     /// How many.
     pub replicas: u32,
-    /// What templates may read.
+    /// What templates may read; left out, it stays as the pool of this name has it.
     pub attributes: Option<Vec<KeyValue>>,
 }
 

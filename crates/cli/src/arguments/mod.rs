@@ -270,9 +270,12 @@ pub struct Wish {
     /// Number of control-plane machines.
     #[arg(long)]
     pub control_plane: Option<u32>,
-    /// All node pools: `name=replicas`. May be repeated.
+    /// All node pools: `name=replicas[,attribute=value…]`. Without attributes those of the pool stay. May be repeated.
     #[arg(long = "pool", value_parser = key_value)]
     pub pools: Vec<(String, String)>,
+    /// Let layers that a rollback held go on with their profile.
+    #[arg(long)]
+    pub release_held: bool,
     /// Go to the newest revision of each version that is attached. May be combined with the others.
     #[arg(long)]
     pub updates: bool,
@@ -280,7 +283,7 @@ pub struct Wish {
     #[arg(long = "resolve")]
     pub resolve: Vec<String>,
     /// Go back to what the cluster ran before this change, as far as that can be; with no other wish.
-    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["profiles", "detach", "set", "unset", "variables", "control_plane", "pools", "updates", "resolve"])]
+    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["profiles", "detach", "set", "unset", "variables", "control_plane", "pools", "release_held", "updates", "resolve"])]
     pub roll_back: Option<String>,
     /// A JSON file with the whole input of `previewUpgrade`; the other options add to it.
     #[arg(long)]

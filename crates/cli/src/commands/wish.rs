@@ -22,15 +22,13 @@ pub(super) fn input(cluster: &str, wish: &Wish) -> Result<Value, CliError> {
     let variables = wish.variables.iter().map(|(name, value)| json!({ "name": name, "value": value }));
     add(&mut input, "variables", variables.collect());
     if let Some(replicas) = wish.control_plane {
-        input.insert("controlPlane".to_owned(), json!({ "replicas": replicas, "attributes": pairs(&[]) }));
+        input.insert("controlPlane".to_owned(), json!({ "replicas": replicas }));
     }
-    let pools = wish.pools.iter().map(|(name, replicas)| {
-        let replicas: u32 = replicas.parse().map_err(|_| {
-            CliError::Usage(format!("`{replicas}` is not a number of machines for pool `{name}`"))
-        })?;
-        Ok(json!({ "name": name, "replicas": replicas, "attributes": pairs(&[]) }))
-    });
+    let pools = wish.pools.iter().map(|(name, machines)| pool(name, machines));
     add(&mut input, "nodePools", pools.collect::<Result<_, CliError>>()?);
+    if wish.release_held {
+        input.insert("releaseHeld".to_owned(), json!(true));
+    }
     if wish.updates {
         input.insert("takeUpdates".to_owned(), json!(true));
     }
@@ -40,6 +38,29 @@ pub(super) fn input(cluster: &str, wish: &Wish) -> Result<Value, CliError> {
     let resolutions = wish.resolve.iter().map(|text| resolution(text));
     add(&mut input, "resolutions", resolutions.collect::<Result<_, CliError>>()?);
     Ok(Value::Object(input))
+}
+
+/// `3` or `3,instanceType=m5.large`. Attributes that are not given stay as they are.
+fn pool(name: &str, machines: &str) -> Result<Value, CliError> {
+    let (replicas, rest) =
+        machines.split_once(',').map_or((machines, None), |(replicas, rest)| (replicas, Some(rest)));
+    let replicas: u32 = replicas.parse().map_err(|_| {
+        CliError::Usage(format!("`{replicas}` is not a number of machines for pool `{name}`"))
+    })?;
+    let mut pool = json!({ "name": name, "replicas": replicas });
+    if let Some(rest) = rest {
+        let mut attributes = Vec::new();
+        for text in rest.split(',').filter(|text| !text.is_empty()) {
+            let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
+                CliError::Usage(format!(
+                    "`{text}` is no attribute of pool `{name}`: write it like instanceType=m5.large"
+                ))
+            })?;
+            attributes.push((key.to_owned(), value.to_owned()));
+        }
+        pool["attributes"] = pairs(&attributes);
+    }
+    Ok(pool)
 }
 
 fn add(input: &mut Map<String, Value>, field: &str, items: Vec<Value>) {

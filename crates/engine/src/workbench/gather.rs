@@ -348,6 +348,7 @@ impl Session {
         request.control_plane = wish.control_plane.clone();
         request.node_pools = wish.node_pools.clone();
         request.rotate_generated = wish.rotate_generated;
+        request.release_held = wish.release_held;
         if wish.take_updates {
             self.take_updates(wish, &mut request).await?;
         }

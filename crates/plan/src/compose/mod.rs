@@ -86,8 +86,14 @@ pub fn compose(
         overrides: Vec::new(),
         variables: BTreeMap::new(),
         macros: BTreeMap::new(),
-        control_plane: request.control_plane.clone().or_else(|| before.control_plane.clone()),
-        node_pools: request.node_pools.clone().unwrap_or_else(|| before.node_pools.clone()),
+        control_plane: match &request.control_plane {
+            Some(wish) => Some(wish.over(before.control_plane.as_ref())),
+            None => before.control_plane.clone(),
+        },
+        node_pools: match &request.node_pools {
+            Some(wishes) => wishes.iter().map(|wish| wish.over(&before.node_pools)).collect(),
+            None => before.node_pools.clone(),
+        },
         generation: before.generation.saturating_add(u32::from(request.rotate_generated)),
     };
     pools::check(&wanted, &mut refusals);

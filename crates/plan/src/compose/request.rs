@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strata_model::{
-    composition::{Attachment, ControlPlane, NodePool},
+    composition::{Attachment, ControlPlaneWish, NodePoolWish},
     overrides::{ConflictResolution, Patch},
     profile::{LayerName, ProfileName},
     variable::VariableValue,
@@ -48,9 +48,9 @@ pub struct CompositionRequest {
     /// New values of variables; none takes the cluster's own value away. Values of sensitive ones come as fingerprints.
     pub variables: BTreeMap<String, Option<VariableValue>>,
     /// A new control plane.
-    pub control_plane: Option<ControlPlane>,
+    pub control_plane: Option<ControlPlaneWish>,
     /// All pools anew.
-    pub node_pools: Option<Vec<NodePool>>,
+    pub node_pools: Option<Vec<NodePoolWish>>,
     /// Whether generated values are made anew.
     pub rotate_generated: bool,
     /// Whether layers that a rollback held go on with their profile.

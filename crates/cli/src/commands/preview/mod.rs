@@ -55,6 +55,7 @@ fn fleet_input(arguments: &PreviewArguments) -> Result<Value, CliError> {
         && wish.resolve.is_empty())
         || wish.control_plane.is_some()
         || wish.updates
+        || wish.release_held
         || wish.roll_back.is_some()
         || wish.input.is_some();
     let [profile] = wish.profiles.as_slice() else {
