@@ -111,6 +111,17 @@ async fn machines_and_what_is_on_the_management_cluster_are_told() {
     assert_eq!(plane.outcome, LiveOutcome::Changed);
     assert!(plane.changes.iter().any(|it| it.path == "spec.version"), "{plane:#?}");
 
+    // What is approved and not applied waits for the word, and says so.
+    let wish = bench.wish("shop", &[("base", "1.1.0")]);
+    let change = session.request_upgrade(wish, RequestOptions::default()).await.unwrap();
+    let waits = async || {
+        let reasons = session.explain_change(change.id).await.unwrap();
+        reasons.into_iter().map(|reason| reason.code).collect::<Vec<_>>()
+    };
+    assert_eq!(waits().await, ["APPROVAL_REQUIRED"]);
+    session.approve(change.id, change.plan_digest.clone(), "go".into(), None).await.unwrap();
+    assert_eq!(waits().await, ["NOT_APPLIED"]);
+
     // A management cluster that does not answer leaves what the cluster itself says.
     management.faults().offline();
     let preview = session.preview_upgrade_live(&bench.wish("shop", &[("base", "1.1.0")])).await.unwrap();

@@ -49,6 +49,11 @@ fn reason(code: &str, message: String, since: Timestamp, next_action: &str) -> W
     WaitReason { code: code.to_owned(), message, since: Some(since), next_action: next_action.to_owned() }
 }
 
+/// All that it needs is there but the word.
+fn not_applied(since: Timestamp) -> WaitReason {
+    reason("NOT_APPLIED", "nobody asked to apply it".to_owned(), since, "apply it: applyChange")
+}
+
 fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<WaitReason> {
     let since = change.state_since;
     match change.state {
@@ -64,8 +69,11 @@ fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<Wa
                 )
             })
             .collect(),
-        ChangeState::Planned => {
-            vec![reason("NOT_APPLIED", "nobody asked to apply it".to_owned(), since, "apply it: applyChange")]
+        ChangeState::Planned => vec![not_applied(since)],
+        ChangeState::AwaitingApproval
+            if change.requirements.iter().all(|it| it.is_satisfied(&change.plan_digest, now)) =>
+        {
+            vec![not_applied(since)]
         }
         ChangeState::AwaitingApproval => {
             let open = change

@@ -271,7 +271,9 @@ fn changed(
         hide_chosen(&before, &mut after, &sent.body);
     }
     let changes = field_changes(&before, &after, redactor);
-    let (outcome, message) = if !changes.is_empty() {
+    let (outcome, message) = if question.action == Some(Action::Restore) {
+        (LiveOutcome::Changed, Some("what it was scaled down from comes back before it is sent".to_owned()))
+    } else if !changes.is_empty() {
         (LiveOutcome::Changed, None)
     } else if owners(live) == owners(object) {
         (LiveOutcome::Unchanged, None)

@@ -71,6 +71,16 @@ pub(in crate::commands) fn of_plan(plan: &Value, fail_on: &[String]) -> Code {
     code(findings.iter().any(blocks), plan.get("isEmpty") == Some(&json!(true)), &reasons, fail_on)
 }
 
+/// What there is to say of a plan that does nothing.
+pub(super) fn idle(plan: &Value) -> Option<&'static str> {
+    let blocked = list(plan, "findings").iter().any(blocks);
+    (plan.get("isEmpty") == Some(&json!(true))).then_some(if blocked {
+        "Nothing can be done: it is blocked."
+    } else {
+        "Nothing to do."
+    })
+}
+
 /// What the preview of many ends with.
 pub(super) fn of_fleet(preview: &Value, fail_on: &[String]) -> Code {
     let mut reasons: BTreeSet<String> =
@@ -100,6 +110,10 @@ mod tests {
             })
         };
         let nothing = json!({ "isEmpty": true, "findings": [] });
+        let blocked =
+            json!({ "isEmpty": true, "findings": [{ "code": "RENDER_FAILED", "severity": "BLOCK" }] });
+        assert_eq!(idle(&nothing), Some("Nothing to do."));
+        assert_eq!(idle(&blocked), Some("Nothing can be done: it is blocked."));
         assert_eq!(of_plan(&nothing, &[]), Code::Ok);
         assert_eq!(of_plan(&plan("INFO", "LEFT_BEHIND", false, true), &[]), Code::Changes);
         assert_eq!(of_plan(&plan("BLOCK", "MERGE_CONFLICT", false, false), &[]), Code::Blocked);

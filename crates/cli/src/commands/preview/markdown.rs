@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{list, place, text},
-    fleet, live,
+    exit, fleet, live,
 };
 
 /// The plan of one cluster.
@@ -100,8 +100,8 @@ fn parts(page: &mut String, plan: &Value) {
 
 /// `2 change, 1 create; nodes are replaced: WORKER_POOLS; needs approval: REPAVE of …`.
 fn summary(plan: &Value) -> String {
-    if plan.get("isEmpty") == Some(&json!(true)) {
-        return "Nothing to do.".to_owned();
+    if let Some(idle) = exit::idle(plan) {
+        return idle.to_owned();
     }
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for action in list(plan, "actions") {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     super::{field_change, list, origin, place, text},
-    live,
+    exit, live,
 };
 use crate::output::{Output, out};
 
@@ -16,8 +16,8 @@ pub(in crate::commands) fn show(output: &Output, plan: &Value) {
     }
     parts(output, plan);
     let digest = text(plan, "planDigest");
-    if plan.get("isEmpty") == Some(&Value::Bool(true)) {
-        out!("{}", output.paint("Nothing to do.", "1"));
+    if let Some(idle) = exit::idle(plan) {
+        out!("{}", output.paint(idle, "1"));
     }
     out!("\n{} {digest}", output.paint("plan", "1"));
 }
