@@ -46,6 +46,12 @@ const BUILT_IN: [&str; 20] = [
     "v1",
 ];
 
+/// Whether an API is a group and version of every Kubernetes, or a kind in it.
+pub(crate) fn is_built_in(api: &str) -> bool {
+    let group_version = api.rsplit_once('/').map_or(api, |(head, _)| head);
+    BUILT_IN.contains(&api) || BUILT_IN.contains(&group_version)
+}
+
 /// What is assumed where no one says a version.
 const FALLBACK_VERSION: (&str, &str, &str) = ("v1.33.0", "1", "33");
 
@@ -172,9 +178,7 @@ impl FactReader for Capabilities {
             return true;
         }
         let answer = self.read(FactKey::ApiVersion(api.to_owned())).as_bool().unwrap_or(false);
-        // A group and version of every Kubernetes, or a kind in it.
-        let group_version = api.rsplit_once('/').map_or(api, |(head, _)| head);
-        answer || (self.never_reached() && (BUILT_IN.contains(&api) || BUILT_IN.contains(&group_version)))
+        answer || (self.never_reached() && is_built_in(api))
     }
 
     fn api_versions(&self) -> Vec<String> {

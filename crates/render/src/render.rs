@@ -220,6 +220,8 @@ fn finish(
     for object in objects.iter().chain(hooks.iter().map(|hook| &hook.object)) {
         secrets.extend(secret_object::secret_values(&object.body));
     }
+    // What was looked up may have been copied into anything.
+    secrets.extend(capabilities.facts_read().values().flat_map(secret_object::secret_values));
     warnings.extend(general_warnings(input, capabilities));
     let layers = layers_of(prepared, &mut secrets);
     Ok(Render {
@@ -258,17 +260,28 @@ fn layers_of(prepared: Vec<Prepared<'_>>, secrets: &mut Vec<SecretText>) -> Vec<
     layers
 }
 
-/// The values of a composition that does not render, as far as they can be told, with no objects. That of no other cluster
-/// follows from it: nobody knows what it would have read.
-#[must_use]
-pub fn render_values(input: &RenderInput<'_>) -> Render {
+/// The values of a composition whose templates do not render, with no objects. That of no other cluster follows from it: nobody
+/// knows what it would have read. What only templates make (what a hook's Secret holds and no value says) is not known as
+/// secret.
+///
+/// # Errors
+/// Where a value cannot be resolved: then it is not known either what is secret.
+pub fn render_values(input: &RenderInput<'_>) -> Result<Render, Vec<Diagnostic>> {
     let capabilities = Rc::new(Capabilities::new(input.facts.clone(), Definitions::default()));
     let made = matches!(input.cluster.infrastructure, Infrastructure::ClusterApi { .. });
-    let PreparedLayers { layers: prepared, version: kubernetes_version, problems: _ } =
+    let PreparedLayers { layers: prepared, version: kubernetes_version, problems } =
         prepare(input, &capabilities, made);
-    let mut secrets = Vec::new();
+    if !problems.is_empty() {
+        return Err(conceal(problems, prepared.iter().flat_map(|layer| &layer.secrets)));
+    }
+    let mut secrets: Vec<SecretText> =
+        input.facts.lookups.values().flat_map(secret_object::secret_values).collect();
+    for attached in prepared.iter().flat_map(|layer| &layer.attached) {
+        let documents = strata_values::parse_documents(&attached.1, "").unwrap_or_default();
+        secrets.extend(documents.iter().flat_map(|document| secret_object::secret_values(&document.value)));
+    }
     let layers = layers_of(prepared, &mut secrets);
-    Render { layers, kubernetes_version, secrets, is_own: true, ..Render::default() }
+    Ok(Render { layers, kubernetes_version, secrets, is_own: true, ..Render::default() })
 }
 
 fn general_warnings(input: &RenderInput<'_>, capabilities: &Capabilities) -> Vec<Diagnostic> {

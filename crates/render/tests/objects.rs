@@ -208,6 +208,19 @@ fn facts_are_recorded_when_they_are_read() {
     );
 }
 
+/// What a looked-up Secret holds is a secret wherever a template puts it.
+#[test]
+fn what_was_looked_up_is_known_as_a_secret() {
+    let text = "{{ $login := lookup \"v1\" \"Secret\" \"shop\" \"login\" }}\napiVersion: v1\nkind: ConfigMap\n\
+        metadata: {name: copied}\ndata: {word: 'is {{ $login.data.word | b64dec }}'}\n";
+    let mut scene = single(&[("manifests/m.yaml", text)], "");
+    let login = json!({"kind": "Secret", "apiVersion": "v1", "data": {"word": "Y29ycmVjdC1ob3JzZQ=="}});
+    scene.facts.lookups.insert("lookup v1 Secret shop/login".to_owned(), login);
+    let render = scene.rendered();
+    assert_eq!(body(&render, "ConfigMap default/copied")["data"]["word"], json!("is correct-horse"));
+    assert!(render.secrets.iter().any(|secret| secret.expose() == "correct-horse"));
+}
+
 #[test]
 fn templates_that_contradict_themselves_come_to_an_end() {
     let text =

@@ -190,6 +190,7 @@ data:
   name: "{{ .Strata.Cluster.Name }}"
   stage: '{{ .Strata.Cluster.Labels.stage | default "none" }}'
   recent: '{{ semverCompare ">=1.30" .Strata.KubernetesVersion }}'
+  coming: '{{ semverCompare ">=1.35" .Strata.KubernetesVersion }}'
   pools: '{{ range .Strata.NodePools }}{{ .Name }}{{ if eq .Name "small" }} {{ .Replicas }} {{ .Attributes.instanceType }}{{ end }},{{ end }}'
   plane: '{{ .Strata.ControlPlane.Replicas }}'
   token: '{{ randAlphaNum 8 }}'
@@ -240,6 +241,7 @@ fn what_is_no_value_of_the_layer_is_traced_too() {
         ("asking", "data.name", vec![("strata.cluster.name", json!("edge-1"), Origin::Cluster)]),
         ("asking", "data.stage", vec![("label stage", json!("prod"), Origin::Cluster)]),
         ("asking", "data.recent", vec![("strata.kubernetes.version", json!("v1.33.2"), Origin::Cluster)]),
+        ("asking", "data.coming", vec![("strata.kubernetes.version", json!("v1.33.2"), Origin::Cluster)]),
         (
             "asking",
             "data.pools",
@@ -306,6 +308,62 @@ fn a_field_that_is_not_there_is_decided_by_what_would_bring_it() {
     let trace = traced(&scene, &key, "data.color");
     assert_eq!(sources(&trace), [(FieldRole::Decides, "color")]);
     assert_eq!(trace.value, None);
+    // One switch must be turned while another stays: together they hide each other.
+    let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n\
+        data: {size: '1'{{ if and .Values.web.on .Values.web.tls }}, tls: 'yes'{{ end }}}\n";
+    let scene =
+        single(&[("values.yaml", "web: {on: true, tls: false}\n"), ("manifests/a.yaml", manifest)], "");
+    assert_eq!(sources(&traced(&scene, &key, "data.tls")), [(FieldRole::Decides, "web.tls")]);
+}
+
+/// What another layer brings may decide about a field: then that layer is rendered along.
+#[test]
+fn what_another_layer_defines_is_looked_at() {
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: parts.acme.io}\n\
+        spec: {group: acme.io, scope: Namespaced, names: {kind: Part, plural: parts}, versions: [{name: v1, served: true, storage: true}]}\n";
+    let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n\
+        data: {parts: '{{ .Capabilities.APIVersions.Has \"acme.io/v1\" }} {{ .Values.word }}'}\n";
+    let first = pack(&[
+        ("pack.json", r#"{"name":"crds","displayName":"C","version":"1.0.0","layer":"addon"}"#),
+        ("manifests/crd.yaml", definition),
+    ]);
+    let second = pack(&[("values.yaml", "word: x\nother: y\n"), ("manifests/a.yaml", manifest)]);
+    let mut scene = Scene::imported();
+    scene.attach("apps", "1.0.0", vec![(layer("crds", &first), first), (layer("app", &second), second)]);
+    let key = ObjectKey {
+        group: String::new(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some("default".to_owned()),
+        name: "a".to_owned(),
+    };
+    let trace = traced(&scene, &key, "data.parts");
+    assert_eq!(
+        (trace.value.clone(), sources(&trace)),
+        (Some(json!("true x")), vec![(FieldRole::Gives, "word")])
+    );
+}
+
+/// A cluster that nobody has reached serves what every Kubernetes does, and that is found as well.
+#[test]
+fn an_api_of_a_cluster_that_was_never_reached_is_found() {
+    let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n\
+        data: {budget: '{{ .Capabilities.APIVersions.Has \"policy/v1/PodDisruptionBudget\" }}', \
+        other: '{{ .Capabilities.APIVersions.Has \"acme.io/v1\" }}'}\n";
+    let mut scene = single(&[("manifests/a.yaml", manifest)], "");
+    scene.facts.kubernetes_version = None;
+    let key = ObjectKey {
+        group: String::new(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some("default".to_owned()),
+        name: "a".to_owned(),
+    };
+    for (path, api) in
+        [("data.budget", "apiVersion policy/v1/PodDisruptionBudget"), ("data.other", "apiVersion acme.io/v1")]
+    {
+        let trace = traced(&scene, &key, path);
+        assert_eq!(sources(&trace), [(FieldRole::Gives, api)], "{:?}", trace.undecided);
+        assert!(trace.complete && trace.undecided.is_empty());
+    }
 }
 
 proptest! {

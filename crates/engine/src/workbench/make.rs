@@ -160,7 +160,10 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
         Some(applied) => match rendered(gathered, applied) {
             Ok(render) => (Some(render), None),
             // What runs may not render any more; what was sent is known all the same, and there must be a way on.
-            Err(no_longer) => (Some(values_of(gathered, applied)?), Some(no_longer)),
+            Err(no_longer) => match values_of(gathered, applied) {
+                Ok(values) => (Some(values), Some(no_longer)),
+                Err(_) => return Err(no_longer.into()),
+            },
         },
         None => (None, None),
     };
@@ -297,7 +300,7 @@ pub(super) fn rendered(gathered: &Gathered, composition: &Composition) -> Result
 
 /// Of what does not render: its values.
 fn values_of(gathered: &Gathered, composition: &Composition) -> Result<Render, Unrendered> {
-    Ok(with_input(gathered, composition, strata_render::render_values)?)
+    Ok(with_input(gathered, composition, strata_render::render_values)??)
 }
 
 /// Calls something with all that a render of a composition takes.

@@ -68,7 +68,8 @@ impl Session {
             let mut trace = make::traced(&gathered, composition, &made.render, field, &goes_on, &redactor)?;
             trace.value = trace.value.map(|value| redactor.mask_value(&value));
             for source in &mut trace.sources {
-                source.value = redactor.mask_value(&source.value);
+                // What was looked up may be a Secret.
+                source.value = redactor.mask_secret_object(&source.value);
                 source.path = redactor.mask_text(&source.path);
             }
             trace.undecided = trace.undecided.iter().map(|path| redactor.mask_text(path)).collect();

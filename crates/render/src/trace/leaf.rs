@@ -1,6 +1,6 @@
 //! What a field may come from, one by one, and each as another than it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use strata_model::{
@@ -19,6 +19,7 @@ use strata_model::{
 use uuid::Uuid;
 
 use crate::{
+    capabilities::is_built_in,
     input::{ClusterIdentity, LayerSeed, RenderInput},
     layers::ResolvedLayer,
     references::manifest_macros,
@@ -40,6 +41,8 @@ pub(super) struct World {
     pub(super) variables: Vec<VariableDefinition>,
     /// The version that the Kubernetes layer asks for, where that is another layer.
     pub(super) asked: Option<(LayerName, KubernetesVersion)>,
+    /// Which APIs were asked for.
+    pub(super) apis_read: BTreeSet<String>,
 }
 
 impl World {
@@ -59,8 +62,18 @@ impl World {
             seeds: input.seeds.clone(),
             revision: layer.revision.clone(),
             variables: layer.variables.to_vec(),
+            apis_read: BTreeSet::new(),
         }
     }
+}
+
+/// The APIs that a render has asked for.
+pub(super) fn apis_read(read: &FactsRead) -> BTreeSet<String> {
+    let api = |fact: &FactKey| match fact {
+        FactKey::ApiVersion(api) => Some(api.clone()),
+        _ => None,
+    };
+    read.keys().filter_map(api).collect()
 }
 
 /// One thing that a field may come from.
@@ -141,7 +154,6 @@ pub(super) fn other_leaves(
     // Where a kind has its objects is nothing that anybody says.
     let told = |fact: &&FactKey| !matches!(fact, FactKey::KubernetesVersion | FactKey::ClusterScoped(_));
     leaves.extend(read.keys().filter(told).map(|fact| Leaf::Fact(fact.clone())));
-    leaves.extend([true, false].map(|later| Leaf::KubernetesVersion { later }));
     leaves.extend([Leaf::Id, Leaf::Project, Leaf::Revision]);
     if matches!(input.cluster.infrastructure, Infrastructure::ClusterApi { .. }) {
         leaves.extend([Leaf::ApiName, Leaf::ApiNamespace]);
@@ -163,6 +175,18 @@ pub(super) fn other_leaves(
 }
 
 impl Leaf {
+    /// Whether it is a value that turns something on or off, or is left open.
+    pub(super) fn is_switch(&self, world: &World) -> bool {
+        let Self::Value(path) = self else { return false };
+        match path.find(&world.values) {
+            Some(Value::Bool(_) | Value::Null) => true,
+            Some(Value::String(text)) => text.is_empty(),
+            Some(Value::Array(items)) => items.is_empty(),
+            Some(Value::Object(map)) => map.is_empty(),
+            _ => false,
+        }
+    }
+
     /// What it is called: as a person would write it, where there is a way to.
     pub(super) fn name(&self, world: &World) -> String {
         match self {
@@ -323,7 +347,7 @@ impl World {
     }
 
     /// A cluster that Strata has made runs what is asked for; of another one that counts where its own is not known.
-    fn version(&self) -> Option<&KubernetesVersion> {
+    pub(super) fn version(&self) -> Option<&KubernetesVersion> {
         let (asked, known) =
             (self.asked.as_ref().map(|(_, version)| version), self.facts.kubernetes_version.as_ref());
         if self.api().is_some() { asked.or(known) } else { known.or(asked) }
@@ -343,15 +367,21 @@ impl World {
 
     fn set_fact(&mut self, fact: &FactKey, is: &Value, turn: usize) -> bool {
         let text = another_text(is.as_str().unwrap_or_default(), turn);
-        let mut toggle = |of: fn(&mut Facts) -> &mut std::collections::BTreeSet<String>, name: &String| {
-            let all = of(&mut self.facts);
+        let toggle = |all: &mut BTreeSet<String>, name: &String| {
             if !all.remove(name) {
                 all.insert(name.clone());
             }
         };
         match fact {
-            FactKey::ApiVersion(api) => toggle(|facts| &mut facts.api_versions, api),
-            FactKey::ClusterScoped(kind) => toggle(|facts| &mut facts.cluster_scoped, kind),
+            FactKey::ApiVersion(api) => {
+                // A cluster that was never reached serves what every Kubernetes does: that is said one by one now.
+                if self.facts.kubernetes_version.is_none() && self.facts.api_versions.is_empty() {
+                    let built_in = self.apis_read.iter().filter(|api| is_built_in(api)).cloned();
+                    self.facts.api_versions = built_in.chain(["v1".to_owned()]).collect();
+                }
+                toggle(&mut self.facts.api_versions, api);
+            }
+            FactKey::ClusterScoped(kind) => toggle(&mut self.facts.cluster_scoped, kind),
             FactKey::ClusterName => {
                 let other = format!("{}x", self.cluster.name);
                 let Ok(name) = other.parse().or_else(|_| "x".parse()) else { return false };

@@ -34,7 +34,7 @@ use strata_model::{
 
 use self::{
     charts::with_chart_values,
-    leaf::{Leaf, World, other_leaves, value_leaves},
+    leaf::{Leaf, World, apis_read, other_leaves, value_leaves},
 };
 use crate::{input::RenderInput, layers::ResolvedLayer, render};
 
@@ -99,34 +99,62 @@ pub fn trace(
         })
         .collect();
     let world = World::new(input, layer, values.value.clone(), &rendered.layers);
-    let trier = Trier {
-        input: RenderInput { layers: &layers, ..*input },
+    let trier = |layers| Trier {
+        input: RenderInput { layers, ..*input },
         layer: &layer.layer.name,
         field,
         asked: world.asked.clone(),
     };
     // With the charts' own values written out they can be tried as well; not every chart renders so.
     let (with_charts, all_charts) = with_chart_values(&values.value, layer);
-    let mut complete = all_charts && !layer.layer.manifests.iter().any(|it| it.text.contains(".pack."));
-    let mut whole = World { values: with_charts, ..world.clone() };
-    let mut answer = trier.answer(&whole);
-    if !matches!(&answer, Answer::Field(answer, _) if *answer == is) {
-        complete &= whole.values == world.values;
-        whole = world;
-        answer = trier.answer(&whole);
+    let with_charts = World { values: with_charts, ..world.clone() };
+    let names_packs = layer.layer.manifests.iter().any(|it| it.text.contains(".pack."));
+    let mut complete = all_charts && !names_packs;
+    // What other layers render may decide about this one: then they are rendered along.
+    let tries = [
+        (&with_charts, &layers[..]),
+        (&world, &layers[..]),
+        (&with_charts, input.layers),
+        (&world, input.layers),
+    ];
+    let mut baseline = None;
+    let mut failure = None;
+    for (whole, layers) in tries {
+        let trier = trier(layers);
+        match trier.answer(whole) {
+            Answer::Field(answer, read) if answer == is => {
+                baseline = Some((trier, whole, read));
+                break;
+            }
+            Answer::Failed(problems) => failure = Some(problems),
+            Answer::Field(..) | Answer::NoObject => {}
+        }
     }
-    let read = match answer {
-        Answer::Field(_, read) => read,
-        Answer::NoObject => FactsRead::new(),
-        Answer::Failed(problems) => return Err(problems),
+    let traced = |sources, undecided, complete| FieldTrace {
+        layer: layer.layer.name.clone(),
+        revision: object.revision.clone(),
+        file: object.source.clone(),
+        value: is.clone(),
+        sources,
+        undecided,
+        complete,
     };
+    let Some((trier, whole, read)) = baseline else {
+        // Written out as an override the values make something else: then nothing that is tried tells anything.
+        return match failure {
+            Some(problems) => Err(problems),
+            None => Ok(traced(Vec::new(), Vec::new(), false)),
+        };
+    };
+    complete &= whole.values == with_charts.values;
+    let whole = &World { apis_read: apis_read(&read), ..whole.clone() };
     let mut leaves = value_leaves(&whole.values);
     complete &= leaves.len() <= MAX_LEAVES;
     leaves.truncate(MAX_LEAVES);
     let others = other_leaves(input, layer, &read);
     let mut search = Search {
         trier,
-        whole: &whole,
+        whole,
         is: &is,
         left: MAX_RENDERS,
         sources: Vec::new(),
@@ -139,30 +167,33 @@ pub fn trace(
     search.narrow(first);
     search.narrow(second);
     search.narrow(&others);
+    // As a later and as an earlier one: one hides the other where both are tried.
+    for later in [true, false].into_iter().filter(|_| whole.version().is_some()) {
+        search.narrow(&[Leaf::KubernetesVersion { later }]);
+    }
+    if is.is_none() {
+        search.switches(&leaves);
+    }
     let Search { mut sources, undecided, complete, .. } = search;
     sources.sort_by_key(|(role, _)| *role);
     let rest = Origin::Pack { pack: format!("{} {}", layer.pack.name, layer.pack.version) };
     let source = |(role, leaf): &(FieldRole, Leaf)| FieldSource {
-        value: leaf.value(&whole, input.secrets),
-        origin: leaf.origin(&whole, values, &rest),
-        path: leaf.name(&whole),
+        value: leaf.value(whole, input.secrets),
+        origin: leaf.origin(whole, values, &rest),
+        path: leaf.name(whole),
         role: *role,
     };
-    let mut sources: Vec<FieldSource> = sources.iter().map(source).collect();
     // A later and an earlier version are one.
-    sources.dedup_by(|one, other| one.path == other.path);
-    let mut undecided: Vec<String> = undecided.iter().map(|leaf| leaf.name(&whole)).collect();
-    undecided.dedup();
-    undecided.retain(|path| sources.iter().all(|source| source.path != *path));
-    Ok(FieldTrace {
-        layer: layer.layer.name.clone(),
-        revision: object.revision.clone(),
-        file: object.source.clone(),
-        value: is,
-        sources,
-        undecided,
-        complete,
-    })
+    let mut named: Vec<FieldSource> = Vec::new();
+    for found in sources.iter().map(source) {
+        if named.iter().all(|other| other.path != found.path) {
+            named.push(found);
+        }
+    }
+    let mut open: Vec<String> = undecided.iter().map(|leaf| leaf.name(whole)).collect();
+    open.dedup();
+    open.retain(|path| named.iter().all(|source| source.path != *path));
+    Ok(traced(named, open, complete))
 }
 
 /// What becomes of the field.
@@ -281,6 +312,16 @@ impl Search<'_> {
             Answer::NoObject if self.is.is_some() => Effect::Role(FieldRole::Decides),
             Answer::NoObject => Effect::Gone,
             Answer::Failed(_) => Effect::Unknown,
+        }
+    }
+
+    /// A field that is not there may need one switch turned and another left as it is, so that nothing shows when halves are
+    /// turned: each is turned alone, while renders are left.
+    fn switches(&mut self, leaves: &[Leaf]) {
+        let found: Vec<Leaf> = self.sources.iter().map(|(_, leaf)| leaf.clone()).collect();
+        let switches = leaves.iter().filter(|leaf| leaf.is_switch(self.whole) && !found.contains(leaf));
+        for leaf in switches.cloned().collect::<Vec<_>>() {
+            self.narrow(&[leaf]);
         }
     }
 
