@@ -111,15 +111,15 @@ enum Patience {
 }
 
 impl Patience {
+    /// One that is known not to answer would not answer a request, either.
     fn allows(self, cluster: &Cluster) -> bool {
-        match self {
-            Self::EachCall => true,
-            Self::Until(until) => {
-                cluster.connectivity.value != Connectivity::Offline && Instant::now() < until
-            }
-        }
+        matches!(self, Self::EachCall) || cluster.connectivity.value != Connectivity::Offline
     }
 }
+
+/// Whether all that was asked was answered, or refused, in time. Else nobody knows which plan a request would make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct InTime(bool);
 
 /// How often `lookup` may ask for more; see DESIGN "Facts".
 const LOOKUP_ROUNDS: usize = 3;
@@ -269,7 +269,8 @@ impl Session {
         intent: &Intent,
     ) -> Result<(Gathered, Result<Made, Unmade>), EngineError> {
         let gathered = self.gather(cluster, kind, change, intent).await?;
-        self.make_of(cluster, gathered, intent, Patience::EachCall).await
+        let (gathered, made, _) = self.make_of(cluster, gathered, intent, Patience::EachCall).await?;
+        Ok((gathered, made))
     }
 
     async fn make_of(
@@ -278,7 +279,7 @@ impl Session {
         mut gathered: Gathered,
         intent: &Intent,
         patience: Patience,
-    ) -> Result<(Gathered, Result<Made, Unmade>), EngineError> {
+    ) -> Result<(Gathered, Result<Made, Unmade>, InTime), EngineError> {
         let mut rounds = 0;
         loop {
             let (given, wanted) = (gathered, intent.clone());
@@ -293,18 +294,23 @@ impl Session {
                 Ok(made) => made.unknown_lookups(&gathered.facts),
                 Err(unmade) => unmade.unknown_lookups.clone(),
             };
-            let ask = !unknown.is_empty() && rounds < LOOKUP_ROUNDS && patience.allows(&cluster.value);
-            if !ask {
-                return Ok((gathered, made));
+            if unknown.is_empty() || rounds == LOOKUP_ROUNDS || !patience.allows(&cluster.value) {
+                return Ok((gathered, made, InTime(true)));
             }
-            let asking = self.look_up(&cluster.value, &mut gathered.facts, unknown);
+            // What is half answered when the time is over is not taken.
+            let mut facts = gathered.facts.clone();
+            let asking = self.look_up(&cluster.value, &mut facts, unknown);
             let news = match patience {
                 Patience::EachCall => asking.await,
-                Patience::Until(until) => tokio::time::timeout_at(until, asking).await.unwrap_or(false),
+                Patience::Until(until) => match tokio::time::timeout_at(until, asking).await {
+                    Ok(news) => news,
+                    Err(_elapsed) => return Ok((gathered, made, InTime(false))),
+                },
             };
             if !news {
-                return Ok((gathered, made));
+                return Ok((gathered, made, InTime(true)));
             }
+            gathered.facts = facts;
             let key = self.engine.store().digest_key();
             gathered.facts_digest = Some(strata_store::facts_digest(key, &gathered.facts)?);
             rounds += 1;

@@ -197,3 +197,51 @@ async fn equal_inputs_are_worked_out_once_and_variables_taken_out() {
         assert_eq!(Some(alone.digest), member.plan_digest, "{}", member.name);
     }
 }
+
+/// Does another thing where it is called or told something.
+const APART: &str = r#"
+{{- if .Values.new }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Values.tier }}-apart"}
+data:
+  replicas: "{{ if hasPrefix "prod-" .Strata.Cluster.Name }}5{{ else }}2{{ end }}"
+  who: "{{ .Strata.Cluster.Name }} of {{ .Values.tier }}"
+  sum: "{{ .Values.tier | sha256sum }}"
+  {{- if eq .Values.tier "prod" }}
+  privileged: "yes"
+  {{- end }}
+{{- end }}
+"#;
+
+/// What a cluster's own decides, not only what it says, is told apart: an approval of one group is of nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_name_or_a_variable_decides_is_told_apart() {
+    let bench = Bench::start().await;
+    let session = &bench.session;
+    let values = "pack:\n  namespace: shop\nnew: false\ntier: '{{.strata.var.tier}}'\n";
+    bench.publish(bench::pack("apart", "1.0.0", values, APART)).await;
+    for (version, values) in [("1.0.0", ""), ("1.1.0", "new: true\n")] {
+        let layers = vec![layer("app", "apart", "1.0.0", values, ImmutablePolicy::Block)];
+        bench.publish_content("apart", version, layers, vec![variable("tier", Some("none"))]).await;
+    }
+    for (name, tier) in [("dev-1", "one"), ("dev-2", "two"), ("prod-1", "one"), ("dev-3", "prod")] {
+        let sim = bench.cluster(name).await;
+        bench.register(name, &sim).await;
+        let mut wish = bench.wish(name, &[("apart", "1.0.0")]);
+        wish.variables = vec![("tier".into(), tier.into())];
+        let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
+        let change = session.request_upgrade(wish, options).await.unwrap();
+        assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
+    }
+    let target = RevisionWish { profile: "apart".into(), ..to("1.1.0") };
+    let preview = previewed(session, &target, ClusterFilter::default()).await.unwrap();
+    let mut groups = Vec::new();
+    for group in &preview.groups {
+        let page = Page { first: 100, after: None };
+        let members = session.fleet_preview_members(preview.id, &group.effect, page).await.unwrap();
+        groups.push(members.items.iter().map(|(_, it)| it.name.to_string()).collect::<Vec<_>>());
+    }
+    groups.sort();
+    assert_eq!(groups, [vec!["dev-1", "dev-2"], vec!["dev-3"], vec!["prod-1"]]);
+}

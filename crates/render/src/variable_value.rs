@@ -88,25 +88,29 @@ pub fn judge_value(definition: &VariableDefinition, text: &str) -> Result<(), In
 }
 
 /// A text that stands for any value of a variable: none of a switch, nor of one whose options or regular expression allow
-/// none. Only name and format decide which, so that it is the same wherever the variable is.
+/// none. Only name, format and `turn` decide which, so that it is the same wherever the variable is; each turn has another.
 #[must_use]
-pub fn stand_in_value(definition: &VariableDefinition) -> Option<String> {
-    let name = &definition.name;
+pub fn stand_in_value(definition: &VariableDefinition, turn: u16) -> Option<String> {
+    let (name, turn) = (&definition.name, u32::from(turn));
     let number = name.bytes().fold(0, |sum, byte| (sum * 31 + u32::from(byte)) % NUMBERS);
     // Documentation addresses (RFC 5737, RFC 3849) and the networks for benchmarks (RFC 2544): nobody's.
-    let host = number % 250 + 1;
+    let host = (number + 101 * turn) % 250 + 1;
+    let number = FIRST_NUMBER + NUMBERS * turn + number;
     let text = match definition.format {
         VariableFormat::Boolean => return None,
-        VariableFormat::Number => (FIRST_NUMBER + number).to_string(),
+        VariableFormat::Number => number.to_string(),
         VariableFormat::Ipv4 => format!("192.0.2.{host}"),
         VariableFormat::Ipv4cidr => format!("198.18.{host}.0/24"),
         VariableFormat::Ipv6 => format!("2001:db8::{host:x}"),
-        VariableFormat::Version => format!("0.0.{}", FIRST_NUMBER + number),
-        VariableFormat::Base64 => "cGxhY2Vob2xkZXI=".to_owned(),
+        VariableFormat::Version => format!("0.0.{number}"),
+        VariableFormat::Base64 => {
+            (if turn == 0 { "cGxhY2Vob2xkZXI=" } else { "c3RhbmRzIGhlcmU=" }).to_owned()
+        }
         VariableFormat::String => {
             let name = name.to_ascii_lowercase();
             let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-            format!("value-of-{}", letters.collect::<String>())
+            let words = if turn == 0 { "value-of" } else { "stands-for" };
+            format!("{words}-{}", letters.collect::<String>())
         }
     };
     judge_value(definition, &text).ok().map(|()| text)
@@ -121,7 +125,7 @@ pub(crate) fn other_value(definition: &VariableDefinition, than: &str) -> Option
     };
     // One with a pattern may still be as it is with a digit or a letter more.
     let near = [format!("1{than}"), format!("{than}x"), format!("{than}1")];
-    let all = options.chain(switch).chain(stand_in_value(definition)).chain(near);
+    let all = options.chain(switch).chain(stand_in_value(definition, 0)).chain(near);
     all.into_iter().find(|text| text != than && judge_value(definition, text).is_ok())
 }
 

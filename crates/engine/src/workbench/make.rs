@@ -8,6 +8,7 @@ use strata_model::{
     error::RefusalCode,
     fact::{FactKey, Facts},
     field_trace::FieldTrace,
+    finding::FindingCode,
     inventory::InventoryEntry,
     plan::Plan,
     render::{LayerValues, Render},
@@ -39,6 +40,11 @@ pub(super) struct Made {
 }
 
 impl Made {
+    /// Whether what the cluster runs does not render any more.
+    pub(super) fn runs_unrendered(&self) -> bool {
+        self.plan.findings.iter().any(|finding| finding.code == FindingCode::CurrentNotRendered)
+    }
+
     /// What `lookup` asked for and nobody has read yet.
     pub(super) fn unknown_lookups(&self, facts: &Facts) -> Vec<FactKey> {
         let unknown = |key: &&FactKey| {

@@ -14,9 +14,13 @@ use strata_model::{
     inventory::InventoryEntry,
     object::{Destination, ObjectKey},
     render::RenderedObject,
-    variable::VariableValue,
+    variable::{VariableDefinition, VariableValue},
 };
-use strata_plan::{digest, fleet};
+use strata_plan::{
+    digest,
+    fleet::{self, Placeholders, Turn},
+};
+use strata_render::stand_in_value;
 
 use super::{
     gather::Gathered,
@@ -26,10 +30,11 @@ use super::{
 /// What of a cluster's own a plan may hold.
 #[derive(Debug)]
 pub(super) struct Own {
-    /// What takes the place of its variables.
-    variables: BTreeMap<String, VariableValue>,
+    /// Its variables, with what each is worth.
+    variables: BTreeMap<String, String>,
     names: bool,
     seeds: bool,
+    definitions: Vec<VariableDefinition>,
 }
 
 impl Own {
@@ -39,8 +44,10 @@ impl Own {
         // Of what does not render nobody knows what it would have read.
         let failed = made.render.layers.is_empty();
         let by_api = matches!(gathered.cluster.infrastructure, Infrastructure::ClusterApi { .. });
+        let definitions = own_variables(gathered, made);
         let own = Self {
-            variables: own_variables(gathered, made),
+            variables: definitions.iter().map(|(it, worth)| (it.name.clone(), worth.clone())).collect(),
+            definitions: definitions.into_iter().map(|(definition, _)| definition).collect(),
             names: failed
                 || by_api
                 || renders.iter().any(|render| render.facts_read.contains_key(&FactKey::ClusterName)),
@@ -55,11 +62,31 @@ impl Own {
         format!("names {}, seeds {}, variables {variables:?}", self.names, self.seeds)
     }
 
+    /// What takes its place.
+    pub(super) fn placeholders(&self, gathered: &Gathered, turn: Turn) -> Placeholders {
+        let with = fleet::variable_placeholders(&self.definitions, turn);
+        let pairs = with
+            .into_iter()
+            .filter_map(|(name, placeholder)| Some((placeholder, self.variables.get(&name)?.clone())));
+        Placeholders::new(turn, self.names.then_some(&gathered.cluster), pairs)
+    }
+
     /// The same cluster without it.
-    pub(super) fn taken_out(&self, gathered: &Gathered, made: &Made) -> Option<Gathered> {
-        let mut bare = Gathered { placeholders: self.variables.clone(), ..gathered.clone() };
+    pub(super) fn taken_out(
+        &self,
+        gathered: &Gathered,
+        made: &Made,
+        placeholders: &Placeholders,
+    ) -> Option<Gathered> {
+        let turn = placeholders.turn();
+        let variables: BTreeMap<String, VariableValue> =
+            fleet::variable_placeholders(&self.definitions, turn)
+                .into_iter()
+                .map(|(name, placeholder)| (name, VariableValue::Plain(placeholder)))
+                .collect();
+        let mut bare = Gathered { placeholders: variables.clone(), ..gathered.clone() };
         if self.names {
-            bare.cluster = fleet::unnamed(&gathered.cluster)?;
+            bare.cluster = fleet::unnamed(&gathered.cluster, turn)?;
             bare.identity.name = bare.cluster.name.clone();
             bare.identity.infrastructure = bare.cluster.infrastructure.clone();
             bare.facts.cluster_name = bare.cluster.name.to_string();
@@ -67,15 +94,17 @@ impl Own {
         if self.seeds {
             let first = gathered.applied.as_ref().map_or(0, |applied| applied.generation);
             for (generation, layers) in &mut bare.seeds {
-                layers.values_mut().for_each(|seed| *seed = fleet::placeholder_seed(*generation, first));
+                layers.values_mut().for_each(|seed| {
+                    *seed = fleet::placeholder_seed(*generation, first, turn);
+                });
             }
         }
         let Some(applied) = &mut bare.applied else { return Some(bare) };
-        make::put_placeholders(applied, &self.variables, &bare.contents);
+        make::put_placeholders(applied, &variables, &bare.contents);
         let before = make::rendered(&bare, bare.applied.as_ref()?).ok()?;
         type Place = (Destination, ObjectKey);
         let by_name = |object: &RenderedObject| {
-            ((object.destination, fleet::named(&object.key, &gathered.cluster)), object.clone())
+            ((object.destination, placeholders.real_key(&object.key)), object.clone())
         };
         let sent: BTreeMap<Place, RenderedObject> = made.before.objects.iter().map(by_name).collect();
         let bare_sent: BTreeMap<Place, RenderedObject> = before.objects.iter().map(by_name).collect();
@@ -102,25 +131,32 @@ impl Own {
     }
 }
 
-/// The variables that a cluster may say for itself, with what takes their place.
-fn own_variables(gathered: &Gathered, made: &Made) -> BTreeMap<String, VariableValue> {
-    let Some(wanted) = &made.composition else { return BTreeMap::new() };
+/// The variables that a cluster may say for itself, each with what it is worth.
+fn own_variables(gathered: &Gathered, made: &Made) -> Vec<(VariableDefinition, String)> {
+    let Some(wanted) = &made.composition else { return Vec::new() };
     let applied = gathered.applied.as_ref();
-    let of_applied = applied.into_iter().flat_map(|applied| make::defined(applied, &gathered.contents));
-    let defined = of_applied.chain(make::defined(wanted, &gathered.contents));
-    let mut placeholders = fleet::placeholders(defined);
     let definition = |composition: &Composition, name: &str| {
         make::defined(composition, &gathered.contents).find(|definition| definition.name == name).cloned()
     };
     let worth = |composition: &Composition, name: &str| match composition.variables.get(name) {
-        Some(own) => Some(own.masked()),
+        Some(VariableValue::Plain(own)) => Some(own.clone()),
+        Some(VariableValue::Sensitive(_)) => None,
         None => definition(composition, name).and_then(|definition| definition.default_value),
     };
-    // What a variable is worth may change with its default: that is no cluster's own.
-    placeholders.retain(|name, _| {
-        applied.is_none_or(|applied| {
-            definition(applied, name).is_none() || worth(applied, name) == worth(wanted, name)
-        })
-    });
-    placeholders
+    let of_applied = applied.into_iter().flat_map(|applied| make::defined(applied, &gathered.contents));
+    let mut own: BTreeMap<String, (VariableDefinition, String)> = BTreeMap::new();
+    for defined in of_applied.chain(make::defined(wanted, &gathered.contents)) {
+        let name = &defined.name;
+        let [before, after] = [applied, Some(wanted)].map(|composition| {
+            composition
+                .and_then(|composition| definition(composition, name).map(|_| worth(composition, name)))
+        });
+        // What a variable is worth may change with its default: that is no cluster's own.
+        let changes = matches!((&before, &after), (Some(before), Some(after)) if before != after);
+        if !changes && !defined.sensitive {
+            let worth = after.or(before).flatten().unwrap_or_default();
+            own.insert(name.clone(), (defined.clone(), worth));
+        }
+    }
+    own.into_values().filter(|(definition, _)| stand_in_value(definition, 0).is_some()).collect()
 }

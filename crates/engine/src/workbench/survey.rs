@@ -11,19 +11,22 @@ use std::{
 use strata_model::{change::ChangeKind, cluster::Cluster, digest::Digest};
 use strata_plan::{
     CompositionRequest,
-    fleet::{self, Original, OriginalInput, Unfollowed},
+    fleet::{Effect, Original, OriginalInput, Placeholders, Turn, Unfollowed},
 };
 use strata_store::Stored;
 use tokio::time::Instant;
 
 use super::{
-    Assembled, Common, Intent, Patience, Records, assembled,
+    Assembled, Common, InTime, Intent, Patience, Records, assembled,
     gather::Gathered,
     make::{self, Made, Unmade},
     own::Own,
     pure,
 };
 use crate::{error::EngineError, session::Session};
+
+/// How many effects are kept to be compared with.
+const MOST_SECONDS: usize = 500;
 
 /// One cluster of many.
 #[derive(Debug)]
@@ -36,23 +39,41 @@ pub(crate) struct Surveyed {
     pub(crate) original: Result<Original, Unfollowed>,
 }
 
-/// The effects of plans without what is a cluster's own, by what they are with it and what is taken out: for one fleet preview.
+/// What is known of effects, for one fleet preview.
 #[derive(Debug, Default)]
-pub(crate) struct Effects(Mutex<BTreeMap<Digest, Digest>>);
+pub(crate) struct Effects {
+    /// Those of plans without what is a cluster's own, by what they are with it and what is taken out.
+    known: Mutex<BTreeMap<Digest, Digest>>,
+    /// The same plans with other placeholders, by their effects.
+    seconds: Mutex<BTreeMap<Digest, Arc<Effect>>>,
+}
 
 impl Effects {
     fn get(&self, place: &Digest) -> Option<Digest> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
     }
 
     fn put(&self, place: Digest, effect: Digest) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, effect);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(place, effect);
+    }
+
+    fn second(&self, effect: &Digest) -> Option<Arc<Effect>> {
+        self.seconds.lock().unwrap_or_else(PoisonError::into_inner).get(effect).cloned()
+    }
+
+    fn put_second(&self, effect: Digest, second: Effect) -> Arc<Effect> {
+        let second = Arc::new(second);
+        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
+        if seconds.len() < MOST_SECONDS {
+            seconds.insert(effect, Arc::clone(&second));
+        }
+        second
     }
 }
 
 impl Session {
-    /// Plans a request to be looked at, among many. Once `until` is over a cluster is asked nothing any more, and one that is
-    /// known not to answer is not asked at all.
+    /// Plans a request to be looked at, among many. A cluster that is known not to answer is not asked anything; one that has
+    /// not answered when `until` is over has no plan.
     pub(crate) async fn survey(
         &self,
         cluster: &Stored<Cluster>,
@@ -60,10 +81,14 @@ impl Session {
         request: CompositionRequest,
         effects: Arc<Effects>,
         until: Instant,
-    ) -> Result<Surveyed, EngineError> {
+    ) -> Result<Option<Surveyed>, EngineError> {
         let intent = Intent::compose(&cluster.value, request);
         let gathered = self.gather_from(common, records, cluster, ChangeKind::Apply, None, &intent).await?;
-        let (gathered, made) = self.make_of(cluster, gathered, &intent, Patience::Until(until)).await?;
+        let (gathered, made, in_time) =
+            self.make_of(cluster, gathered, &intent, Patience::Until(until)).await?;
+        if in_time != InTime(true) {
+            return Ok(None);
+        }
         let made = match made {
             Ok(made) => made,
             Err(Unmade { plan: Some(made), .. }) => *made,
@@ -72,7 +97,7 @@ impl Session {
         pure(move || {
             let effect = effect(&gathered, &intent, &made, &effects);
             let original = original(&gathered, &made);
-            Ok(Surveyed { assembled: assembled(&gathered, made, intent), effect, original })
+            Ok(Some(Surveyed { assembled: assembled(&gathered, made, intent), effect, original }))
         })
         .await
     }
@@ -81,7 +106,7 @@ impl Session {
 fn original(gathered: &Gathered, made: &Made) -> Result<Original, Unfollowed> {
     let applied = gathered.applied.as_ref().ok_or(Unfollowed::ByState)?;
     // Of what does not render nobody knows what it would have read.
-    if made.render.layers.is_empty() {
+    if made.render.layers.is_empty() || made.runs_unrendered() {
         return Err(Unfollowed::ByState);
     }
     let input = OriginalInput {
@@ -98,28 +123,43 @@ fn original(gathered: &Gathered, made: &Made) -> Result<Original, Unfollowed> {
 }
 
 fn effect(gathered: &Gathered, intent: &Intent, made: &Made, effects: &Effects) -> Digest {
-    let own = Own::of(gathered, made);
     // What happens with all that in it: where that is the same, it is the same without.
-    let whole = fleet::effect(&made.plan, &made.render, gathered.cluster.id, &gathered.key);
-    let Some(own) = own else { return whole };
+    let real = Effect::of(&made.plan, &made.render, gathered.cluster.id, &gathered.key);
+    let whole = real.digest(&gathered.key);
+    let Some(own) = Own::of(gathered, made) else { return whole };
     let place = gathered.key.bytes("effect", format!("{whole} {}", own.describe()).as_bytes());
     if let Some(effect) = effects.get(&place) {
         return effect;
     }
-    let effect = without(&own, gathered, intent, made).unwrap_or_else(|| {
-        fleet::effect_by_words(&made.plan, &made.render, &gathered.cluster, &gathered.key)
-    });
+    let effect = without(&own, gathered, intent, made, (&real, effects))
+        .unwrap_or_else(|| real.digest_by_words(&gathered.cluster, &gathered.key));
     effects.put(place, effect.clone());
     effect
 }
 
 /// The effect of a plan with placeholders; `None` where that does not tell of the real one.
-fn without(own: &Own, gathered: &Gathered, intent: &Intent, made: &Made) -> Option<Digest> {
-    let bare = own.taken_out(gathered, made)?;
-    let made_bare = match make::make(&bare, intent) {
-        Ok(made_bare) => made_bare,
-        Err(unmade) => *unmade.plan?,
+fn without(
+    own: &Own,
+    gathered: &Gathered,
+    intent: &Intent,
+    made: &Made,
+    (real, effects): (&Effect, &Effects),
+) -> Option<Digest> {
+    let with = [Turn::First, Turn::Second].map(|turn| own.placeholders(gathered, turn));
+    let planned = |placeholders: &Placeholders| {
+        let bare = own.taken_out(gathered, made, placeholders)?;
+        let made = match make::make(&bare, intent) {
+            Ok(made) => made,
+            Err(unmade) => *unmade.plan?,
+        };
+        Some(Effect::of(&made.plan, &made.render, bare.cluster.id, &bare.key))
     };
-    fleet::same_shape(&made_bare.plan, &made.plan, &gathered.cluster)
-        .then(|| fleet::effect(&made_bare.plan, &made_bare.render, bare.cluster.id, &bare.key))
+    let first = planned(&with[0])?;
+    let effect = first.digest(&gathered.key);
+    // Of clusters with the same first one the second is the same, too.
+    let second = match effects.second(&effect) {
+        Some(second) => second,
+        None => effects.put_second(effect.clone(), planned(&with[1])?),
+    };
+    first.tells_of(&second, [&with[0], &with[1]], real).then_some(effect)
 }

@@ -5,12 +5,16 @@
 //! the digest of what is left names the effect. What else is a cluster's own is taken out before, where it comes in: see
 //! [`super::placeholders`].
 //!
-//! *Guarantees.* Pure. Plans of one [`effect`] differ in nothing but ids and secrets.
+//! *Guarantees.* Pure. Plans of one [`Effect`] differ in nothing but ids and secrets. One that is made with placeholders tells of a
+//! real plan only where that says all that the placeholders left alone: [`Effect::tells_of`].
 //!
-//! *Caveats.* Of a plan that no placeholders can stand for, [`effect_by_words`] takes the name out wherever it stands as a
-//! word: who is called like something else in its objects may share an effect with who is called like that.
+//! *Caveats.* Of a plan that no placeholders can stand for, [`Effect::digest_by_words`] takes the name out wherever it stands as a
+//! word: who is called like something else in its objects may share an effect with who is called like that. What is
+//! made of a cluster's own so that it does not show any more (a hash, base64) may be anything.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 use strata_model::{
     cluster::Cluster,
     digest::{Digest, DigestKey},
@@ -21,17 +25,93 @@ use strata_model::{
 };
 use strata_values::Redactor;
 
-/// Names what a plan does to a cluster. `render` is the one that the plan was made of.
-#[must_use]
-pub fn effect(plan: &Plan, render: &Render, cluster: ClusterId, key: &DigestKey) -> Digest {
-    let text = text(plan, render, key).replace(&cluster.to_string(), "‹id›");
-    key.bytes("effect", without_masks(&text).as_bytes())
+use super::placeholders::Placeholders;
+
+/// What a plan does, as a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect(Value);
+
+impl Effect {
+    /// What a plan does to a cluster. `render` is the one that the plan was made of.
+    #[must_use]
+    pub fn of(plan: &Plan, render: &Render, cluster: ClusterId, key: &DigestKey) -> Self {
+        let redactor = Redactor::new(key, render.secrets.iter().cloned());
+        let document = document(plan, render, &redactor);
+        Self(bare(document, &|text| without_masks(&text.replace(&cluster.to_string(), "‹id›"))))
+    }
+
+    /// Names it.
+    #[must_use]
+    pub fn digest(&self, key: &DigestKey) -> Digest {
+        key.bytes("effect", self.0.to_string().as_bytes())
+    }
+
+    /// The same without the name of the cluster, wherever it stands as a word.
+    #[must_use]
+    pub fn digest_by_words(&self, cluster: &Cluster, key: &DigestKey) -> Digest {
+        key.bytes("effect", without_own(&self.0.to_string(), cluster).as_bytes())
+    }
+
+    /// Whether two effects with placeholders, each with its own, are the real one of a cluster but for what is the cluster's own:
+    /// what both say alike is what it really says, and what they say with a placeholder it says with what that stands for.
+    #[must_use]
+    pub fn tells_of(&self, second: &Self, with: [&Placeholders; 2], real: &Self) -> bool {
+        tells(&self.0, &second.0, with, &real.0)
+    }
 }
 
-/// The same without the name of the cluster, wherever it stands as a word.
-#[must_use]
-pub fn effect_by_words(plan: &Plan, render: &Render, cluster: &Cluster, key: &DigestKey) -> Digest {
-    key.bytes("effect", without_own(&text(plan, render, key), cluster).as_bytes())
+fn tells(first: &Value, second: &Value, with: [&Placeholders; 2], real: &Value) -> bool {
+    match (first, second, real) {
+        (Value::Object(first), Value::Object(second), Value::Object(real)) => {
+            let second: BTreeMap<String, &Value> =
+                second.iter().map(|(key, value)| (with[1].put_real(key), value)).collect();
+            first.len() == real.len()
+                && second.len() == real.len()
+                && first.iter().all(|(key, first)| {
+                    let key = with[0].put_real(key);
+                    match (second.get(&key), real.get(&key)) {
+                        (Some(second), Some(real)) => tells(first, second, with, real),
+                        _ => false,
+                    }
+                })
+        }
+        (Value::Array(first), Value::Array(second), Value::Array(real)) => {
+            first.len() == real.len()
+                && second.len() == real.len()
+                && first.iter().zip(second).zip(real).all(|((one, two), real)| tells(one, two, with, real))
+        }
+        _ if first == real && second == real => true,
+        _ => {
+            let (Some(one), Some(two), Some(real)) = (scalar(first), scalar(second), scalar(real)) else {
+                return false;
+            };
+            if with[0].put_real(&one) == real && with[1].put_real(&two) == real {
+                return true;
+            }
+            // Made of something of the cluster's own, and nothing of that shows.
+            one != two && !with[0].are_in(&one) && !with[1].are_in(&two)
+        }
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A value with all its texts changed, keys included.
+fn bare(value: Value, text: &dyn Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(own) => Value::String(text(&own)),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| bare(item, text)).collect()),
+        Value::Object(map) => Value::Object(
+            map.into_iter().map(|(key, value)| (text(&key), bare(value, text))).collect::<Map<_, _>>(),
+        ),
+        other => other,
+    }
 }
 
 /// A text without what is a cluster's own: its id, its name wherever it stands as a word, secrets.
@@ -41,45 +121,37 @@ pub fn without_own(text: &str, cluster: &Cluster) -> String {
     without_masks(&without_word(&text, cluster.name.as_str(), "‹name›"))
 }
 
-fn text(plan: &Plan, render: &Render, key: &DigestKey) -> String {
-    let redactor = Redactor::new(key, render.secrets.iter().cloned());
-    document(plan, render, &redactor).to_string()
-}
-
 fn document(plan: &Plan, render: &Render, redactor: &Redactor) -> Value {
-    let actions: Vec<Value> = plan
-        .actions
-        .iter()
-        .map(|action| {
+    // By place: in which order equals come is decided by their names.
+    let mut actions: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for action in &plan.actions {
+        let place = json!([action.destination, action.key]).to_string();
+        let told = {
             // What changes is told field by field; what is sent as a whole, by what it is.
             let whole = matches!(action.action, Action::Create | Action::RunHook | Action::Replace);
             let object = render.object(action.destination, &action.key);
             let hook = render.hook(action.destination, &action.key).map(|hook| &hook.object);
             let content =
-                object.or(hook).filter(|_| whole).map(|object| bare(redactor.mask_value(&object.body)));
+                object.or(hook).filter(|_| whole).map(|object| hidden(redactor.mask_value(&object.body)));
             json!({
                 "action": action.action,
-                "destination": action.destination,
-                "object": action.key,
                 "apiVersion": action.api_version,
                 "layer": action.layer,
                 "changes": action.changes,
                 "note": action.note,
                 "content": content,
             })
-        })
-        .collect();
-    let layers: Vec<Value> = plan
+        };
+        actions.entry(place).or_default().push(told);
+    }
+    let layers: BTreeMap<String, Value> = plan
         .layers
         .iter()
         .filter(|layer| layer.current_pack != layer.pending_pack || !layer.changes.is_empty())
         .map(|layer| {
-            json!({
-                "layer": layer.layer,
-                "from": layer.current_pack,
-                "to": layer.pending_pack,
-                "changes": layer.changes,
-            })
+            let told =
+                json!({ "from": layer.current_pack, "to": layer.pending_pack, "changes": layer.changes });
+            (layer.layer.to_string(), told)
         })
         .collect();
     let reasons: Vec<Value> = plan
@@ -91,19 +163,24 @@ fn document(plan: &Plan, render: &Render, redactor: &Redactor) -> Value {
     // Whose an override is, is a cluster's own.
     let conflicts: Vec<MergeConflict> =
         plan.conflicts.iter().map(|it| MergeConflict { ours_origin: None, ..it.clone() }).collect();
+    let mut findings: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for it in &plan.findings {
+        let what = json!([it.code, it.severity, it.layer, it.object, it.path]).to_string();
+        findings.entry(what).or_default().push(&it.message);
+    }
     json!({
         "kind": plan.kind,
         "actions": actions,
         "layers": layers,
         "repave": [plan.repave.scope, plan.repave.pools, reasons],
-        "findings": plan.findings,
+        "findings": findings,
         "conflicts": conflicts,
         "reversible": plan.reversible,
     })
 }
 
 /// An object without the values that a Secret holds.
-fn bare(mut body: Value) -> Value {
+fn hidden(mut body: Value) -> Value {
     if body.get("kind").and_then(Value::as_str) == Some("Secret") {
         for part in ["data", "stringData"] {
             for value in body.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten() {

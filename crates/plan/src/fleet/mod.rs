@@ -1,14 +1,14 @@
 //! One target on many clusters: what is the same for several is worked out once and told once.
 //!
 //! - [`Original`]: a cluster that was planned, from which the plans of all with equal inputs follow without rendering.
-//! - [`effect`]: what a plan does, without what is a cluster's own.
-//! - [`placeholders()`]: what takes the place of a cluster's own variables, names and seeds, so that what they make of a plan is
+//! - [`Effect`]: what a plan does, without what is a cluster's own.
+//! - [`Placeholders`]: what takes the place of a cluster's own variables, names and seeds, so that what they make of a plan is
 //!   taken out of its effect where it came in.
 
 mod effect;
 mod original;
 mod placeholders;
 
-pub use effect::{effect, effect_by_words, without_own};
+pub use effect::{Effect, without_own};
 pub use original::{Candidate, Original, OriginalInput, Unfollowed};
-pub use placeholders::{named, placeholder_seed, placeholders, same_shape, unnamed};
+pub use placeholders::{Placeholders, Turn, placeholder_seed, unnamed, variable_placeholders};

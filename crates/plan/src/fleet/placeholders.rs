@@ -1,135 +1,158 @@
 //! Placeholders: what takes the place of what is a cluster's own when effects are compared.
 //!
 //! *Idea.* What a variable makes of a plan is found by giving it another value: everything that then differs came from the
-//! variable. So it is with the name of a cluster and with the seed of its generated values. A plan that is made with the
-//! same placeholders on each cluster says what happens apart from all of that, and where it has the shape of the real one, it
-//! says so truly.
+//! variable. So it is with the name of a cluster and with the seed of its generated values. Two plans are made, each with other
+//! placeholders; where they say the same, nothing of the cluster's own is in it, and the real plan must say it too. See
+//! [`super::Effect::tells_of`].
 //!
 //! *Caveats.* Switches (`BOOLEAN`) and secrets keep their values: the first decide what is rendered, the others are masked. So do those with options or a
-//! regular expression that a placeholder is not one of. One that a template or a schema refuses, or a name that an object carries cut short or
-//! as a hash, leaves the effect with the cluster's own in it.
+//! regular expression that a placeholder is not one of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
 use strata_model::{
     Timestamp,
     cluster::{Cluster, Infrastructure},
     object::ObjectKey,
-    plan::Plan,
     profile::ClusterName,
-    variable::{VariableDefinition, VariableValue},
+    variable::VariableDefinition,
 };
 use strata_render::{LayerSeed, stand_in_value};
 
-/// Stands for the name of a cluster.
-const NAME: &str = "this-cluster-by-name";
-/// Stands for the name of the Cluster API object that provides it. Neither is a part of the other.
-const API_NAME: &str = "its-cluster-api-name";
+/// The two sets of placeholders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The effect is named by this one.
+    First,
+    /// What differs from the first is a cluster's own.
+    Second,
+}
 
-/// A value for each variable, of its format. Only its name and format decide which: it is the same beside other variables.
+impl Turn {
+    const fn number(self) -> u8 {
+        match self {
+            Self::First => 0,
+            Self::Second => 1,
+        }
+    }
+
+    /// What stands for the name of a cluster. None is a part of another.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::First => "this-cluster-by-name",
+            Self::Second => "another-name-of-it",
+        }
+    }
+
+    /// What stands for the name of the Cluster API object that provides it.
+    const fn api_name(self) -> &'static str {
+        match self {
+            Self::First => "its-cluster-api-name",
+            Self::Second => "as-cluster-api-says",
+        }
+    }
+}
+
+/// Placeholders and what they stand for, of one cluster and in one turn.
+#[derive(Debug, Clone)]
+pub struct Placeholders {
+    turn: Turn,
+    /// Placeholder and what is really there, the longest placeholder first.
+    pairs: Vec<(String, String)>,
+}
+
+impl Placeholders {
+    /// For the cluster's names, if they are replaced, and for these variables: placeholder and real value of each.
+    #[must_use]
+    pub fn new(
+        turn: Turn,
+        names_of: Option<&Cluster>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut pairs: Vec<(String, String)> = variables.into_iter().collect();
+        if let Some(cluster) = names_of {
+            pairs.push((turn.name().to_owned(), cluster.name.to_string()));
+            if let Infrastructure::ClusterApi { name, .. } = &cluster.infrastructure {
+                pairs.push((turn.api_name().to_owned(), name.clone()));
+            }
+        }
+        pairs.sort_by(|(one, _), (other, _)| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        Self { turn, pairs }
+    }
+
+    /// Which turn it is.
+    #[must_use]
+    pub const fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    /// A text with the real values.
+    #[must_use]
+    pub fn put_real(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (placeholder, real) in &self.pairs {
+            if text.contains(placeholder) {
+                text = text.replace(placeholder, real);
+            }
+        }
+        text
+    }
+
+    /// Whether a placeholder is in a text.
+    #[must_use]
+    pub fn are_in(&self, text: &str) -> bool {
+        self.pairs.iter().any(|(placeholder, _)| text.contains(placeholder))
+    }
+
+    /// An object of a cluster with placeholders, as it is really called.
+    #[must_use]
+    pub fn real_key(&self, key: &ObjectKey) -> ObjectKey {
+        ObjectKey {
+            namespace: key.namespace.as_deref().map(|namespace| self.put_real(namespace)),
+            name: self.put_real(&key.name),
+            ..key.clone()
+        }
+    }
+}
+
+/// What takes the place of the value of each variable. Only its name and format decide which: it is the same beside other
+/// variables. Those without one in either turn are left out.
 #[must_use]
-pub fn placeholders<'a>(
+pub fn variable_placeholders<'a>(
     definitions: impl IntoIterator<Item = &'a VariableDefinition>,
-) -> BTreeMap<String, VariableValue> {
+    turn: Turn,
+) -> BTreeMap<String, String> {
     let open = definitions.into_iter().filter(|definition| !definition.sensitive);
     open.filter_map(|definition| {
-        let text = stand_in_value(definition)?;
-        Some((definition.name.clone(), VariableValue::Plain(text)))
+        let [first, second] = [0, 1].map(|turn| stand_in_value(definition, turn));
+        let placeholder = match (turn, first?, second?) {
+            (Turn::First, first, _) => first,
+            (Turn::Second, _, second) => second,
+        };
+        Some((definition.name.clone(), placeholder))
     })
     .collect()
 }
 
 /// The cluster with placeholders for its names.
 #[must_use]
-pub fn unnamed(cluster: &Cluster) -> Option<Cluster> {
-    let mut unnamed = Cluster { name: NAME.parse::<ClusterName>().ok()?, ..cluster.clone() };
+pub fn unnamed(cluster: &Cluster, turn: Turn) -> Option<Cluster> {
+    let mut unnamed = Cluster { name: turn.name().parse::<ClusterName>().ok()?, ..cluster.clone() };
     if let Infrastructure::ClusterApi { name, .. } = &mut unnamed.infrastructure {
-        API_NAME.clone_into(name);
+        turn.api_name().clone_into(name);
     }
     Some(unnamed)
-}
-
-/// An object of a cluster whose names are placeholders, as it is called where they are not.
-#[must_use]
-pub fn named(key: &ObjectKey, cluster: &Cluster) -> ObjectKey {
-    ObjectKey {
-        namespace: key.namespace.as_deref().map(|namespace| with_names(namespace, cluster)),
-        name: with_names(&key.name, cluster),
-        ..key.clone()
-    }
-}
-
-fn with_names(text: &str, cluster: &Cluster) -> String {
-    let text = text.replace(NAME, cluster.name.as_str());
-    match &cluster.infrastructure {
-        Infrastructure::ClusterApi { name, .. } => text.replace(API_NAME, name),
-        Infrastructure::None | Infrastructure::Edge => text,
-    }
 }
 
 /// The seed that stands for that of a generation. `first` is the generation that the cluster runs: how often it has drawn
 /// before is its own, too.
 #[must_use]
-pub fn placeholder_seed(generation: u32, first: u32) -> LayerSeed {
-    let mut seed = [0; 32];
-    let turn = generation.wrapping_sub(first).to_le_bytes();
-    seed.iter_mut().zip(turn).for_each(|(byte, turn)| *byte = turn);
-    LayerSeed { seed, instant: Timestamp::UNIX_EPOCH }
-}
-
-/// Whether a plan with placeholders does the same to the same places as the real one of a cluster, whatever the values there.
-#[must_use]
-pub fn same_shape(bare: &Plan, real: &Plan, cluster: &Cluster) -> bool {
-    shape(bare, |text| with_names(&text, cluster)) == shape(real, |text| text)
-}
-
-fn shape(plan: &Plan, called: impl Fn(String) -> String) -> Value {
-    // In the order of their texts: names decide the order in which equals are applied.
-    let actions: BTreeSet<String> = plan
-        .actions
-        .iter()
-        .map(|action| {
-            let paths: Vec<[Value; 3]> = action
-                .changes
-                .iter()
-                .map(|it| [json!(it.path), json!(it.before.is_some()), json!(it.after.is_some())])
-                .collect();
-            let what = json!([
-                action.action,
-                action.destination,
-                action.key,
-                action.api_version,
-                action.layer,
-                paths
-            ]);
-            called(what.to_string())
-        })
-        .collect();
-    let layers: Vec<Value> = plan
-        .layers
-        .iter()
-        .map(|layer| {
-            let paths: Vec<&str> = layer.changes.iter().map(|change| change.path.as_str()).collect();
-            json!([layer.layer, layer.current_pack, layer.pending_pack, paths])
-        })
-        .collect();
-    let reasons = plan.repave.reasons.iter().map(|reason| json!([reason.code, reason.pool, reason.path]));
-    // A render may tell the same of several places; its words may hold values.
-    let findings: BTreeSet<String> = plan
-        .findings
-        .iter()
-        .map(|it| called(json!([it.code, it.severity, it.layer, it.object, it.path]).to_string()))
-        .collect();
-    json!({
-        "actions": actions,
-        "unchanged": plan.unchanged,
-        "layers": layers,
-        "repave": [plan.repave.scope, plan.repave.pools, reasons.collect::<Vec<_>>()],
-        "findings": findings,
-        "conflicts": plan.conflicts.len(),
-        "reversible": plan.reversible,
-    })
+pub fn placeholder_seed(generation: u32, first: u32, turn: Turn) -> LayerSeed {
+    let mut seed = [turn.number(); 32];
+    let drawn = generation.wrapping_sub(first).to_le_bytes();
+    seed.iter_mut().zip(drawn).for_each(|(byte, drawn)| *byte = drawn);
+    let instant = Timestamp::from_second(i64::from(turn.number())).unwrap_or(Timestamp::UNIX_EPOCH);
+    LayerSeed { seed, instant }
 }
 
 #[cfg(test)]
@@ -169,13 +192,15 @@ mod tests {
         definitions.push(VariableDefinition { sensitive: true, ..definition("secret", String) });
         let options = vec![VariableOption { value: "small".to_owned(), label: None, description: None }];
         definitions.push(VariableDefinition { options, ..definition("size", String) });
-        let values = placeholders(&definitions);
-        assert_eq!(values.len(), 7, "{values:?}");
+        let first = variable_placeholders(&definitions, Turn::First);
+        let second = variable_placeholders(&definitions, Turn::Second);
+        assert_eq!(first.len(), 7, "{first:?}");
         for definition in definitions.iter().take(7) {
-            let VariableValue::Plain(text) = &values[&definition.name] else { panic!("{definition:?}") };
-            assert_eq!(judge_value(definition, text), Ok(()));
+            let (one, other) = (&first[&definition.name], &second[&definition.name]);
+            assert_eq!((judge_value(definition, one), judge_value(definition, other)), (Ok(()), Ok(())));
+            assert!(!one.contains(other.as_str()) && !other.contains(one.as_str()), "{one} {other}");
         }
         definitions.reverse();
-        assert_eq!(placeholders(&definitions), values);
+        assert_eq!(variable_placeholders(&definitions, Turn::First), first);
     }
 }

@@ -191,7 +191,7 @@ impl Session {
                         (row, records)
                     })
                     .collect();
-                let planned: Vec<(Row, Planned)> = stream::iter(given)
+                let planned: Vec<(Row, Option<Planned>)> = stream::iter(given)
                     .map(|(row, records)| async move {
                         let given = (common, records);
                         let planned =
@@ -201,7 +201,9 @@ impl Session {
                     .buffered(side_by_side)
                     .try_collect()
                     .await?;
+                // Who has not answered in time counts as not looked at.
                 for (row, planned) in planned {
+                    let Some(planned) = planned else { continue };
                     known.learn(&row, &planned);
                     self.count(planned, groups).await?;
                 }
@@ -245,7 +247,7 @@ impl Session {
         request: CompositionRequest,
         effects: Arc<Effects>,
         until: Instant,
-    ) -> Result<Planned, EngineError> {
+    ) -> Result<Option<Planned>, EngineError> {
         let cluster = &row.cluster;
         let key = self.engine.store().digest_key();
         let member = |composition: Option<&Composition>, plan_digest| FleetMember {
@@ -256,7 +258,8 @@ impl Session {
             overridden: composition.map(overridden).unwrap_or_default(),
         };
         match self.survey(cluster, given, request, effects, until).await {
-            Ok(Surveyed { assembled, effect, original }) => Ok(Planned {
+            Ok(None) => Ok(None),
+            Ok(Some(Surveyed { assembled, effect, original })) => Ok(Some(Planned {
                 looked: Looked {
                     outcome: FleetOutcome::of(&assembled.plan),
                     effect,
@@ -265,7 +268,7 @@ impl Session {
                 assembled: Some(assembled),
                 reason: None,
                 original,
-            }),
+            })),
             Err(EngineError::Refused(refusals)) => {
                 let mut reasons = Vec::new();
                 for refusal in &refusals {
@@ -274,7 +277,7 @@ impl Session {
                 }
                 let reason = reasons.join("\n");
                 let bare = fleet::without_own(&reason, &cluster.value);
-                Ok(Planned {
+                Ok(Some(Planned {
                     looked: Looked {
                         outcome: FleetOutcome::Refused,
                         effect: key.bytes("effect", bare.as_bytes()),
@@ -283,7 +286,7 @@ impl Session {
                     assembled: None,
                     reason: Some(reason),
                     original: Err(Unfollowed::ByState),
-                })
+                }))
             }
             Err(error @ EngineError::Internal(_)) => Err(error),
         }
