@@ -32,8 +32,8 @@ pub fn write_out(text: std::fmt::Arguments<'_>, end: &str) {
 pub fn visible(text: &str) -> Cow<'_, str> {
     let steers = |letter: char| {
         (letter.is_control() && !matches!(letter, '\n' | '\t'))
-            // Marks, embeddings, overrides and isolates of direction (Unicode, UAX #9).
-            || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            // Marks, embeddings, overrides and isolates of direction (Unicode, UAX #9), and blanks of no width.
+            || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if !text.contains(steers) {
         return Cow::Borrowed(text);
@@ -59,11 +59,19 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// How long the colour is that a text begins with (an ANSI SGR sequence).
+/// How long the colour is that a text begins with: an ANSI SGR sequence of those that are painted here. None of them hides
+/// anything, as black on black or concealed text would.
 fn colour(text: &str) -> usize {
     let Some(inside) = text.strip_prefix("\u{1b}[") else { return 0 };
-    let parameters = inside.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
-    if inside.as_bytes().get(parameters) == Some(&b'm') { parameters + 3 } else { 0 }
+    let length = inside.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    let (parameters, rest) = inside.split_at(length);
+    let painted = match parameters.strip_prefix("38;5;") {
+        Some(number) => matches!(number.parse::<u8>(), Ok(1..=6 | 9..=14)),
+        None => parameters
+            .split(';')
+            .all(|it| matches!(it, "0" | "1" | "4" | "31" | "32" | "33" | "34" | "35" | "36" | "39")),
+    };
+    if painted && rest.starts_with('m') { length + 3 } else { 0 }
 }
 
 /// Writes to standard output as it is, for machines. Whoever read it may have left (`strata … | head`): then there is nobody to write for, and
@@ -99,7 +107,7 @@ macro_rules! tell {
     ($($words:tt)*) => { eprintln!("{}", $crate::output::visible(&format!($($words)*))) };
 }
 
-pub(crate) use out;
+pub(crate) use {out, tell};
 
 /// Where a column of a table comes from: its heading and a JSON pointer into the row.
 pub type Column = (&'static str, &'static str);
@@ -199,7 +207,8 @@ impl Output {
                 Ok(text) => write_raw(format_args!("{text}"), ""),
                 Err(error) => eprintln!("{error}"),
             },
-            Format::Json | Format::Table => write_raw(format_args!("{value:#}"), "\n"),
+            Format::Json => write_raw(format_args!("{value:#}"), "\n"),
+            Format::Table => out!("{value:#}"),
         }
     }
 
@@ -358,7 +367,9 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_shown_and_not_done() {
-        assert_eq!(visible("a\tb\n\u{1b}[31;1mred\u{1b}[0m — ü"), "a\tb\n\u{1b}[31;1mred\u{1b}[0m — ü");
+        for shown in ["a\tb\n\u{1b}[31;1mred\u{1b}[0m — ü", "\u{1b}[38;5;2mgreen\u{1b}[39m"] {
+            assert_eq!(visible(shown), shown);
+        }
         for (steers, shown) in [
             ("denied\rallowed", "denied\u{240d}allowed"),
             ("\u{1b}[2Jx", "\u{241b}[2Jx"),
@@ -367,6 +378,10 @@ mod tests {
             ("\u{7f}", "\u{2421}"),
             ("user\u{202e}nimda", "user\u{fffd}nimda"),
             ("\u{1b}[31;", "\u{241b}[31;"),
+            ("\u{1b}[8mhidden", "\u{241b}[8mhidden"),
+            ("\u{1b}[30;40mhidden", "\u{241b}[30;40mhidden"),
+            ("\u{1b}[38;5;0mhidden", "\u{241b}[38;5;0mhidden"),
+            ("ad\u{200b}min", "ad\u{fffd}min"),
         ] {
             assert_eq!(visible(steers), shown);
         }

@@ -31,7 +31,7 @@ pub struct ClusterApiStatus {
     pub health: Health,
     /// Its control plane, once it has one.
     pub control_plane: Option<ControlPlane>,
-    /// Its node pools, by name.
+    /// Its node pools, by the names of their objects.
     pub pools: BTreeMap<String, Pool>,
 }
 
@@ -53,6 +53,8 @@ pub struct ControlPlane {
 /// A node pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
+    /// The node pool that it is, or is a part of.
+    pub pool: String,
     /// The object: a `MachineDeployment` or `MachinePool`.
     pub key: ObjectKey,
     /// The version it should have.
@@ -168,11 +170,10 @@ impl ClusterClient {
                 let Some(key) = ObjectKey::of(&object) else { continue };
                 let labels = object.pointer("/metadata/labels");
                 let pool = labels.and_then(|labels| labels.get(POOL_LABEL)).and_then(Value::as_str);
-                // A pool may consist of several; each is told then.
-                let pool = pool.filter(|pool| !pools.contains_key(*pool)).unwrap_or(&key.name);
                 pools.insert(
-                    pool.to_owned(),
+                    key.name.clone(),
                     Pool {
+                        pool: pool.unwrap_or(&key.name).to_owned(),
                         version: version(&object, "/spec/template/spec/version"),
                         machines: Machines::of(&object),
                         health: health(&object),

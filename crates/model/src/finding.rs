@@ -99,7 +99,7 @@ codes! {
     InfrastructureOnImported = "INFRASTRUCTURE_ON_IMPORTED",
     /// A hook deletes what an earlier run of it left.
     HookDeletes = "HOOK_DELETES",
-    /// What the cluster runs does not render any more.
+    /// What the cluster runs does not render now.
     CurrentNotRendered = "CURRENT_NOT_RENDERED",
     /// A note of the render.
     RenderWarning = "RENDER_WARNING",

@@ -133,11 +133,10 @@ fn not_rendered(input: &PlanInput<'_>) -> Option<Finding> {
         number => format!(" (and {} more)", number - 1),
     };
     let message = format!(
-        "what the cluster runs does not render any more: {}{more}",
+        "what the cluster runs does not render now: {}{more}",
         input.redactor.mask_text(&first.to_string())
     );
-    let help =
-        "nothing to do for this change: objects are compared with what was sent, hooks count as changed";
+    let help = "objects are compared with what was sent, and hooks count as changed: see which run";
     Some(finding(FindingCode::CurrentNotRendered, Severity::Info, message, help))
 }
 

@@ -135,12 +135,15 @@ fn what_is_created_anew_is_asked_for_as_a_copy() {
     let name = copied["metadata"]["name"].as_str().unwrap();
     assert!(name.len() <= 63 && name.starts_with("jjj") && name.ends_with("-strata-preview"), "{name}");
     assert_eq!(copied["spec"], job("b")["spec"]);
-    let read = |answer| read_copy(&asked[0], Some(answer), &redactor());
+    let read = |answer| read_copy(&asked[0], Some(answer), &Coming::default(), &redactor());
     assert_eq!(read(done(copied)).outcome, LiveOutcome::Replaced);
     let refused =
         read(Answer::Refused { code: "ADMISSION_DENIED".into(), message: "no correct-horse-battery".into() });
     assert!(refused.stops() && refused.outcome == LiveOutcome::Refused, "{refused:?}");
     assert!(!refused.message.unwrap().contains("correct-horse"));
+    let full = "jobs \"x\" is forbidden: exceeded quota: all, requested: 1".to_owned();
+    let full = read(Answer::Refused { code: "ADMISSION_DENIED".into(), message: full });
+    assert!(full.outcome == LiveOutcome::Replaced && full.message.is_some(), "{full:?}");
     let silent = read(Answer::Silent { code: "CLUSTER_UNAVAILABLE".into(), message: "gone".into() });
     assert!(silent.outcome == LiveOutcome::Replaced && silent.message.is_some());
     // Only one Service can have an address or a port of a node; what has none keeps none.
@@ -153,7 +156,7 @@ fn what_is_created_anew_is_asked_for_as_a_copy() {
     );
     assert_eq!(service(json!({"clusterIP": "None"})), json!({"clusterIP": "None"}));
     assert_eq!(copy(&definition("1")), None);
-    let unasked = read_copy(&asked[0], None, &redactor());
+    let unasked = read_copy(&asked[0], None, &Coming::default(), &redactor());
     assert!(unasked.outcome == LiveOutcome::Replaced && unasked.message.is_some());
 }
 

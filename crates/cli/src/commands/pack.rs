@@ -13,7 +13,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code, Diagnostic},
     operations,
-    output::Output,
+    output::{Output, tell},
 };
 
 pub(super) async fn run(client: &Client, output: &Output, command: PackCommand) -> Outcome {
@@ -100,9 +100,9 @@ async fn add(
         let warnings: Vec<Diagnostic> =
             serde_json::from_value(warnings).map_err(|error| CliError::Answer(error.to_string()))?;
         for warning in warnings {
-            eprintln!("warning: {warning}");
+            tell!("warning: {warning}");
             if let Some(help) = &warning.help {
-                eprintln!("  help: {help}");
+                tell!("  help: {help}");
             }
         }
         added.extend(payload.get("pack").cloned());

@@ -111,7 +111,7 @@ impl Asking {
             }
             Next::DryRunOfCopy => {
                 let answer = self.dry_run_of_copy(client, question).await;
-                evidence::read_copy(question, answer, redactor)
+                evidence::read_copy(question, answer, coming, redactor)
             }
         };
         if let (Some(sent), Some(live)) = (question.sent(), &live)

@@ -59,9 +59,9 @@ impl Asking {
                 repaved,
             };
         let plane = status.control_plane.iter().map(|plane| count(None, plane.machines, plane_goes));
-        let pools = status.pools.iter().map(|(name, pool)| {
-            let goes = plan.repave.scope == RepaveScope::Full || plan.repave.pools.contains(name);
-            count(Some(name.clone()), pool.machines, goes)
+        let pools = status.pools.values().map(|pool| {
+            let goes = plan.repave.scope == RepaveScope::Full || plan.repave.pools.contains(&pool.pool);
+            count(Some(pool.pool.clone()), pool.machines, goes)
         });
         Some(Known::Told { value: plane.chain(pools).collect() })
     }

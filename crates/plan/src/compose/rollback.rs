@@ -1,6 +1,6 @@
 //! Going back to an earlier composition, as a forward change.
 //!
-//! What cannot go back is *held*: a Kubernetes minor version. The composition keeps that layer at its present revision,
+//! What cannot go back is *held*: a Kubernetes version. The composition keeps that layer at its present revision,
 //! visibly, and the rest goes back.
 
 use strata_model::{

@@ -149,8 +149,10 @@ fn keys(path: &ValuePath) -> Vec<&str> {
 
 fn is_filled_in(kind: &str, keys: &[&str], value: &Value) -> bool {
     FILLED_IN.iter().any(|(kinds, last, filled_in)| {
+        // One key alone is a field of the object itself.
+        let is_it = if last.len() == 1 { keys == *last } else { keys.ends_with(last) };
         kinds.contains(&kind)
-            && keys.ends_with(last)
+            && is_it
             && serde_json::from_str::<Value>(filled_in).is_ok_and(|filled_in| filled_in == *value)
     })
 }
@@ -231,6 +233,9 @@ mod tests {
         let none = deployment(&json!({"paused": true}));
         assert_eq!(same(&none, &history(&json!(10)))[0].1, Some(SameMeaning::Default));
         assert_eq!(same(&none, &history(&json!(2)))[0].1, None);
+        let class = |more: &Value| json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "parameters": more});
+        let told = same(&class(&json!({"a": "b"})), &class(&json!({"a": "b", "reclaimPolicy": "Delete"})));
+        assert_eq!(told[0].1, None, "a parameter of that name is none of Kubernetes' fields");
         // A definition's object may mean anything by it.
         let own = |extra: &Value| json!({"apiVersion": "acme.io/v1", "kind": "Deployment", "spec": extra});
         assert_eq!(same(&own(&json!({})), &own(&json!({"revisionHistoryLimit": 10})))[0].1, None);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use strata_model::evidence::{LiveOutcome, ObjectEvidence};
 use strata_values::Redactor;
 
-use super::{answer::Answer, question::Question};
+use super::{answer::Answer, coming::Coming, question::Question};
 
 /// What the name of a copy ends with.
 const SUFFIX: &str = "-strata-preview";
@@ -29,6 +29,10 @@ pub fn copy(body: &Value) -> Option<Value> {
     let kept = name.get(..kept)?.trim_end_matches(['-', '.', ':']);
     let mut copy = body.clone();
     *copy.pointer_mut("/metadata/name")? = Value::String(format!("{kept}{SUFFIX}"));
+    if let Some(fields) = copy.as_object_mut().filter(|_| text("/kind") == Some("PriorityClass")) {
+        // There is one default.
+        fields.shift_remove("globalDefault");
+    }
     if text("/kind") == Some("Service") {
         if let Some(spec) = copy.get_mut("spec").and_then(Value::as_object_mut) {
             for field in ["clusterIP", "clusterIPs", "healthCheckNodePort", "loadBalancerIP"] {
@@ -48,7 +52,12 @@ pub fn copy(body: &Value) -> Option<Value> {
 
 /// What the answer about a copy says of the object; none where there is no copy.
 #[must_use]
-pub fn read_copy(question: &Question<'_>, answer: Option<Answer>, redactor: &Redactor) -> ObjectEvidence {
+pub fn read_copy(
+    question: &Question<'_>,
+    answer: Option<Answer>,
+    coming: &Coming,
+    redactor: &Redactor,
+) -> ObjectEvidence {
     let told = |outcome, code: Option<String>, message: &str| ObjectEvidence {
         code,
         message: Some(redactor.mask_text(message)),
@@ -68,9 +77,21 @@ pub fn read_copy(question: &Question<'_>, answer: Option<Answer>, redactor: &Red
             let message = format!("what admits it does not answer dry runs: {message}");
             told(LiveOutcome::Replaced, None, &message)
         }
-        Answer::Refused { code, message } => refused(code, &message),
+        // What is there counts, too, until it is deleted.
+        Answer::Refused { message, .. } if message.contains("exceeded quota") => {
+            let message = format!("whether it is taken is not known while it is there: {message}");
+            told(LiveOutcome::Replaced, None, &message)
+        }
+        Answer::Refused { code, message } | Answer::NotFound { code, message } => {
+            match coming.missed(question, &message).or_else(|| coming.namespace(question)) {
+                Some(key) => ObjectEvidence {
+                    waits_for: Some(key.clone()),
+                    ..told(LiveOutcome::Replaced, None, "it needs what comes with the same change")
+                },
+                None => refused(code, &message),
+            }
+        }
         Answer::UnknownKind { message } => refused("UNKNOWN_KIND".to_owned(), &message),
-        Answer::NotFound { code, message } => refused(code, &message),
         Answer::Conflict(_) | Answer::NotOurs { .. } => told(
             LiveOutcome::Replaced,
             None,

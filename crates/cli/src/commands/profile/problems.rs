@@ -8,7 +8,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code, Diagnostic, UserError},
     operations,
-    output::Output,
+    output::{Output, tell},
 };
 
 /// One problem of a profile.
@@ -73,9 +73,9 @@ pub(super) fn show(output: &Output, problems: &[Problem]) {
             "NOTE" => output.paint("note:", "36;1"),
             _ => output.paint("warning:", "33;1"),
         };
-        eprintln!("{word} {}", problem.diagnostic);
+        tell!("{word} {}", problem.diagnostic);
         if let Some(help) = &problem.diagnostic.help {
-            eprintln!("  help: {help}");
+            tell!("  help: {help}");
         }
     }
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
