@@ -12,10 +12,12 @@
 use strata_model::{
     finding::{Finding, FindingCode, Severity},
     plan::{Action, PlannedAction},
-    render::{HookDeletePolicy, HookEvent, RenderedHook},
+    profile::LayerName,
+    render::{HookDeletePolicy, HookEvent, LayerValues, RenderedHook},
 };
 
 use crate::{
+    compose::ResolvedLayer,
     diff::first_layer,
     digest,
     finding::finding,
@@ -105,8 +107,21 @@ fn former<'a>(input: &PlanInput<'a>, hook: &RenderedHook) -> Former<'a> {
 fn is_another(input: &PlanInput<'_>, hook: &RenderedHook) -> bool {
     match former(input, hook) {
         Former::Is(former) => former.object.body != hook.object.body,
-        Former::None | Former::Unknown => true,
+        Former::None => true,
+        Former::Unknown => !stays(input, &first_layer(&hook.object)),
     }
+}
+
+/// Whether a layer has the same content and values as it has now.
+fn stays(input: &PlanInput<'_>, layer: &LayerName) -> bool {
+    let Some(applied) = input.applied else { return false };
+    let content = |layers: &[ResolvedLayer<'_>]| {
+        layers.iter().find(|it| it.layer.name == *layer).map(|it| it.layer.clone())
+    };
+    let value =
+        |values: &[LayerValues]| values.iter().find(|it| it.layer == *layer).map(|it| it.value.clone());
+    content(applied.layers).is_some_and(|before| content(input.layers) == Some(before))
+        && value(applied.values) == value(&input.render.layers)
 }
 
 fn action(input: &PlanInput<'_>, hook: &RenderedHook) -> PlannedAction {

@@ -136,7 +136,7 @@ fn not_rendered(input: &PlanInput<'_>) -> Option<Finding> {
         "what the cluster runs does not render now: {}{more}",
         input.redactor.mask_text(&first.to_string())
     );
-    let help = "objects are compared with what was sent, and hooks count as changed: see which run";
+    let help = "objects are compared with what was sent, and hooks of layers that change run: see which";
     Some(finding(FindingCode::CurrentNotRendered, Severity::Info, message, help))
 }
 

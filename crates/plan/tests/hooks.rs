@@ -8,6 +8,7 @@ use serde_json::json;
 use strata_model::{
     change::RequirementKind,
     composition::Composition,
+    diagnostic::Diagnostic,
     finding::FindingCode,
     plan::{Action, Plan, StepKind},
     profile::LayerKind,
@@ -127,6 +128,26 @@ fn deleting_what_an_earlier_run_left_must_be_agreed_to() {
         let expected = vec![(RequirementKind::Guard, vec![FindingCode::HookDeletes])];
         assert_eq!(kinds, if asked { expected } else { vec![] });
     }
+}
+
+/// Where nobody can say what hooks there were, those of a layer that stays as it is do not run, and those of one that changes do,
+/// with the deletion of what a run may have left.
+#[test]
+fn of_what_does_not_render_now_only_hooks_of_changed_layers_run() {
+    let mut bench = Bench::new();
+    let events = [Event::PostInstall, Event::PostUpgrade];
+    let hooks = || vec![hook("migrate", "a", &events, 0, &[Policy::BeforeHookCreation])];
+    let first = render(1, hooks());
+    let plan = bench.plan(&wanted(0), &first);
+    bench.world.apply(&wanted(0), &first, &plan);
+    bench.world.unrendered = vec![Diagnostic::new("TEMPLATE_FAILED", "not with this Kubernetes")];
+    let plan = bench.plan(&wanted(0), &first);
+    assert!(plan.is_empty(), "{plan:#?}");
+    let told = plan.findings.iter().find(|it| it.code == FindingCode::CurrentNotRendered).unwrap();
+    assert!(told.message.contains("not with this Kubernetes"), "{told:?}");
+    let plan = bench.plan(&wanted(1), &render(2, hooks()));
+    assert_eq!(run(&plan), ["migrate"]);
+    assert_eq!(requirements(&plan)[0].findings, [FindingCode::HookDeletes]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use strata_model::{
     change::ChangeKind,
     cluster::{Activity, Axis, Cluster, ConnectionKind, Connectivity, Health, Infrastructure, Phase},
     composition::{Attachment, Composition},
+    diagnostic::Diagnostic,
     digest::{Digest, DigestKey},
     id::{ChangeId, ClusterId, OrphanId, PrincipalId, ProfileId, ProjectId},
     inventory::InventoryEntry,
@@ -241,6 +242,8 @@ pub struct World {
     pub inventory: Vec<InventoryEntry>,
     pub orphans: Vec<Orphan>,
     pub secrets: Vec<SecretText>,
+    /// Why what runs does not render now.
+    pub unrendered: Vec<Diagnostic>,
 }
 
 impl World {
@@ -251,6 +254,7 @@ impl World {
             inventory: Vec::new(),
             orphans: Vec::new(),
             secrets: Vec::new(),
+            unrendered: Vec::new(),
         }
     }
 
@@ -273,9 +277,9 @@ impl World {
             composition,
             values: &render.layers,
             layers: before,
-            hooks: Some(&render.hooks),
+            hooks: self.unrendered.is_empty().then_some(&render.hooks),
             kubernetes_version: render.kubernetes_version.as_ref(),
-            problems: &[],
+            problems: &self.unrendered,
         });
         plan(&PlanInput {
             cluster: &self.cluster,
