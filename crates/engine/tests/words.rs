@@ -59,3 +59,47 @@ async fn health_is_polled_and_its_reason_is_masked() {
     assert!(!reason.contains(SECRET), "{reason}");
     bench.stop().await;
 }
+
+/// Copies what it looks up, and keeps a password that is there.
+const COPIES: &str = r#"
+{{- $theirs := lookup "v1" "Secret" "default" "theirs" }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: copy}
+data:
+  word: "{{ with $theirs.data }}{{ .word | b64dec }}{{ else }}none{{ end }}"
+  stage: "{{ .Values.stage }}"
+"#;
+
+/// What is looked up on a cluster is shown nowhere, neither as it lies there nor where a template puts it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_looked_up_is_not_shown() {
+    let bench = Bench::start().await;
+    let session = &bench.session;
+    let sim = bench.cluster("one").await;
+    let theirs = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "theirs"},
+        "stringData": {"word": SECRET}});
+    bench.send(&sim, Method::POST, "/api/v1/namespaces/default/secrets", Some(theirs)).await;
+    bench.publish(pack("copies", "1.0.0", "pack:\n  namespace: default\nstage: one\n", COPIES)).await;
+    for (version, values) in [("1.0.0", ""), ("1.1.0", "stage: two\n")] {
+        let layers = vec![layer("copies", "copies", "1.0.0", values, ImmutablePolicy::Block)];
+        bench.publish_content("copies", version, layers, vec![]).await;
+    }
+    bench.register("one", &sim).await;
+    let first = session.preview_upgrade(&bench.wish("one", &[("copies", "1.0.0")])).await.unwrap();
+    assert_eq!(bench.apply("one", &[("copies", "1.0.0")]).await.state, ChangeState::Succeeded);
+    assert_eq!(sim.objects("v1", "ConfigMap", "default")[0]["data"]["word"], SECRET, "it was copied");
+    let next = session.preview_upgrade(&bench.wish("one", &[("copies", "1.1.0")])).await.unwrap();
+    let trace = session.trace_field(next.id, "ConfigMap copy", "data.word").await.unwrap();
+    let looked_up = trace.sources.iter().find(|it| it.path == "lookup v1 Secret default/theirs").unwrap();
+    assert!(looked_up.value["data"]["word"].as_str().unwrap().starts_with("‹secret:"), "{looked_up:?}");
+    for shown in [
+        serde_json::to_string(&first.plan).unwrap(),
+        serde_json::to_string(&next.plan).unwrap(),
+        serde_json::to_string(&trace).unwrap(),
+    ] {
+        assert!(!shown.contains(SECRET), "{shown}");
+        assert!(!shown.contains("Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ"), "{shown}");
+    }
+    bench.stop().await;
+}
