@@ -19,10 +19,10 @@ use strata_model::{
     profile::ProfileType,
 };
 use strata_sim::{SimCluster, cluster_api};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A management cluster with the stand-in for Cluster API at work, and a cluster that it provides.
-async fn provided(bench: &Bench, stop: &CancellationToken) -> (SimCluster, SimCluster) {
+async fn provided(bench: &Bench, tasks: &TaskTracker, stop: &CancellationToken) -> (SimCluster, SimCluster) {
     let (management, workload) = (bench.cluster("management").await, bench.cluster("shop").await);
     for definition in cluster_api::definitions() {
         let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -37,7 +37,7 @@ async fn provided(bench: &Bench, stop: &CancellationToken) -> (SimCluster, SimCl
     );
     options.machine_time = Duration::from_millis(20);
     options.has_network = Arc::new(move |_, _| !network.objects("apps/v1", "DaemonSet", "").is_empty());
-    tokio::spawn(cluster_api::run(bench.somebody(&management).await, options, stop.clone()));
+    tasks.spawn(cluster_api::run(bench.somebody(&management).await, options, stop.clone()));
     (management, workload)
 }
 
@@ -45,8 +45,8 @@ async fn provided(bench: &Bench, stop: &CancellationToken) -> (SimCluster, SimCl
 async fn machines_and_what_is_on_the_management_cluster_are_told() {
     let bench = Bench::start().await;
     let session = &bench.session;
-    let stop = CancellationToken::new();
-    let (management, workload) = provided(&bench, &stop).await;
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let (management, workload) = provided(&bench, &tasks, &stop).await;
     bench.publish_packs().await;
     session.create_profile("base".into(), ProfileType::Full).await.unwrap();
     for (version, kubernetes) in [("1.0.0", "1.33.4"), ("1.1.0", "1.34.1")] {
@@ -129,6 +129,8 @@ async fn machines_and_what_is_on_the_management_cluster_are_told() {
     assert!(evidence.management.as_ref().is_some_and(|it| !it.reached), "{:?}", evidence.management);
     assert!(evidence.machines.as_ref().is_some_and(|it| it.reason().is_some()), "{:?}", evidence.machines);
     stop.cancel();
+    tasks.close();
+    tasks.wait().await;
     bench.stop().await;
 }
 

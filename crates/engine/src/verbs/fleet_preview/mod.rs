@@ -122,7 +122,8 @@ impl Session {
                 break;
             }
             let rows = self.fleet_rows(chunk).await?;
-            self.survey_rows(rows, &request, &effects, until, &mut known, &mut groups).await?;
+            let surveying = self.survey_rows(rows, &request, &effects, until, &mut known, &mut groups);
+            Box::pin(surveying).await?;
         }
         let Groups { groups, mut members, planned } = groups;
         members.sort_by(|(_, one), (_, other)| (&one.name, one.cluster).cmp(&(&other.name, other.cluster)));
