@@ -3,7 +3,7 @@
 //! *Idea.* A field comes from a value when another value there gives another field. So the layer is rendered again and again
 //! with other values, half of them at a time, until the ones that matter are alone. That holds whatever templates do:
 //! helpers, `tpl`, `toYaml`, loops. Beside the values of the layer (`charts`) all else is tried that a render depends on
-//! (`leaf`): variables and macros that a manifest names, facts, machines, names, the seed.
+//! (`leaf`, `world`): variables and macros that a manifest names, facts, machines, names, the seed.
 //!
 //! *Guarantees.* Pure, and bounded in renders. What is named as a source is one: the field did change. The renders are those of
 //! the layer's real templates; nothing is guessed from their text.
@@ -14,6 +14,7 @@
 
 mod charts;
 mod leaf;
+mod world;
 
 use std::borrow::Cow;
 
@@ -34,7 +35,8 @@ use strata_model::{
 
 use self::{
     charts::with_chart_values,
-    leaf::{Leaf, World, apis_read, other_leaves, value_leaves},
+    leaf::{Leaf, other_leaves, value_leaves},
+    world::{World, apis_read},
 };
 use crate::{input::RenderInput, layers::ResolvedLayer, render};
 
