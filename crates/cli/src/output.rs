@@ -33,7 +33,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     let steers = |letter: char| {
         (letter.is_control() && !matches!(letter, '\n' | '\t'))
             // Marks, embeddings, overrides and isolates of direction (Unicode, UAX #9), and blanks of no width.
-            || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{ad}' | '\u{180e}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
     };
     if !text.contains(steers) {
         return Cow::Borrowed(text);

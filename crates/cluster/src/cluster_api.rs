@@ -31,8 +31,8 @@ pub struct ClusterApiStatus {
     pub health: Health,
     /// Its control plane, once it has one.
     pub control_plane: Option<ControlPlane>,
-    /// Its node pools, by the names of their objects.
-    pub pools: BTreeMap<String, Pool>,
+    /// Its node pools, by their objects.
+    pub pools: BTreeMap<ObjectKey, Pool>,
 }
 
 /// The control plane.
@@ -131,9 +131,9 @@ impl ClusterApiStatus {
             }
             Some(_) => {}
         }
-        for (name, pool) in &self.pools {
+        for pool in self.pools.values() {
             if !pool.health.is_ready() {
-                parts.push(format!("pool \"{name}\": {}", pool.health.reason()));
+                parts.push(format!("pool \"{}\": {}", pool.pool, pool.health.reason()));
             }
         }
         parts.join("; ")
@@ -171,7 +171,7 @@ impl ClusterClient {
                 let labels = object.pointer("/metadata/labels");
                 let pool = labels.and_then(|labels| labels.get(POOL_LABEL)).and_then(Value::as_str);
                 pools.insert(
-                    key.name.clone(),
+                    key.clone(),
                     Pool {
                         pool: pool.unwrap_or(&key.name).to_owned(),
                         version: version(&object, "/spec/template/spec/version"),

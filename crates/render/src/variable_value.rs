@@ -1,5 +1,6 @@
 //! Whether a text can be the value of a variable: format, pattern, options.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use regex::{Regex, RegexBuilder};
 use strata_model::{
     variable::{VariableDefinition, VariableFormat},
@@ -104,7 +105,7 @@ pub fn stand_in_value(definition: &VariableDefinition, turn: u16) -> Option<Stri
         VariableFormat::Ipv6 => format!("2001:db8::{host:x}"),
         VariableFormat::Version => format!("0.0.{number}"),
         VariableFormat::Base64 => {
-            (if turn == 0 { "cGxhY2Vob2xkZXI=" } else { "c3RhbmRzIGhlcmU=" }).to_owned()
+            STANDARD.encode(format!("{} {name}", if turn == 0 { "value" } else { "words" }))
         }
         VariableFormat::String => {
             let name = name.to_ascii_lowercase();

@@ -69,7 +69,7 @@ async fn both_contracts_tell_the_same() {
         assert_eq!(status.version().unwrap().to_string(), "v1.32.0");
         assert_eq!(status.progress(), "control plane: 1 of 3 machines replaced");
         assert_eq!((&status.health, status.is_settled()), (&Health::Ready, false));
-        let pool = &status.pools["blue"];
+        let pool = status.pools.values().find(|pool| pool.pool == "blue").unwrap();
         assert_eq!(
             (pool.machines.wanted, pool.version.as_ref().unwrap().to_string()),
             (2, "v1.33.1".to_owned())

@@ -49,9 +49,14 @@ fn reason(code: &str, message: String, since: Timestamp, next_action: &str) -> W
     WaitReason { code: code.to_owned(), message, since: Some(since), next_action: next_action.to_owned() }
 }
 
-/// All that it needs is there but the word.
-fn not_applied(since: Timestamp) -> WaitReason {
-    reason("NOT_APPLIED", "nobody asked to apply it".to_owned(), since, "apply it: applyChange")
+/// All that it needs is there but the word, or its turn.
+fn not_applied(change: &Change) -> WaitReason {
+    let since = change.state_since;
+    if change.apply_requested {
+        let message = "another change is under way on the cluster".to_owned();
+        return reason("QUEUED", message, since, "it goes on by itself");
+    }
+    reason("NOT_APPLIED", "nobody asked to apply it".to_owned(), since, "apply it: `strata change apply`")
 }
 
 fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<WaitReason> {
@@ -69,11 +74,11 @@ fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<Wa
                 )
             })
             .collect(),
-        ChangeState::Planned => vec![not_applied(since)],
+        ChangeState::Planned => vec![not_applied(change)],
         ChangeState::AwaitingApproval
             if change.requirements.iter().all(|it| it.is_satisfied(&change.plan_digest, now)) =>
         {
-            vec![not_applied(since)]
+            vec![not_applied(change)]
         }
         ChangeState::AwaitingApproval => {
             let open = change
@@ -82,9 +87,9 @@ fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<Wa
                 .filter(|requirement| !requirement.is_satisfied(&change.plan_digest, now));
             open.map(|requirement| {
                 let action = match requirement.kind {
-                    RequirementKind::Repave => "have it approved: approveRepave",
+                    RequirementKind::Repave => "have it approved: `strata approve`",
                     RequirementKind::BreakingApi | RequirementKind::Guard => {
-                        "have it approved: approveChange"
+                        "have it approved: `strata approve`"
                     }
                 };
                 let message =
@@ -121,7 +126,7 @@ fn waits_of_change(change: &Change, cluster: &Cluster, now: Timestamp) -> Vec<Wa
                 "STALE",
                 format!("it was planned on what has moved: {}", change.moved.join("; ")),
                 since,
-                "plan it anew: replanChange",
+                "plan it anew: `strata change replan`",
             )]
         }
         ChangeState::Failed => change

@@ -139,6 +139,16 @@ pub(super) fn secrets(
     Ok(secrets)
 }
 
+/// What runs cannot even be read any more: then nobody knows what of it is secret, and nothing of it may be shown.
+fn runs_unreadable(unrendered: Unrendered) -> Unmade {
+    let error = EngineError::diagnostics(
+        RefusalCode::RenderFailed,
+        "what the cluster runs cannot be resolved any more, so that no change can be compared with it",
+        unrendered.problems,
+    );
+    Unmade { error, unknown_lookups: unrendered.unknown_lookups, plan: None }
+}
+
 /// The same for showing it; of one that does not render, those of its values and of what was sent.
 pub(super) fn shown_secrets(
     gathered: &Gathered,
@@ -168,7 +178,7 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
             // What runs may not render any more; what was sent is known all the same, and there must be a way on.
             Err(no_longer) => match values_of(gathered, applied) {
                 Ok(values) => (Some(values), Some(no_longer)),
-                Err(_) => return Err(no_longer.into()),
+                Err(_) => return Err(runs_unreadable(no_longer)),
             },
         },
         None => (None, None),

@@ -156,10 +156,15 @@ fn without(
     };
     let first = planned(&with[0])?;
     let effect = first.digest(&gathered.key);
-    // Of clusters with the same first one the second is the same, too.
-    let second = match effects.second(&effect) {
-        Some(second) => second,
-        None => effects.put_second(effect.clone(), planned(&with[1])?),
+    let told = |second: &Effect| {
+        first.told_of(second, [&with[0], &with[1]], real, &gathered.cluster).digest(&gathered.key)
     };
-    first.tells_of(&second, [&with[0], &with[1]], real).then_some(effect)
+    // Of clusters with the same first one the second is the same as well; where it says otherwise, it is made to be sure.
+    if let Some(second) = effects.second(&effect)
+        && told(&second) == effect
+    {
+        return Some(effect);
+    }
+    let second = planned(&with[1])?;
+    Some(told(&effects.put_second(effect, second)))
 }

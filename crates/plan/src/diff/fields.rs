@@ -3,6 +3,7 @@
 use serde_json::Value;
 use strata_model::{
     plan::{FieldChange, SameMeaning},
+    secret::masks_in,
     value_path::ValuePath,
 };
 use strata_values::{Change, Redactor, diff_values, secret_object::secret_values};
@@ -18,6 +19,27 @@ pub(crate) fn field_changes(before: &Value, after: &Value, redactor: &Redactor) 
 /// The same between two bodies of one object: what says the same in other words is marked so.
 pub(crate) fn object_changes(before: &Value, after: &Value, redactor: &Redactor) -> Vec<FieldChange> {
     changes(before, after, redactor, |change| same_meaning(before, after, change))
+}
+
+fn holds_mask(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::String(text)) => !masks_in(text).is_empty(),
+        Some(Value::Array(items)) => items.iter().any(|item| holds_mask(Some(item))),
+        Some(Value::Object(map)) => map.values().any(|value| holds_mask(Some(value))),
+        _ => false,
+    }
+}
+
+/// A value with all its texts masked as a whole.
+fn hidden(value: &Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => Value::String(redactor.mask_of(text)),
+        Value::Array(items) => Value::Array(items.iter().map(|item| hidden(item, redactor)).collect()),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(key, value)| (key.clone(), hidden(value, redactor))).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// Where two bodies of one object say something else.
@@ -55,12 +77,17 @@ fn changes(
                     redactor.mask_value(&in_place.unwrap_or(value))
                 })
             };
-            FieldChange {
-                same: same(&change),
-                before: shown(change.before, &masked_before, &change.path),
-                after: shown(change.after, &masked_after, &change.path),
-                path: redactor.mask_text(&change.path.to_string()),
+            let same = same(&change);
+            let path = redactor.mask_text(&change.path.to_string());
+            let mut before = shown(change.before, &masked_before, &change.path);
+            let mut after = shown(change.after, &masked_after, &change.path);
+            // Where one side holds a secret, the other does, too: one that was rotated is known to nobody any more.
+            match (holds_mask(before.as_ref()), holds_mask(after.as_ref())) {
+                (true, false) => after = after.map(|value| hidden(&value, redactor)),
+                (false, true) => before = before.map(|value| hidden(&value, redactor)),
+                _ => {}
             }
+            FieldChange { same, before, after, path }
         })
         .collect()
 }

@@ -109,9 +109,13 @@ impl ObjectDiff<'_> {
         }
         let layer = first_layer(object);
         let mut planned = action(input, Action::Change, object);
-        planned.changes = object_changes(before.known_body(), &object.body, input.redactor);
+        // Of what it may be now, what differs most.
+        let changes = before.possible_bodies().map(|body| object_changes(body, &object.body, input.redactor));
+        planned.changes = changes.max_by_key(Vec::len).unwrap_or_default();
         if !before.earlier.is_empty() {
-            planned.note = Some("whether its last sending arrived is not known; it is sent again".to_owned());
+            planned.note = Some(
+                "whether its last sending arrived is not known: all is told that may change; it is sent again".to_owned(),
+            );
         }
         let mut fixed: Vec<String> = Vec::new();
         for body in before.possible_bodies() {

@@ -4,7 +4,10 @@
 //! *Caveats.* What is judged by its name is judged by another one; kinds whose name says what they are have no copy.
 
 use serde_json::Value;
-use strata_model::evidence::{LiveOutcome, ObjectEvidence};
+use strata_model::{
+    evidence::{LiveOutcome, ObjectEvidence},
+    object::ObjectKey,
+};
 use strata_values::Redactor;
 
 use super::{answer::Answer, coming::Coming, question::Question};
@@ -67,6 +70,10 @@ pub fn read_copy(
         let message = format!("it would be deleted, and a copy of it is not taken: {message}");
         told(LiveOutcome::Refused, Some(code), &message)
     };
+    let waits = |key: &ObjectKey| ObjectEvidence {
+        waits_for: Some(key.clone()),
+        ..told(LiveOutcome::Replaced, None, "it needs what comes with the same change")
+    };
     let Some(answer) = answer else {
         let message = "its name says what it is: whether it is taken cannot be asked while it is there";
         return told(LiveOutcome::Replaced, None, message);
@@ -82,15 +89,14 @@ pub fn read_copy(
             let message = format!("whether it is taken is not known while it is there: {message}");
             told(LiveOutcome::Replaced, None, &message)
         }
-        Answer::Refused { code, message } | Answer::NotFound { code, message } => {
-            match coming.missed(question, &message).or_else(|| coming.namespace(question)) {
-                Some(key) => ObjectEvidence {
-                    waits_for: Some(key.clone()),
-                    ..told(LiveOutcome::Replaced, None, "it needs what comes with the same change")
-                },
-                None => refused(code, &message),
-            }
-        }
+        Answer::Refused { code, message } => match coming.missed(question, &message) {
+            Some(key) => waits(key),
+            None => refused(code, &message),
+        },
+        Answer::NotFound { code, message } => match coming.namespace(question) {
+            Some(key) => waits(key),
+            None => refused(code, &message),
+        },
         Answer::UnknownKind { message } => refused("UNKNOWN_KIND".to_owned(), &message),
         Answer::Conflict(_) | Answer::NotOurs { .. } => told(
             LiveOutcome::Replaced,

@@ -6,7 +6,7 @@
 //! [`super::placeholders`].
 //!
 //! *Guarantees.* Pure. Plans of one [`Effect`] differ in nothing but ids and secrets. One that is made with placeholders tells of a
-//! real plan only where that says all that the placeholders left alone: [`Effect::tells_of`].
+//! real plan only where that says all that the placeholders left alone; elsewhere the real is put in: [`Effect::told_of`].
 //!
 //! *Caveats.* Of a plan that no placeholders can stand for, [`Effect::digest_by_words`] takes the name out wherever it stands as a
 //! word: who is called like something else in its objects may share an effect with who is called like that. What is
@@ -43,53 +43,64 @@ impl Effect {
     /// Names it.
     #[must_use]
     pub fn digest(&self, key: &DigestKey) -> Digest {
-        key.bytes("effect", self.0.to_string().as_bytes())
+        key.document("effect", &self.0)
     }
 
     /// The same without the name of the cluster, wherever it stands as a word.
     #[must_use]
     pub fn digest_by_words(&self, cluster: &Cluster, key: &DigestKey) -> Digest {
-        key.bytes("effect", without_own(&self.0.to_string(), cluster).as_bytes())
+        let words = bare(self.0.clone(), &|text| without_word(text, cluster.name.as_str(), "‹name›"));
+        key.document("effect", &words)
     }
 
-    /// Whether two effects with placeholders, each with its own, are the real one of a cluster but for what is the cluster's own:
-    /// what both say alike is what it really says, and what they say with a placeholder it says with what that stands for.
+    /// This effect, made with placeholders, as far as it tells of the real one of a cluster: what this and `second`, made with
+    /// other placeholders, say alike must be what it really says, and what they say with a placeholder it must say with what
+    /// that stands for. Where it is otherwise, a name or a value has decided something, and the real is put in its place.
     #[must_use]
-    pub fn tells_of(&self, second: &Self, with: [&Placeholders; 2], real: &Self) -> bool {
-        tells(&self.0, &second.0, with, &real.0)
+    pub fn told_of(&self, second: &Self, with: [&Placeholders; 2], real: &Self, cluster: &Cluster) -> Self {
+        Self(told(&self.0, &second.0, &real.0, &Teller { with, cluster }))
     }
 }
 
-fn tells(first: &Value, second: &Value, with: [&Placeholders; 2], real: &Value) -> bool {
+struct Teller<'a> {
+    with: [&'a Placeholders; 2],
+    cluster: &'a Cluster,
+}
+
+fn told(first: &Value, second: &Value, real: &Value, teller: &Teller<'_>) -> Value {
+    let with = teller.with;
+    let really = || bare(real.clone(), &|text| without_word(text, teller.cluster.name.as_str(), "‹name›"));
     match (first, second, real) {
         (Value::Object(first), Value::Object(second), Value::Object(real)) => {
             let second: BTreeMap<String, &Value> =
                 second.iter().map(|(key, value)| (with[1].put_real(key), value)).collect();
-            first.len() == real.len()
-                && second.len() == real.len()
-                && first.iter().all(|(key, first)| {
-                    let key = with[0].put_real(key);
-                    match (second.get(&key), real.get(&key)) {
-                        (Some(second), Some(real)) => tells(first, second, with, real),
-                        _ => false,
-                    }
-                })
-        }
-        (Value::Array(first), Value::Array(second), Value::Array(real)) => {
-            first.len() == real.len()
-                && second.len() == real.len()
-                && first.iter().zip(second).zip(real).all(|((one, two), real)| tells(one, two, with, real))
-        }
-        _ if first == real && second == real => true,
-        _ => {
-            let (Some(one), Some(two), Some(real)) = (scalar(first), scalar(second), scalar(real)) else {
-                return false;
-            };
-            if with[0].put_real(&one) == real && with[1].put_real(&two) == real {
-                return true;
+            let mut whole = Map::new();
+            for (key, first) in first {
+                let named = with[0].put_real(key);
+                let (Some(second), Some(real)) = (second.get(&named), real.get(&named)) else {
+                    return really();
+                };
+                whole.insert(key.clone(), told(first, second, real, teller));
             }
-            // Made of something of the cluster's own, and nothing of that shows.
-            one != two && !with[0].are_in(&one) && !with[1].are_in(&two)
+            let all = whole.len() == second.len() && whole.len() == real.len();
+            if all { Value::Object(whole) } else { really() }
+        }
+        (Value::Array(first), Value::Array(second), Value::Array(real))
+            if first.len() == real.len() && second.len() == real.len() =>
+        {
+            let items = first.iter().zip(second).zip(real);
+            Value::Array(items.map(|((one, two), real)| told(one, two, real, teller)).collect())
+        }
+        _ if first == real && second == real => first.clone(),
+        _ => {
+            let (Some(one), Some(two), Some(is)) = (scalar(first), scalar(second), scalar(real)) else {
+                return really();
+            };
+            let (put, other) = (with[0].put_real(&one), with[1].put_real(&two));
+            // Made of something of the cluster's own, and nothing of that shows: a hash, what is generated. A choice between
+            // a few is none of these.
+            let derived = put != other && is != one && is != two && !real.is_boolean();
+            if (put == is && other == is) || derived { first.clone() } else { really() }
         }
     }
 }

@@ -3,10 +3,10 @@
 //! *Idea.* What a variable makes of a plan is found by giving it another value: everything that then differs came from the
 //! variable. So it is with the name of a cluster and with the seed of its generated values. Two plans are made, each with other
 //! placeholders; where they say the same, nothing of the cluster's own is in it, and the real plan must say it too. See
-//! [`super::Effect::tells_of`].
+//! [`super::Effect::told_of`].
 //!
 //! *Caveats.* Switches (`BOOLEAN`) and secrets keep their values: the first decide what is rendered, the others are masked. So do those with options or a
-//! regular expression that a placeholder is not one of.
+//! regular expression that a placeholder is not one of. One that a template or a schema refuses leaves the whole effect with the cluster's own in it.
 
 use std::collections::BTreeMap;
 
@@ -36,11 +36,11 @@ impl Turn {
         }
     }
 
-    /// What stands for the name of a cluster. None is a part of another.
+    /// What stands for the name of a cluster. None is a part of another, and all are of one length.
     const fn name(self) -> &'static str {
         match self {
             Self::First => "this-cluster-by-name",
-            Self::Second => "another-name-of-it",
+            Self::Second => "some-other-name-here",
         }
     }
 
@@ -48,7 +48,7 @@ impl Turn {
     const fn api_name(self) -> &'static str {
         match self {
             Self::First => "its-cluster-api-name",
-            Self::Second => "as-cluster-api-says",
+            Self::Second => "what-cluster-api-say",
         }
     }
 }
@@ -98,12 +98,6 @@ impl Placeholders {
         text
     }
 
-    /// Whether a placeholder is in a text.
-    #[must_use]
-    pub fn are_in(&self, text: &str) -> bool {
-        self.pairs.iter().any(|(placeholder, _)| text.contains(placeholder))
-    }
-
     /// An object of a cluster with placeholders, as it is really called.
     #[must_use]
     pub fn real_key(&self, key: &ObjectKey) -> ObjectKey {
@@ -151,7 +145,11 @@ pub fn placeholder_seed(generation: u32, first: u32, turn: Turn) -> LayerSeed {
     let mut seed = [turn.number(); 32];
     let drawn = generation.wrapping_sub(first).to_le_bytes();
     seed.iter_mut().zip(drawn).for_each(|(byte, drawn)| *byte = drawn);
-    let instant = Timestamp::from_second(i64::from(turn.number())).unwrap_or(Timestamp::UNIX_EPOCH);
+    // These differ in every part of a date and of a time.
+    let instant = match turn {
+        Turn::First => Timestamp::UNIX_EPOCH,
+        Turn::Second => Timestamp::constant(987_654_321, 0),
+    };
     LayerSeed { seed, instant }
 }
 

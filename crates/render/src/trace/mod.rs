@@ -120,7 +120,7 @@ pub fn trace(
         (&world, input.layers),
     ];
     let mut baseline = None;
-    let mut failure = None;
+    let (mut failure, mut rendered_otherwise) = (None, false);
     for (whole, layers) in tries {
         let trier = trier(layers);
         match trier.answer(whole) {
@@ -129,7 +129,7 @@ pub fn trace(
                 break;
             }
             Answer::Failed(problems) => failure = Some(problems),
-            Answer::Field(..) | Answer::NoObject => {}
+            Answer::Field(..) | Answer::NoObject => rendered_otherwise = true,
         }
     }
     let traced = |sources, undecided, complete| FieldTrace {
@@ -143,7 +143,7 @@ pub fn trace(
     };
     let Some((trier, whole, read)) = baseline else {
         // Written out as an override the values make something else: then nothing that is tried tells anything.
-        return match failure {
+        return match failure.filter(|_| !rendered_otherwise) {
             Some(problems) => Err(problems),
             None => Ok(traced(Vec::new(), Vec::new(), false)),
         };
@@ -320,7 +320,8 @@ impl Search<'_> {
     /// A field that is not there may need one switch turned and another left as it is, so that nothing shows when halves are
     /// turned: each is turned alone, while renders are left.
     fn switches(&mut self, leaves: &[Leaf]) {
-        let found: Vec<Leaf> = self.sources.iter().map(|(_, leaf)| leaf.clone()).collect();
+        let sources = self.sources.iter().map(|(_, leaf)| leaf);
+        let found: Vec<Leaf> = sources.chain(&self.undecided).cloned().collect();
         let switches = leaves.iter().filter(|leaf| leaf.is_switch(self.whole) && !found.contains(leaf));
         for leaf in switches.cloned().collect::<Vec<_>>() {
             self.narrow(&[leaf]);
