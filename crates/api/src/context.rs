@@ -41,7 +41,7 @@ impl Identity {
         let refusal = Refusal::new(
             RefusalCode::Unauthenticated,
             "a token is needed",
-            "send the header `Authorization: Bearer …` with a token made by `strata token create`",
+            "set STRATA_TOKEN or --token-file (the header `Authorization: Bearer …`) to a token made by `strata token create`",
         );
         Self { caller: Err(vec![refusal]), bearer: SecretText::new("") }
     }

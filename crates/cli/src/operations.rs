@@ -55,6 +55,7 @@ operations! {
     ORPHANS_KEEP = "orphans_keep";
     ORPHANS_RESTORE = "orphans_restore";
     ORPHANS_SCALE = "orphans_scale";
+    OBJECT_MANIFEST = "object_manifest";
     ORPHAN_LIST = "orphan_list";
     OVERRIDES_SET = "overrides_set";
     PACK_LIST = "pack_list";

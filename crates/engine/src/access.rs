@@ -34,7 +34,7 @@ impl Engine {
                 return Err(EngineError::refuse(
                     RefusalCode::Unauthenticated,
                     "this token is not known, or was revoked",
-                    "give a valid one as `Authorization: Bearer …`; an administrator can make one with `strata token create`",
+                    "give a valid one, in STRATA_TOKEN or with --token-file (as `Authorization: Bearer …`); an administrator can make one with `strata token create`",
                 ));
             }
             TokenVerdict::Expired => {

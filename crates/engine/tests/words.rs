@@ -93,7 +93,10 @@ async fn what_was_looked_up_is_not_shown() {
     let trace = session.trace_field(next.id, "ConfigMap copy", "data.word").await.unwrap();
     let looked_up = trace.sources.iter().find(|it| it.path == "lookup v1 Secret default/theirs").unwrap();
     assert!(looked_up.value["data"]["word"].as_str().unwrap().starts_with("‹secret:"), "{looked_up:?}");
+    let manifest = session.manifest(next.id, "ConfigMap copy").await.unwrap();
+    assert_eq!(manifest["data"]["stage"], "two");
     for shown in [
+        manifest.to_string(),
         serde_json::to_string(&first.plan).unwrap(),
         serde_json::to_string(&next.plan).unwrap(),
         serde_json::to_string(&trace).unwrap(),

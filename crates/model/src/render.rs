@@ -109,6 +109,11 @@ pub enum Origin {
     Cluster,
     /// What is generated for the cluster.
     Generated,
+    /// Several references in one text.
+    Several {
+        /// What they refer to, each once.
+        of: Vec<Self>,
+    },
 }
 
 /// What is said of the value at a path, or of what it is in; else of the first value in it.

@@ -156,7 +156,11 @@ pub fn plan_of_failed_render(input: &PlanInput<'_>, problems: &[Diagnostic]) -> 
         };
         let help =
             problem.help.clone().unwrap_or_else(|| "mend the text at this place, then plan again".to_owned());
-        let told = finding(code, Severity::Block, input.redactor.mask_text(&problem.to_string()), help);
+        // What is said beside the finding's own code needs none.
+        let words = problem.to_string();
+        let own = format!(" [{code}]");
+        let words = words.strip_suffix(&own).unwrap_or(&words);
+        let told = finding(code, Severity::Block, input.redactor.mask_text(words), help);
         told.path(input.redactor.mask_text(&format!("{} {}", problem.code, problem.place())))
     }));
     settle(&mut findings);

@@ -192,6 +192,17 @@ impl Resolver<'_> {
             }
         }
         replaced.text.push_str(text.get(end..).unwrap_or_default());
+        let mut origins = std::mem::take(&mut replaced.origins);
+        origins.dedup();
+        if let Some(last) = origins.pop() {
+            let origin = if origins.is_empty() {
+                last
+            } else {
+                origins.push(last);
+                Origin::Several { of: origins }
+            };
+            self.resolved.origins.insert(shown.to_string(), origin);
+        }
         Some(replaced)
     }
 
@@ -221,7 +232,7 @@ impl Resolver<'_> {
                     .with_help("references do not nest: refer to the variable directly"));
             }
             if let Some(origin) = meaning.origin {
-                self.resolved.origins.insert(shown.to_string(), origin);
+                replaced.origins.push(origin);
             }
             if meaning.secret {
                 secret = true;
@@ -277,6 +288,8 @@ impl Resolver<'_> {
 #[derive(Default)]
 struct Replaced {
     text: String,
+    /// What its references refer to.
+    origins: Vec<Origin>,
     /// Whether it asks to be read again as YAML.
     typed: bool,
     secret: bool,

@@ -42,7 +42,7 @@ pub(crate) struct Scope<'a> {
 impl Lookup for Scope<'_> {
     fn meaning(&self, path: &[&str], optional: bool) -> Result<Meaning, Unknown> {
         match path {
-            ["spectro" | "strata", "var", name] => self.variable(name),
+            ["spectro" | "strata", "var", name] => self.variable(path, name),
             ["spectro" | "strata", "macro", name] => self.macro_named(path, name, optional),
             ["spectro" | "strata", "pack", pack, rest @ ..] => Ok(self.pack(pack, rest)),
             ["spectro", "system", rest @ ..] | ["strata", rest @ ..] => match self.system(rest) {
@@ -73,12 +73,11 @@ impl Scope<'_> {
         }
     }
 
-    fn variable(&self, name: &str) -> Result<Meaning, Unknown> {
-        let path = ["spectro", "var", name];
+    fn variable(&self, path: &[&str], name: &str) -> Result<Meaning, Unknown> {
         let Some(definition) = self.definitions.iter().find(|definition| definition.name == name) else {
             let reason = format!("the profile defines no variable `{name}`");
             let help = "define the variable in the profile version, or correct the name";
-            return Err(self.unknown(&path, &reason, help));
+            return Err(self.unknown(path, &reason, help));
         };
         // Clusters may not change an immutable one, so a value that is there all the same does not count.
         let own = if definition.immutable { None } else { self.variables.get(name) };
@@ -86,13 +85,13 @@ impl Scope<'_> {
             Some(VariableValue::Plain(text)) => (text.clone(), false, false),
             Some(VariableValue::Sensitive(fingerprint)) => match self.secrets.get(fingerprint) {
                 Some(secret) => (secret.expose().to_owned(), false, true),
-                None => return Err(self.unknown(&path, "its secret is not there", "set the variable again")),
+                None => return Err(self.unknown(path, "its secret is not there", "set the variable again")),
             },
             None => match &definition.default_value {
                 Some(text) => (text.clone(), true, false),
                 None if definition.required => {
                     return Err(self.unknown(
-                        &path,
+                        path,
                         "it is required and has no value",
                         "set the variable for this cluster",
                     ));
@@ -148,18 +147,19 @@ impl Scope<'_> {
 
     /// `None` for a name that nobody knows, null for what is not known of this cluster.
     fn system(&self, path: &[&str]) -> Option<Meaning> {
-        let fact = |key| Meaning { value: self.capabilities.read(key), ..Meaning::default() };
+        let own = |meaning: Meaning| Meaning { origin: Some(Origin::Cluster), ..meaning };
+        let fact = |key| own(Meaning { value: self.capabilities.read(key), ..Meaning::default() });
         Some(match path {
             ["cluster", "name"] => {
                 self.capabilities.read(FactKey::ClusterName);
-                text_meaning(self.cluster.name.to_string())
+                own(text_meaning(self.cluster.name.to_string()))
             }
             ["cluster", "uid" | "id"] => {
                 self.capabilities.note_own();
-                text_meaning(self.cluster.id.to_string())
+                own(text_meaning(self.cluster.id.to_string()))
             }
             ["kubernetes", "version"] => match &self.kubernetes_version {
-                Some(version) => text_meaning(version.trim_start_matches('v').to_owned()),
+                Some(version) => own(text_meaning(version.trim_start_matches('v').to_owned())),
                 None => Meaning::default(),
             },
             ["cloud", "type"] => fact(FactKey::Cloud),

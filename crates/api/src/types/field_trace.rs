@@ -32,7 +32,7 @@ pub struct FieldSource {
     pub path: String,
     /// What it is, secrets masked.
     pub value: Json<serde_json::Value>,
-    /// `origin` (pack, preset, profile, override, variable, macro, cluster, generated) and what belongs to it.
+    /// `origin` (pack, preset, profile, override, variable, macro, cluster, generated, several) and what belongs to it.
     pub origin: Json<serde_json::Value>,
     /// What it does to the field.
     pub role: FieldRole,

@@ -191,6 +191,15 @@ impl Plan {
         trace.map(FieldTrace::from).map_err(answer)
     }
 
+    /// An object as it is sent, secrets masked: what a `CREATE` creates.
+    #[graphql(complexity = "2000 + child_complexity")]
+    async fn manifest(
+        &self,
+        #[graphql(desc = "The object, as for `fieldTrace`.")] object: String,
+    ) -> async_graphql::Result<Json<serde_json::Value>> {
+        Box::pin(self.session.manifest(self.record.id, &object)).await.map(Json).map_err(answer)
+    }
+
     /// What the living cluster said to it, if it was asked: `previewUpgrade` with `live: true`.
     #[graphql(complexity = "20 + child_complexity")]
     async fn evidence(&self) -> Option<Evidence> {
@@ -300,7 +309,7 @@ fn origin(origin: Option<&strata_model::render::Origin>) -> Option<Json<serde_js
 pub struct ValueOrigin {
     /// Where it stands.
     pub path: String,
-    /// `origin` (pack, preset, profile, override, variable, macro) and what belongs to it.
+    /// `origin` (pack, preset, profile, override, variable, macro, cluster, generated, several) and what belongs to it.
     pub origin: Json<serde_json::Value>,
 }
 

@@ -325,8 +325,9 @@ pub struct WhyArguments {
     pub cluster: String,
     /// An object, as a preview writes it: `Deployment shop/web`, `Namespace shop`. Or the name of a layer.
     pub object: String,
-    /// The field of the object, or the value of the layer: `spec.replicas`, `env[name=A].value`.
-    pub path: String,
+    /// The field of the object, from its top, or the value of the layer: `spec.replicas`,
+    /// `spec.template.spec.containers[name=web].image`. Without one the object is shown as it is sent.
+    pub path: Option<String>,
     /// What the cluster should become; as it is when nothing is wished for.
     #[command(flatten)]
     pub wish: Wish,

@@ -73,6 +73,17 @@ pub(super) async fn run(client: &Client, output: &Output, command: ChangeCommand
             let data = client.send(operations::CHANGE_PLAN, json!({ "id": id })).await?;
             let change = found(data.get("change"), "change", &id)?;
             let plan = found(change.get("plan"), "plan of the change", &id)?;
+            let state = change.get("state").and_then(Value::as_str).unwrap_or_default();
+            if !["PLANNED", "AWAITING_APPROVAL", "SCHEDULED"].contains(&state)
+                && (markdown || output.is_for_people())
+            {
+                let more = if state == "STALE" {
+                    ": what it was planned on has moved, so that it holds no more"
+                } else {
+                    ""
+                };
+                out!("The change is {state}{more}.\n");
+            }
             if markdown {
                 out!("{}", preview::markdown::plan(&plan));
             } else {
@@ -131,6 +142,12 @@ const COLUMNS: [crate::output::Column; 7] = [
 /// Shows the change of a payload, and watches it where that was asked for.
 pub(super) async fn follow(client: &Client, output: &Output, payload: &Value, wait: bool) -> Outcome {
     let change = payload.get("change").cloned().unwrap_or_default();
+    // What is blocked goes on by nobody: there is nothing to wait for.
+    if is_blocked(&change) {
+        show(output, &change);
+        output.say("It is blocked and will not be applied: mend what the findings name, then ask anew. `strata change plan` has them.");
+        return Ok(Code::Blocked);
+    }
     if !wait {
         show(output, &change);
         return Ok(Code::Ok);
@@ -173,6 +190,10 @@ async fn watch(client: &Client, output: &Output, id: &str) -> Outcome {
     Ok(if succeeded { Code::Ok } else { Code::NotSucceeded })
 }
 
+fn is_blocked(change: &Value) -> bool {
+    change.get("blockedBy").and_then(Value::as_array).is_some_and(|codes| !codes.is_empty())
+}
+
 fn show(output: &Output, change: &Value) {
     let lines = [
         ("change", "/id"),
@@ -190,7 +211,10 @@ fn show(output: &Output, change: &Value) {
     if !output.is_for_people() {
         return;
     }
-    for requirement in change.get("requirements").and_then(Value::as_array).into_iter().flatten() {
+    // Only what waits for an approval can be approved.
+    let waits = change.get("state") == Some(&json!("AWAITING_APPROVAL")) && !is_blocked(change);
+    let requirements = change.get("requirements").and_then(Value::as_array).into_iter().flatten();
+    for requirement in requirements.filter(|_| waits) {
         if requirement.get("satisfied") == Some(&Value::Bool(false)) {
             let text = |key: &str| requirement.get(key).and_then(Value::as_str).unwrap_or_default();
             output.say(&format!(

@@ -96,6 +96,10 @@ fn origin(origin: &Value) -> String {
         "macro" => format!("the macro {}", said("name")),
         "cluster" => "what the cluster is".to_owned(),
         "generated" => "what is generated for the cluster".to_owned(),
+        "several" => {
+            let of = list(origin, "of").iter().map(self::origin);
+            of.collect::<Vec<_>>().join(" and ")
+        }
         other => other.to_owned(),
     }
 }

@@ -19,6 +19,23 @@ pub(super) async fn run(client: &Client, output: &Output, arguments: WhyArgument
     }
     let WhyArguments { object, path, .. } = &arguments;
     // A kind and a name are two words, a layer is one.
+    let Some(path) = path else {
+        if !object.contains(' ') {
+            let message = format!(
+                "`{object}` is a layer: name one of its values, too; an object has a kind and a name"
+            );
+            return Err(CliError::Usage(message));
+        }
+        let data =
+            client.send(operations::OBJECT_MANIFEST, json!({ "input": input, "object": object })).await?;
+        let manifest = data.pointer("/previewUpgrade/manifest").cloned().unwrap_or_default();
+        if output.is_for_people() {
+            out!("{}", strata_values::emit(&manifest).trim_end());
+        } else {
+            output.document(&manifest);
+        }
+        return Ok(Code::Ok);
+    };
     if object.contains(' ') {
         let variables = json!({ "input": input, "object": object, "path": path });
         let data = client.send(operations::FIELD_TRACE, variables).await?;
@@ -55,7 +72,11 @@ fn field(output: &Output, object: &str, path: &str, trace: &Value) {
         }
     }
     if sources.is_empty() {
-        out!("  no single value gives it: the file says it");
+        let is_there = trace.get("value").is_some_and(|value| !value.is_null());
+        out!(
+            "  {}",
+            if is_there { "no single value gives it: the file says it" } else { "no single value brings it" }
+        );
     }
     let undecided: Vec<&str> = list(trace, "undecided").iter().filter_map(Value::as_str).collect();
     if !undecided.is_empty() {

@@ -105,7 +105,11 @@ fn overrides(texts: &[String]) -> Result<Vec<Value>, CliError> {
             || CliError::Usage(format!("`{text}` sets nothing: write it like layer:path.to.value=YAML"));
         let (layer, rest) = text.split_once(':').ok_or_else(wrong)?;
         let (path, value) = split_assignment(rest).ok_or_else(wrong)?;
-        let operation = json!({ "set": { "path": path, "value": read_yaml(value, "--set")? } });
+        if path.is_empty() {
+            return Err(wrong());
+        }
+        let value = read_yaml(value, &format!("--set {layer}:{path}"))?;
+        let operation = json!({ "set": { "path": path, "value": value } });
         match layers.iter_mut().find(|(name, _)| name == layer) {
             Some((_, operations)) => operations.push(operation),
             None => layers.push((layer.to_owned(), vec![operation])),

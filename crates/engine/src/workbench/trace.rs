@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use strata_model::{
     access::Permission,
     error::{Refusal, RefusalCode},
@@ -14,7 +15,12 @@ use strata_model::{
 use strata_render::Field;
 use strata_values::Redactor;
 
-use super::{Intent, make, nothing_applied, pure};
+use super::{
+    Intent,
+    gather::Gathered,
+    make::{self, Made},
+    nothing_applied, pure,
+};
 use crate::{error::EngineError, session::Session};
 
 /// How long is searched; then it is said that not all was tried.
@@ -34,10 +40,6 @@ impl Session {
         object: &str,
         path: &str,
     ) -> Result<FieldTrace, EngineError> {
-        self.permit(Permission::Read)?;
-        let stored = self.rows().plan_get(plan).await?;
-        let cluster = self.rows().cluster_get(stored.plan.cluster).await?;
-        let intent: Intent = serde_json::from_value(stored.intent)?;
         let path: ValuePath = path.parse().map_err(|error: strata_model::value_path::InvalidPath| {
             Refusal::new(
                 RefusalCode::InvalidInput,
@@ -46,24 +48,14 @@ impl Session {
             )
             .at("path")
         })?;
-        let (gathered, made) = self.make_intent(&cluster, stored.plan.kind, None, &intent).await?;
-        let made = made.map_err(|unmade| unmade.error)?;
-        if made.plan.digest != stored.plan.digest {
-            return Err(EngineError::refuse(
-                RefusalCode::StalePlan,
-                "another plan would be made by now",
-                "preview again, and ask about that plan",
-            ));
-        }
+        let (gathered, made) = self.made_again(plan).await?;
         let (destination, key) = select(&made.render, object)?;
         let until = Instant::now() + PATIENCE;
         pure(move || {
             let composition = made.composition.as_ref().or(gathered.applied.as_ref());
             let composition = composition.ok_or_else(|| nothing_applied(&gathered.cluster))?;
             let field = Field { destination, object: &key, path: &path };
-            let mut secrets = make::contents_secrets(&gathered);
-            secrets.extend(made.before.secrets.iter().chain(&made.render.secrets).cloned());
-            let redactor = Redactor::new(&gathered.key, secrets);
+            let redactor = redactor(&gathered, &made);
             let goes_on = || Instant::now() < until;
             let mut trace = make::traced(&gathered, composition, &made.render, field, &goes_on, &redactor)?;
             trace.value = trace.value.map(|value| redactor.mask_value(&value));
@@ -77,6 +69,47 @@ impl Session {
         })
         .await
     }
+
+    /// An object as a plan sends it, secrets masked. `object` is written as for [`Session::trace_field`].
+    ///
+    /// # Errors
+    /// As [`Session::trace_field`].
+    pub async fn manifest(&self, plan: PlanId, object: &str) -> Result<Value, EngineError> {
+        let (gathered, made) = self.made_again(plan).await?;
+        let (destination, key) = select(&made.render, object)?;
+        pure(move || {
+            let hook = made.render.hook(destination, &key).map(|hook| &hook.object);
+            let object = made.render.object(destination, &key).or(hook);
+            let body = object.map(|object| object.body.clone()).unwrap_or_default();
+            Ok(redactor(&gathered, &made).mask_secret_object(&body))
+        })
+        .await
+    }
+
+    /// Makes a stored plan once more, with its renders.
+    async fn made_again(&self, plan: PlanId) -> Result<(Gathered, Made), EngineError> {
+        self.permit(Permission::Read)?;
+        let stored = self.rows().plan_get(plan).await?;
+        let cluster = self.rows().cluster_get(stored.plan.cluster).await?;
+        let intent: Intent = serde_json::from_value(stored.intent)?;
+        let (gathered, made) = self.make_intent(&cluster, stored.plan.kind, None, &intent).await?;
+        let made = made.map_err(|unmade| unmade.error)?;
+        if made.plan.digest != stored.plan.digest {
+            return Err(EngineError::refuse(
+                RefusalCode::StalePlan,
+                "another plan would be made by now",
+                "preview again, and ask about that plan",
+            ));
+        }
+        Ok((gathered, made))
+    }
+}
+
+/// Knows the secrets of a plan.
+fn redactor(gathered: &Gathered, made: &Made) -> Redactor {
+    let mut secrets = make::contents_secrets(gathered);
+    secrets.extend(made.before.secrets.iter().chain(&made.render.secrets).cloned());
+    Redactor::new(&gathered.key, secrets)
 }
 
 /// The one object that a text names.
@@ -104,8 +137,7 @@ fn select(render: &Render, text: &str) -> Result<(Destination, ObjectKey), Refus
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => {
-            let help =
-                "name one as the preview shows it: `strata preview`; what stays as it is can be named too";
+            let help = "name one that the preview sends or that stays as it is: what is left behind is not rendered any more";
             Err(wrong(format!("`{text}` is not rendered"), help.to_owned()))
         }
         several => {

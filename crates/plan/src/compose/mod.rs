@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use strata_model::{
     cluster::Infrastructure,
     composition::{COMPOSITION_SCHEME, Composition},
-    error::Refusal,
+    error::{Refusal, RefusalCode},
     finding::{Finding, FindingCode, Severity},
     macros::MacroName,
     overrides::ConflictResolution,
@@ -96,6 +96,7 @@ pub fn compose(
         },
         generation: before.generation.saturating_add(u32::from(request.rotate_generated)),
     };
+    contradictions(request, surroundings.infrastructure, &mut refusals);
     pools::check(&wanted, &mut refusals);
     if !refusals.is_empty() {
         return Err(refusals);
@@ -136,6 +137,38 @@ pub fn compose(
 }
 
 /// Strata does not provide the machines of an imported cluster, so it has no infrastructure to bring.
+/// Wishes of which one would silently undo the other, or that nobody could fulfil.
+fn contradictions(
+    request: &CompositionRequest,
+    infrastructure: &Infrastructure,
+    refusals: &mut Vec<Refusal>,
+) {
+    let mut refuse = |field: &str, message: String, help: &str| {
+        refusals.push(Refusal::new(RefusalCode::InvalidInput, message, help).at(field));
+    };
+    for profile in &request.detach {
+        if request.attach.iter().any(|wish| wish.revision.profile == *profile) {
+            let message = format!("`{profile}` is to be detached and attached");
+            refuse("detach", message, "ask for one of the two");
+        }
+    }
+    let cleared = |it: &&OverrideRequest| it.change == OverrideChange::Clear;
+    for clear in request.overrides.iter().filter(cleared) {
+        if request.overrides.iter().any(|it| it.layer == clear.layer && !cleared(&it)) {
+            let message = format!("the override of layer `{}` is to be dropped and set", clear.layer);
+            refuse("unsetOverrides", message, "set alone replaces the whole override of the layer");
+        }
+    }
+    let machines = request.control_plane.is_some() || request.node_pools.is_some();
+    if machines && matches!(infrastructure, Infrastructure::None) {
+        refuse(
+            "nodePools",
+            "the machines of an imported cluster belong to somebody else".to_owned(),
+            "leave control plane and node pools out",
+        );
+    }
+}
+
 fn on_imported(wanted: &Composition) -> Option<Finding> {
     let infrastructure =
         wanted.attachments.iter().find(|attachment| attachment.profile_type != ProfileType::Addon)?;

@@ -16,7 +16,8 @@ const REFUSED: &str = "refused";
 /// The reasons that somebody named: `repave`, `conflict`, `refused`, or a finding's code.
 pub(super) fn reasons(named: &[String], live: bool) -> Result<Vec<String>, CliError> {
     if !live && named.iter().any(|name| name == REFUSED) {
-        return Err(CliError::Usage("what the cluster refuses is known with `--live` only".to_owned()));
+        let message = "what a cluster refuses is known with `--live` only, which asks one cluster: name it";
+        return Err(CliError::Usage(message.to_owned()));
     }
     let known: Vec<String> = FindingCode::ALL.iter().map(|code| reason(code.as_str())).collect();
     for name in named {
@@ -36,7 +37,12 @@ fn reason(code: &str) -> String {
 }
 
 fn code(blocked: bool, nothing: bool, reasons: &BTreeSet<String>, fail_on: &[String]) -> Code {
-    if blocked || fail_on.iter().any(|named| reasons.contains(named)) {
+    let met: Vec<&str> =
+        fail_on.iter().filter(|named| reasons.contains(*named)).map(String::as_str).collect();
+    if !met.is_empty() {
+        eprintln!("failed on: {}", met.join(", "));
+    }
+    if blocked || !met.is_empty() {
         Code::Blocked
     } else if nothing {
         Code::Ok
@@ -45,7 +51,7 @@ fn code(blocked: bool, nothing: bool, reasons: &BTreeSet<String>, fail_on: &[Str
     }
 }
 
-fn blocks(finding: &Value) -> bool {
+pub(super) fn blocks(finding: &Value) -> bool {
     text(finding, "severity") == "BLOCK"
 }
 

@@ -157,7 +157,11 @@ pub(super) fn summary(evidence: &Value) -> Vec<String> {
     }
     let mut lines = Vec::new();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for found in list(evidence, "objects").iter().filter(|found| !text(found, "action").is_empty()) {
+    // What the plan leaves as it is and is as it was sent is counted by itself.
+    let told = |found: &&Value| {
+        !text(found, "action").is_empty() || !["", "UNCHANGED"].contains(&text(found, "outcome"))
+    };
+    for found in list(evidence, "objects").iter().filter(told) {
         *counts.entry(text(found, "outcome").to_lowercase().replace('_', " ")).or_default() += 1;
     }
     let mut parts: Vec<String> =

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde_json::{Value, json};
 
 use super::{
-    super::{list, place, text},
+    super::{field_change, list, place, text},
     exit, fleet, live,
 };
 
@@ -69,7 +69,7 @@ fn parts(page: &mut String, plan: &Value) {
         let at = place(&object);
         let changes = list(action, "changes");
         let fields: Vec<String> =
-            changes.iter().take(5).map(|change| format!("`{}`", cell(text(change, "path")))).collect();
+            changes.iter().take(5).map(|change| code(&short(&field_change(change)))).collect();
         let more = if changes.len() > 5 { format!(" and {} more", changes.len() - 5) } else { String::new() };
         push(
             page,
@@ -79,7 +79,7 @@ fn parts(page: &mut String, plan: &Value) {
                 cell(text(&object, "kind")),
                 cell(&at),
                 cell(text(action, "layer")),
-                fields.join(", "),
+                fields.join("<br>"),
             ),
         );
     }
@@ -145,6 +145,20 @@ fn inline(text: &str) -> String {
     text.replace(['\n', '\r'], " ").replace('<', "&lt;").replace('>', "&gt;").replace("](", "]\\(")
 }
 
+/// A text as code in a table: what stands there is no markup.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace(['\n', '\r'], " ").replace('|', "\\|").replace('`', "'"))
+}
+
+/// A text that fits a table.
+fn short(text: &str) -> String {
+    const LONGEST: usize = 120;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 fn cell(text: &str) -> String {
     inline(text).replace('|', "\\|").replace('`', "'")
 }
@@ -165,7 +179,7 @@ mod tests {
             "layers": [{ "layer": "app", "currentPack": "web 1.0.0", "pendingPack": "web 1.1.0", "diff": "-a\n+```\n" }],
             "actions": [{
                 "action": "CHANGE", "layer": "app", "object": { "kind": "ConfigMap", "namespace": "shop", "name": "a|b" },
-                "changes": [{ "path": "data.a" }],
+                "changes": [{ "path": "data.a", "before": "1", "after": "2" }],
             }],
             "repave": { "required": true, "scope": "WORKER_POOLS" },
             "findings": [{ "severity": "INFO", "code": "LEFT_BEHIND", "message": "<b>\nleft [here](http://x)" }],
@@ -176,7 +190,7 @@ mod tests {
              - **INFO** &lt;b&gt; left [here]\\(http://x) `LEFT_BEHIND`\n\
              \n<details><summary>app (web 1.0.0 → web 1.1.0)</summary>\n\n````diff\n-a\n+```\n````\n</details>\n\
              \n| | object | layer | fields |\n|---|---|---|---|\n\
-             | change | ConfigMap shop/a\\|b | app | `data.a` |\n\nplan `hmac:1`\n"
+             | change | ConfigMap shop/a\\|b | app | `~ data.a: \"1\" → \"2\"` |\n\nplan `hmac:1`\n"
         );
     }
 }

@@ -41,6 +41,11 @@ pub(super) async fn run(client: &Client, output: &Output, arguments: PreviewArgu
         (false, true) => fleet::show(output, &preview),
         (false, false) => plan::show(output, &preview),
     }
+    if of_fleet && preview.get("lookedAt").and_then(Value::as_u64) == Some(0) {
+        eprintln!(
+            "no cluster was looked at: see that the profile runs somewhere, and that labels are as the clusters have them"
+        );
+    }
     Ok(if of_fleet { exit::of_fleet(&preview, &fail_on) } else { exit::of_plan(&preview, &fail_on) })
 }
 
@@ -63,6 +68,13 @@ fn fleet_input(arguments: &PreviewArguments) -> Result<Value, CliError> {
     };
     if own {
         return Err(CliError::Usage("name a cluster: only `--profile` can be previewed on many".to_owned()));
+    }
+    for (index, (name, value)) in arguments.labels.iter().enumerate() {
+        if arguments.labels.iter().take(index).any(|(other, _)| other == name) {
+            return Err(CliError::Usage(format!(
+                "the label `{name}` is given twice: `{value}` would hide the other"
+            )));
+        }
     }
     let running = arguments.running.as_deref().map(wish::profile_filter).transpose()?;
     Ok(json!({

@@ -1,5 +1,7 @@
 //! A plan, readable in a terminal.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{
@@ -8,11 +10,18 @@ use super::{
 };
 use crate::output::{Output, out};
 
+/// How many findings of one kind that ask for nothing are told one by one.
+const OF_ONE_KIND: usize = 3;
+
 /// Shows a plan.
 pub(in crate::commands) fn show(output: &Output, plan: &Value) {
     if !output.is_for_people() {
         output.document(plan);
         return;
+    }
+    let cluster = text(plan, "cluster");
+    if !cluster.is_empty() {
+        out!("{}\n", output.paint(cluster, "1;4"));
     }
     parts(output, plan);
     let digest = text(plan, "planDigest");
@@ -151,8 +160,21 @@ fn repave(output: &Output, plan: &Value) {
 }
 
 fn findings(output: &Output, plan: &Value) {
-    for finding in list(plan, "findings") {
+    let findings = list(plan, "findings");
+    let mut told: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for finding in findings {
         let severity = text(finding, "severity");
+        // What is only good to know is told a few times; the objects say it each.
+        let kind = (severity, text(finding, "code"));
+        let number = told.entry(kind).or_default();
+        *number += 1;
+        if severity == "INFO" && *number > OF_ONE_KIND {
+            let all = findings.iter().filter(|it| (text(it, "severity"), text(it, "code")) == kind).count();
+            if *number == OF_ONE_KIND + 1 {
+                out!("\n{} and {} more [{}]", output.paint(severity, "36"), all - OF_ONE_KIND, kind.1);
+            }
+            continue;
+        }
         let sgr = match severity {
             "BLOCK" => "31;1",
             "ACKNOWLEDGE" => "33",
@@ -163,6 +185,10 @@ fn findings(output: &Output, plan: &Value) {
         if !help.is_empty() {
             out!("  {help}");
         }
+    }
+    if findings.iter().any(exit::blocks) {
+        out!("\n{} nobody can approve it: mend what is told above", output.paint("blocked:", "31;1"));
+        return;
     }
     for requirement in list(plan, "requirements") {
         out!(
