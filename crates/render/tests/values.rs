@@ -126,7 +126,7 @@ fn a_reference_that_means_nothing_is_named_and_placed() {
     let number = VariableDefinition { format: VariableFormat::Number, ..variable("number", Some("many")) };
     for (text, code, names) in [
         ("{{.spectro.var.nowhere}}", "UNRESOLVED_VARIABLE", ".spectro.var.nowhere"),
-        ("{{.strata.var.must}}", "UNRESOLVED_VARIABLE", ".spectro.var.must"),
+        ("{{.strata.var.must}}", "UNRESOLVED_VARIABLE", ".strata.var.must"),
         ("{{.spectro.macro.nowhere}}", "UNRESOLVED_VARIABLE", ".spectro.macro.nowhere"),
         ("{{ .spectro.macro.default | upper }}", "UNRESOLVED_VARIABLE", ".spectro.macro.default"),
         ("{{.spectro.system.cluster.colour}}", "UNRESOLVED_VARIABLE", ".spectro.system.cluster.colour"),
