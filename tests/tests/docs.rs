@@ -384,7 +384,7 @@ async fn the_page_for_approvers_holds() -> Result<()> {
             _ => 0,
         };
         ensure!(code == Some(expected), "`{command}` ended with {code:?}:\n{printed}");
-        if command.starts_with("strata why") && command.contains("Deployment") {
+        if command.starts_with("strata why") && command.contains(" spec.") {
             let shown = blocks(&page, "text").into_iter().find(|shown| shown.contains("given by"));
             ensure!(shown.as_deref() == Some(printed.as_str()), "`{command}` prints\n{printed}");
         }
