@@ -379,6 +379,8 @@ async fn the_page_for_approvers_holds() -> Result<()> {
             of_edge if of_edge.starts_with("strata preview edge-1") => 3,
             // Nothing was left behind yet.
             orphans if orphans.starts_with("strata orphans") => 4,
+            // There is no such profile here, which is told.
+            other if other.contains("--running base") => 4,
             // It does run the profile, and is of the stage.
             many if many.contains("--label") => 3,
             _ => 0,
