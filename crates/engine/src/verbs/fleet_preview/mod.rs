@@ -20,7 +20,6 @@ use strata_model::{
     access::Permission,
     composition::Composition,
     digest::{Digest, DigestKey},
-    error::Refusal,
     fleet_preview::{FleetGroup, FleetMember, FleetOutcome, FleetPreview},
     id::FleetPreviewId,
     overrides::OverrideSource,
@@ -110,10 +109,7 @@ impl Session {
         let target = self.resolve_revision(to).await?.revision;
         if let Some(running) = &filter.profile {
             // A name that nobody has would be taken for one that nobody runs.
-            self.rows()
-                .profile_by_name(&running.profile)
-                .await
-                .map_err(|_| Refusal::not_found("profile", running.profile.as_str()).at("filter.profile"))?;
+            self.rows().profile_by_name(&running.profile).await?;
         }
         filter.profile.get_or_insert_with(|| ProfileFilter {
             profile: target.profile.clone(),
