@@ -1,7 +1,8 @@
-//! Subscriptions: the event log, followed.
+//! Subscriptions: the event log, followed; and fleet previews while they are made.
 //!
 //! *Idea.* A subscription reads the log behind its cursor, hands each event on with the state as it is now, and waits for
-//! the next commit. There is no buffer between the log and the client: a slow client reads later, and skips nothing.
+//! the next commit. There is no buffer between the log and the client: a slow client reads later, and skips nothing. A fleet
+//! preview makes its next step when the client has taken what came of the last one.
 //!
 //! *Guarantees.* Who asks is looked up again before events are handed on: a revoked token or role ends the subscription.
 //! `changeProgress` and `rolloutProgress` complete when nothing moves any more without somebody deciding.
@@ -11,7 +12,7 @@ use std::time::Duration;
 use async_graphql::{Context, ID};
 use async_stream::try_stream;
 use futures::Stream;
-use strata_engine::{Engine, EngineError, Session};
+use strata_engine::{Engine, EngineError, FleetSurvey, Session};
 use strata_model::{
     change::{self, ChangeState},
     error::Refusal,
@@ -26,10 +27,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     context::{caller, change_of, engine, identity, rollout_of, session},
     error::{answer, refused, request_id},
+    query::preview::PreviewFleetUpgradeInput,
     types::{
         change::{Change, ChangeProgress},
         event::{HistoryEvent, with_clusters},
         fleet::{FleetEvent, FleetEventFilter},
+        fleet_preview::{FleetPreview, FleetPreviewProgress},
         global_id,
         rollout::{Rollout, RolloutProgress},
         summary::Names,
@@ -78,6 +81,24 @@ impl Subscription {
         Ok(rollouts(follow, session, rollout.id, position))
     }
 
+    /// Makes a fleet preview, and tells how far it has come; the last item holds the preview itself. As `previewFleetUpgrade`,
+    /// with more time for what differs from cluster to cluster: it goes on as long as somebody listens, at most a quarter
+    /// of an hour.
+    async fn fleet_preview_progress(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The target, and which clusters.")] input: PreviewFleetUpgradeInput,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<FleetPreviewProgress>> + use<>> {
+        let begun: Result<_, EngineError> = async {
+            let (session, to, filter) = input.target(ctx)?;
+            let subscriber = Subscriber::new(ctx, &session)?;
+            Ok((subscriber, Box::pin(session.survey_fleet(&to, filter)).await?, session))
+        }
+        .await;
+        let (subscriber, survey, session) = begun.map_err(answer)?;
+        Ok(surveyed(subscriber, survey, session))
+    }
+
     /// Follows what happens to the clusters, changes, orphans and rollouts of a project. Without `after` it begins with
     /// what comes next. It never completes by itself.
     async fn fleet_events(
@@ -97,32 +118,24 @@ impl Subscription {
     }
 }
 
-/// One follower of the log.
-struct Follow {
+/// Who subscribed, as long as they may.
+struct Subscriber {
     engine: Engine,
     bearer: SecretText,
     cause: String,
     project: ProjectId,
-    stream: Option<StreamId>,
-    latest: watch::Receiver<i64>,
     cancel: CancellationToken,
-    looked: Instant,
 }
 
-impl Follow {
-    fn new(ctx: &Context<'_>, session: &Session, stream: Option<StreamId>) -> Result<Self, EngineError> {
+impl Subscriber {
+    fn new(ctx: &Context<'_>, session: &Session) -> Result<Self, EngineError> {
         caller(ctx)?;
-        let engine = engine(ctx)?.clone();
-        let cancel = ctx.data_opt::<CancellationToken>().cloned().unwrap_or_default();
         Ok(Self {
-            latest: engine.last_position(),
+            engine: engine(ctx)?.clone(),
             bearer: identity(ctx)?.bearer.clone(),
             cause: request_id(),
             project: session.project_id(),
-            engine,
-            stream,
-            cancel,
-            looked: Instant::now(),
+            cancel: ctx.data_opt::<CancellationToken>().cloned().unwrap_or_default(),
         })
     }
 
@@ -131,6 +144,22 @@ impl Follow {
         let mut caller = self.engine.authenticate(&self.bearer).await?;
         caller.cause = Some(self.cause.clone());
         self.engine.session_of(&caller, self.project)
+    }
+}
+
+/// One follower of the log.
+struct Follow {
+    subscriber: Subscriber,
+    stream: Option<StreamId>,
+    latest: watch::Receiver<i64>,
+    looked: Instant,
+}
+
+impl Follow {
+    fn new(ctx: &Context<'_>, session: &Session, stream: Option<StreamId>) -> Result<Self, EngineError> {
+        let subscriber = Subscriber::new(ctx, session)?;
+        let latest = subscriber.engine.last_position();
+        Ok(Self { subscriber, stream, latest, looked: Instant::now() })
     }
 
     async fn events(&mut self, session: &Session, after: i64) -> Result<Vec<Event>, EngineError> {
@@ -152,7 +181,7 @@ impl Follow {
 
     /// Waits until there may be more; false when the server shuts down.
     async fn more(&mut self) -> bool {
-        let cancel = self.cancel.clone();
+        let cancel = self.subscriber.cancel.clone();
         let wait = async {
             tokio::time::sleep_until(self.looked + PACE).await;
             match tokio::time::timeout(RECHECK, self.latest.changed()).await {
@@ -182,6 +211,29 @@ async fn rollout_now(session: &Session, id: RolloutId) -> Result<rollout::Rollou
 /// Whether nothing moves any more without somebody deciding.
 const fn rests(state: ChangeState) -> bool {
     state.is_final() || matches!(state, ChangeState::Failed | ChangeState::Stale)
+}
+
+fn surveyed(
+    subscriber: Subscriber,
+    mut survey: FleetSurvey,
+    mut session: Session,
+) -> impl Stream<Item = async_graphql::Result<FleetPreviewProgress>> + use<> {
+    try_stream! {
+        yield FleetPreviewProgress::of(&survey, &session);
+        loop {
+            session = subscriber.session().await.map_err(answer)?;
+            let step = Box::pin(survey.step(&session));
+            let Some(more) = subscriber.cancel.run_until_cancelled(step).await else { return };
+            if !more.map_err(answer)? {
+                break;
+            }
+            yield FleetPreviewProgress::of(&survey, &session);
+        }
+        let mut last = FleetPreviewProgress::of(&survey, &session);
+        let preview = survey.keep().await.map_err(answer)?;
+        last.preview = Some(FleetPreview::new(session, preview));
+        yield last;
+    }
 }
 
 fn changes(
@@ -215,7 +267,7 @@ fn changes(
                 }
                 continue;
             }
-            session = follow.session().await.map_err(answer)?;
+            session = follow.subscriber.session().await.map_err(answer)?;
             let change = change_now(&session, id).await.map_err(answer)?;
             for event in events {
                 position = event.position;
@@ -260,7 +312,7 @@ fn rollouts(
                 }
                 continue;
             }
-            session = follow.session().await.map_err(answer)?;
+            session = follow.subscriber.session().await.map_err(answer)?;
             let rollout = rollout_now(&session, id).await.map_err(answer)?;
             names.stages = Names::of_rollout(&rollout).stages;
             names = with_clusters(&session, &names, &events).await.map_err(answer)?;
@@ -286,10 +338,10 @@ fn fleet(
                 if !follow.more().await {
                     break;
                 }
-                session = follow.session().await.map_err(answer)?;
+                session = follow.subscriber.session().await.map_err(answer)?;
                 continue;
             }
-            session = follow.session().await.map_err(answer)?;
+            session = follow.subscriber.session().await.map_err(answer)?;
             let names = with_clusters(&session, &Names::default(), &events).await.map_err(answer)?;
             for event in events {
                 position = event.position;

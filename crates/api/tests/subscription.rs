@@ -186,6 +186,31 @@ async fn a_change_is_followed_to_its_end_and_resumed_by_cursor() {
     }
     assert_eq!(seqs.len(), history.len());
 
+    // A preview of the fleet, while it is made: what it found comes as soon as it is there, and itself at the end.
+    let query = "subscription($input: PreviewFleetUpgradeInput!) { fleetPreviewProgress(input: $input) { clusters lookedAt planned \
+        outcomes { outcome clusters } repaves { clusters } findings { code } \
+        found { outcome cluster reason repave effect example { cluster } } \
+        preview { lookedAt leftOut groups(first: 5) { nodes { effect members(first: 5) { nodes { cluster } } } } } } }";
+    let target = json!({ "to": { "profile": "hello", "version": "1.0.0" } });
+    socket.subscribe("4", query, json!({ "input": target })).await;
+    let items = socket.items("fleetPreviewProgress").await;
+    let seen: Vec<_> = items.iter().map(|item| (&item["clusters"], &item["lookedAt"])).collect();
+    assert_eq!(seen, [(&json!(1), &json!(0)), (&json!(1), &json!(1)), (&json!(1), &json!(1))], "{items:#?}");
+    let found = &items[1]["found"];
+    assert_eq!(found[0]["cluster"], "edge", "{items:#?}");
+    assert_eq!((&found[0]["outcome"], &found[0]["repave"]), (&json!("UNCHANGED"), &json!("NONE")));
+    assert_eq!(found[0]["example"]["cluster"], "edge");
+    assert_eq!(items[1]["outcomes"], json!([{ "outcome": "UNCHANGED", "clusters": 1 }]));
+    assert!(items[1]["preview"].is_null() && items[2]["found"] == json!([]), "{items:#?}");
+    let group = &items[2]["preview"]["groups"]["nodes"][0];
+    assert_eq!(group["effect"], found[0]["effect"]);
+    assert_eq!(group["members"]["nodes"], json!([{ "cluster": "edge" }]));
+    let nowhere = json!({ "to": { "profile": "nobody", "version": "1.0.0" } });
+    socket.subscribe("5", &operation("fleet_preview_progress"), json!({ "input": nowhere })).await;
+    let answer = socket.next().await;
+    assert_eq!(answer["payload"]["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
+    assert_eq!(socket.next().await["type"], "complete");
+
     // What is shown of the cluster, by name and by global id.
     let shown = harness.operation("cluster_show", json!({ "name": "edge" })).await;
     assert_eq!(shown["cluster"]["applied"]["attachments"][0]["version"], "1.0.0", "{shown}");

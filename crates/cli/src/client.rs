@@ -147,11 +147,14 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 }
 
 fn top_level_errors(body: &Value) -> Vec<UserError> {
+    body.get("errors").and_then(Value::as_array).map_or_else(Vec::new, |errors| user_errors(errors))
+}
+
+/// What the server says of a whole operation.
+pub(crate) fn user_errors(errors: &[Value]) -> Vec<UserError> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    body.get("errors")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    errors
+        .iter()
         .map(|error| {
             let extensions = error.get("extensions").cloned().unwrap_or_default();
             UserError {

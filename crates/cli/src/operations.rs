@@ -46,6 +46,7 @@ operations! {
     CLUSTER_UPDATE = "cluster_update";
     EXPLAIN_WAIT = "explain_wait";
     FIELD_TRACE = "field_trace";
+    FLEET_PREVIEW_PROGRESS = "fleet_preview_progress";
     FLEET_SUMMARY = "fleet_summary";
     MACRO_DELETE = "macro_delete";
     MACRO_LIST = "macro_list";
@@ -62,7 +63,6 @@ operations! {
     PACK_PUBLISH = "pack_publish";
     PACK_SHOW = "pack_show";
     PENDING_REPAVES = "pending_repaves";
-    PREVIEW_FLEET_UPGRADE = "preview_fleet_upgrade";
     PREVIEW_ORPHAN_CLEANUP = "preview_orphan_cleanup";
     PREVIEW_UPGRADE = "preview_upgrade";
     PRINCIPAL_CREATE = "principal_create";

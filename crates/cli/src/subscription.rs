@@ -1,4 +1,5 @@
-//! Watches a change or rollout over `graphql-transport-ws`, resuming by cursor when the connection breaks.
+//! Watches changes, rollouts and fleet previews over `graphql-transport-ws`. When the connection breaks, one resumes by the
+//! cursor of the last item; what has none begins anew.
 
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
 use crate::{
-    client::Client,
-    exit::{CliError, UserError},
+    client::{Client, user_errors},
+    exit::CliError,
     operations::Operation,
 };
 
@@ -19,7 +20,7 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 const RECONNECTS: u32 = 5;
 
 impl Client {
-    /// Subscribes and hands each item under `field` to `on_item` until the subscription completes.
+    /// Subscribes with these variables and hands each item under `field` to `on_item` until the subscription completes.
     ///
     /// # Errors
     /// [`CliError::Refused`] when the server refuses it, [`CliError::Unreachable`] when the connection stays broken.
@@ -27,13 +28,12 @@ impl Client {
         &self,
         operation: Operation,
         field: &str,
-        id: &str,
+        mut variables: Value,
         mut on_item: impl FnMut(&Value),
     ) -> Result<(), CliError> {
-        let mut cursor: Option<String> = None;
         let mut attempts = 0;
         loop {
-            match self.watch_once(operation, field, id, &mut cursor, &mut on_item).await {
+            match self.watch_once(operation, field, &mut variables, &mut on_item).await {
                 Err(CliError::Unreachable { .. }) if attempts < RECONNECTS => {
                     attempts += 1;
                     tokio::time::sleep(Duration::from_millis(200 * u64::from(attempts))).await;
@@ -47,8 +47,7 @@ impl Client {
         &self,
         operation: Operation,
         field: &str,
-        id: &str,
-        cursor: &mut Option<String>,
+        variables: &mut Value,
         on_item: &mut impl FnMut(&Value),
     ) -> Result<(), CliError> {
         let lost = |reason: String| CliError::Unreachable { url: self.url.clone(), reason };
@@ -64,7 +63,7 @@ impl Client {
         let hello = json!({ "type": "connection_init", "payload": { "Authorization": authorization } });
         let start = json!({
             "type": "subscribe", "id": "1",
-            "payload": { "query": operation.text, "variables": { "id": id, "after": cursor } },
+            "payload": { "query": operation.text, "variables": variables },
         });
         for message in [hello, start] {
             socket.send(Message::text(message.to_string())).await.map_err(|error| lost(error.to_string()))?;
@@ -90,17 +89,18 @@ impl Client {
                     if let Some(errors) = message.pointer("/payload/errors").and_then(Value::as_array)
                         && !errors.is_empty()
                     {
-                        return Err(refused(errors));
+                        return Err(CliError::Refused(user_errors(errors)));
                     }
                     if let Some(item) = message.pointer(&format!("/payload/data/{field}")) {
-                        *cursor = item.get("cursor").and_then(Value::as_str).map(str::to_owned);
+                        if let (Some(cursor), Some(map)) = (item.get("cursor"), variables.as_object_mut()) {
+                            map.insert("after".to_owned(), cursor.clone());
+                        }
                         on_item(item);
                     }
                 }
                 Some("error") => {
-                    return Err(refused(
-                        message.get("payload").and_then(Value::as_array).map_or(&[], Vec::as_slice),
-                    ));
+                    let errors = message.get("payload").and_then(Value::as_array);
+                    return Err(CliError::Refused(user_errors(errors.map_or(&[], Vec::as_slice))));
                 }
                 Some("complete") => return Ok(()),
                 Some("ping") => {
@@ -111,21 +111,4 @@ impl Client {
             }
         }
     }
-}
-
-fn refused(errors: &[Value]) -> CliError {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    CliError::Refused(
-        errors
-            .iter()
-            .map(|error| UserError {
-                code: text(error.pointer("/extensions/code")),
-                message: text(error.get("message")),
-                help: text(error.pointer("/extensions/help")),
-                path: Vec::new(),
-                diagnostics: Vec::new(),
-                moved: Vec::new(),
-            })
-            .collect(),
-    )
 }

@@ -35,6 +35,7 @@ use std::{sync::Arc, time::Duration};
 use strata_cluster::ConnectOptions;
 use strata_model::ports::{Clock, IdSource};
 use strata_store::Store;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use access::{FirstToken, recover_administrator};
@@ -45,6 +46,9 @@ pub use strata_plan::{Restart, comparison, requirements, restarts};
 pub use strata_render::Adopted;
 pub use verbs::*;
 pub use wish::{OverrideEdit, OverrideWish, RequestOptions, RevisionWish, Wish};
+
+/// How many steps of fleet previews are made at once: each holds all that some clusters are planned from.
+const SURVEY_STEPS: usize = 2;
 
 /// How the engine behaves.
 #[derive(Debug, Clone)]
@@ -61,6 +65,8 @@ pub struct EngineOptions {
     pub plan_lifetime: Duration,
     /// How long a fleet preview looks at clusters; those that it did not get to are counted.
     pub fleet_preview_patience: Duration,
+    /// How long one looks at them that somebody follows.
+    pub fleet_survey_patience: Duration,
     /// How long one step of a change may take to become healthy.
     pub step_deadline: Duration,
     /// How often an idle cluster is asked for its facts and health, with jitter.
@@ -80,6 +86,7 @@ impl Default for EngineOptions {
             approval_lifetime: Duration::from_secs(24 * 3600),
             plan_lifetime: Duration::from_secs(24 * 3600),
             fleet_preview_patience: Duration::from_secs(20),
+            fleet_survey_patience: Duration::from_secs(15 * 60),
             step_deadline: Duration::from_secs(30 * 60),
             poll_interval: Duration::from_secs(60),
             may_approve_own: true,
@@ -102,6 +109,7 @@ struct Inner {
     options: EngineOptions,
     contents: contents::ContentCache,
     schemas: schemas::SchemaCache,
+    survey_steps: Semaphore,
     /// Who this server is in leases.
     holder: String,
     tracker: TaskTracker,
@@ -122,6 +130,7 @@ impl Engine {
                 options,
                 contents: contents::ContentCache::default(),
                 schemas: schemas::SchemaCache::default(),
+                survey_steps: Semaphore::new(SURVEY_STEPS),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
             }),
@@ -174,6 +183,11 @@ impl Engine {
 
     pub(crate) fn schemas(&self) -> &schemas::SchemaCache {
         &self.inner.schemas
+    }
+
+    /// Whoever has a permit may make a step of a fleet preview.
+    pub(crate) fn survey_steps(&self) -> &Semaphore {
+        &self.inner.survey_steps
     }
 
     pub(crate) fn tracker(&self) -> &TaskTracker {

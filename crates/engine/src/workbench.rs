@@ -7,6 +7,7 @@
 //! *Guarantees.* The same stored things and the same facts give the same plan, whoever asks. Nothing is written to the
 //! cluster, and to the store only what never changes anything: seeds and secrets.
 
+mod effects;
 mod gather;
 mod make;
 mod own;
@@ -35,10 +36,11 @@ use strata_store::Stored;
 use tokio::time::Instant;
 
 use crate::{error::EngineError, session::Session};
+pub(crate) use effects::Effects;
 use gather::Gathered;
 use make::{Made, Unmade};
 pub(crate) use records::{Common, Records};
-pub(crate) use survey::{Effects, Surveyed};
+pub(crate) use survey::Surveyed;
 
 /// What somebody asked for, in a form that can be planned anew later.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -117,9 +119,14 @@ impl Patience {
     }
 }
 
-/// Whether all that was asked was answered, or refused, in time. Else nobody knows which plan a request would make.
+/// When the answers of a cluster came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct InTime(bool);
+enum Answers {
+    /// All that was asked was answered, or refused, in time.
+    InTime,
+    /// Not all: nobody knows which plan a request would make.
+    Late,
+}
 
 /// How often `lookup` may ask for more; see DESIGN "Facts".
 const LOOKUP_ROUNDS: usize = 3;
@@ -279,7 +286,7 @@ impl Session {
         mut gathered: Gathered,
         intent: &Intent,
         patience: Patience,
-    ) -> Result<(Gathered, Result<Made, Unmade>, InTime), EngineError> {
+    ) -> Result<(Gathered, Result<Made, Unmade>, Answers), EngineError> {
         let mut rounds = 0;
         loop {
             let (given, wanted) = (gathered, intent.clone());
@@ -295,7 +302,7 @@ impl Session {
                 Err(unmade) => unmade.unknown_lookups.clone(),
             };
             if unknown.is_empty() || rounds == LOOKUP_ROUNDS || !patience.allows(&cluster.value) {
-                return Ok((gathered, made, InTime(true)));
+                return Ok((gathered, made, Answers::InTime));
             }
             // What is half answered when the time is over is not taken.
             let mut facts = gathered.facts.clone();
@@ -304,11 +311,11 @@ impl Session {
                 Patience::EachCall => asking.await,
                 Patience::Until(until) => match tokio::time::timeout_at(until, asking).await {
                     Ok(news) => news,
-                    Err(_elapsed) => return Ok((gathered, made, InTime(false))),
+                    Err(_elapsed) => return Ok((gathered, made, Answers::Late)),
                 },
             };
             if !news {
-                return Ok((gathered, made, InTime(true)));
+                return Ok((gathered, made, Answers::InTime));
             }
             gathered.facts = facts;
             let key = self.engine.store().digest_key();

@@ -2,14 +2,19 @@
 
 mod bench;
 
+use std::time::Duration;
+
 use bench::{Bench, layer, variable};
-use strata_engine::{ClusterFilter, EngineError, Page, RequestOptions, RevisionWish, Session};
+use strata_engine::{
+    ClusterFilter, EngineError, OrphanFilter, Page, RequestOptions, RevisionWish, Session, Wish,
+};
 use strata_model::{
     change::ChangeState,
     finding::FindingCode,
-    fleet_preview::{FleetGroup, FleetOutcome, FleetPreview},
+    fleet_preview::{FleetGroup, FleetMember, FleetOutcome, FleetPreview},
     overrides::{Patch, PatchOperation},
     profile::ImmutablePolicy,
+    variable::VariableDefinition,
 };
 
 /// Names itself, has a password and a generated value of its own, and does not render on one cluster when it is told so.
@@ -44,6 +49,43 @@ async fn previewed(
     Box::pin(session.preview_fleet_upgrade(to, filter)).await
 }
 
+/// Registers a cluster and brings it to what is wished.
+async fn bring(bench: &Bench, labels: &[(&str, &str)], wish: Wish) {
+    let name = wish.cluster.clone();
+    let sim = bench.cluster(&name).await;
+    bench.register_with(&name, &sim, labels).await;
+    apply(bench, wish).await;
+}
+
+async fn apply(bench: &Bench, wish: Wish) {
+    let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
+    let change = bench.session.request_upgrade(wish, options).await.unwrap();
+    assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{}", change.id);
+}
+
+async fn members(session: &Session, preview: &FleetPreview, group: &FleetGroup) -> Vec<FleetMember> {
+    let page = Page { first: 100, after: None };
+    let members = session.fleet_preview_members(preview.id, &group.effect, page).await.unwrap();
+    members.items.into_iter().map(|(_, member)| member).collect()
+}
+
+/// What happens to a cluster is called the same whichever others are looked at beside it, and its plan is its very own.
+async fn assert_each_alone(bench: &Bench, preview: &FleetPreview, to: &RevisionWish) {
+    let session = &bench.session;
+    for group in &preview.groups {
+        for member in members(session, preview, group).await {
+            let name = member.name.to_string();
+            let filter = ClusterFilter { name_contains: Some(name.clone()), ..ClusterFilter::default() };
+            let alone = previewed(session, to, filter).await.unwrap();
+            let effects: Vec<_> = alone.groups.iter().map(|group| &group.effect).collect();
+            assert_eq!(effects, [&group.effect], "{name}");
+            let wish = bench.wish(&name, &[(to.profile.as_str(), to.version.as_str())]);
+            let planned = session.preview_upgrade(&wish).await.unwrap().plan;
+            assert_eq!(Some(planned.digest), member.plan_digest, "{name}");
+        }
+    }
+}
+
 fn told(groups: &[FleetGroup]) -> Vec<(FleetOutcome, u32)> {
     groups.iter().map(|group| (group.outcome, group.clusters)).collect()
 }
@@ -58,13 +100,10 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
         let layers = vec![layer("app", "web", "1.0.0", values, ImmutablePolicy::Block)];
         bench.publish_content("web", version, layers, vec![variable("title", Some("hello"))]).await;
     }
-    let names = ["eu-1", "eu-2", "eu-3", "named", "ours", "there", "elsewhere"];
+    let names = ["eu-1", "eu-2", "eu-3", "named", "ours", "there"];
+    let sim = bench.cluster("elsewhere").await;
+    bench.register("elsewhere", &sim).await;
     for name in names {
-        let sim = bench.cluster(name).await;
-        bench.register(name, &sim).await;
-        if name == "elsewhere" {
-            continue;
-        }
         let mut wish = bench.wish(name, &[("web", if name == "there" { "1.1.0" } else { "1.0.0" })]);
         if name == "named" {
             wish.variables = vec![("title".into(), "our own".into())];
@@ -73,9 +112,7 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
             let set = PatchOperation::Set { path: "mode".parse().unwrap(), value: "special".into() };
             wish.overrides = bench.override_wish(name, "app", Patch(vec![set])).overrides;
         }
-        let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
-        let change = session.request_upgrade(wish, options).await.unwrap();
-        assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
+        bring(&bench, &[], wish).await;
     }
 
     let preview = previewed(session, &to("1.1.0"), ClusterFilter::default()).await.unwrap();
@@ -86,22 +123,16 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
     assert_eq!(told(&groups), [expected[0], expected[1], expected[2]]);
 
     // Each cluster of a group has the very plan that a preview of it alone has, and what is its own beside it.
-    let page = Page { first: 100, after: None };
     let kept = session.fleet_preview(preview.id).await.unwrap().unwrap();
     assert_eq!(kept, preview);
-    let members = session.fleet_preview_members(preview.id, &groups[0].effect, page.clone()).await.unwrap();
-    let members: Vec<_> = members.items.into_iter().map(|(_, member)| member).collect();
-    let found: Vec<String> = members.iter().map(|member| member.name.to_string()).collect();
+    let first = members(session, &preview, &groups[0]).await;
+    let found: Vec<String> = first.iter().map(|member| member.name.to_string()).collect();
     assert_eq!(found, ["eu-1", "eu-2", "eu-3", "named"]);
-    assert_eq!(members[3].variables, [("title".to_owned(), "our own".to_owned())]);
-    for member in &members {
-        let alone = session.preview_upgrade(&bench.wish(member.name.as_str(), &[("web", "1.1.0")])).await;
-        assert_eq!(Some(alone.unwrap().plan.digest), member.plan_digest, "{}", member.name);
-    }
+    assert_eq!(first[3].variables, [("title".to_owned(), "our own".to_owned())]);
+    assert_each_alone(&bench, &preview, &to("1.1.0")).await;
     let example = session.plan(groups[0].example.unwrap()).await.unwrap().unwrap();
-    assert_eq!(Some(example.plan.digest), members[0].plan_digest);
-    let ours = session.fleet_preview_members(preview.id, &groups[1].effect, page.clone()).await.unwrap();
-    assert_eq!(ours.items[0].1.overridden, ["app"]);
+    assert_eq!(Some(example.plan.digest), first[0].plan_digest);
+    assert_eq!(members(session, &preview, &groups[1]).await[0].overridden, ["app"]);
 
     // What does not render on one cluster says so, and the others have their plans.
     let preview = previewed(session, &to("1.2.0"), ClusterFilter::default()).await.unwrap();
@@ -166,36 +197,25 @@ async fn equal_inputs_are_worked_out_once_and_variables_taken_out() {
         ("fancy", "prod", "hello"),
     ];
     for (name, stage, title) in clusters {
-        let sim = bench.cluster(name).await;
-        bench.register_with(name, &sim, &[("stage", stage)]).await;
         let mut wish = bench.wish(name, &[("alike", "1.0.0")]);
         wish.variables = vec![("title".into(), title.into())];
-        let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
-        let change = session.request_upgrade(wish, options).await.unwrap();
-        assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
+        bring(&bench, &[("stage", stage)], wish).await;
     }
     let target = RevisionWish { profile: "alike".into(), ..to("1.1.0") };
     let preview = previewed(session, &target, ClusterFilter::default()).await.unwrap();
     assert_eq!((preview.looked_at, preview.planned), (8, 5), "each title at each stage");
     // The stage is a fact that stays as it is, the title a cluster's own.
     assert_eq!(told(&preview.groups), [(FleetOutcome::Changes, 8)], "{:#?}", preview.groups);
-    let page = Page { first: 100, after: None };
-    let effect = &preview.groups[0].effect;
-    let members = session.fleet_preview_members(preview.id, effect, page).await.unwrap();
-    let found: Vec<(String, String)> = members
-        .items
+    let found: Vec<(String, String)> = members(session, &preview, &preview.groups[0])
+        .await
         .iter()
-        .map(|(_, member)| (member.name.to_string(), member.variables[0].1.clone()))
+        .map(|member| (member.name.to_string(), member.variables[0].1.clone()))
         .collect();
     let mut expected: Vec<_> =
         clusters.iter().map(|(name, _, title)| ((*name).to_owned(), (*title).to_owned())).collect();
     expected.sort();
     assert_eq!(found, expected);
-    for (_, member) in &members.items {
-        let wish = bench.wish(member.name.as_str(), &[("alike", "1.1.0")]);
-        let alone = session.preview_upgrade(&wish).await.unwrap().plan;
-        assert_eq!(Some(alone.digest), member.plan_digest, "{}", member.name);
-    }
+    assert_each_alone(&bench, &preview, &target).await;
 }
 
 /// Does another thing where it is called or told something.
@@ -226,22 +246,153 @@ async fn what_a_name_or_a_variable_decides_is_told_apart() {
         bench.publish_content("apart", version, layers, vec![variable("tier", Some("none"))]).await;
     }
     for (name, tier) in [("dev-1", "one"), ("dev-2", "two"), ("prod-1", "one"), ("dev-3", "prod")] {
-        let sim = bench.cluster(name).await;
-        bench.register(name, &sim).await;
         let mut wish = bench.wish(name, &[("apart", "1.0.0")]);
         wish.variables = vec![("tier".into(), tier.into())];
-        let options = RequestOptions { apply_when_ready: true, ..RequestOptions::default() };
-        let change = session.request_upgrade(wish, options).await.unwrap();
-        assert_eq!(bench.ended(change.id).await.state, ChangeState::Succeeded, "{name}");
+        bring(&bench, &[], wish).await;
     }
     let target = RevisionWish { profile: "apart".into(), ..to("1.1.0") };
     let preview = previewed(session, &target, ClusterFilter::default()).await.unwrap();
     let mut groups = Vec::new();
     for group in &preview.groups {
-        let page = Page { first: 100, after: None };
-        let members = session.fleet_preview_members(preview.id, &group.effect, page).await.unwrap();
-        groups.push(members.items.iter().map(|(_, it)| it.name.to_string()).collect::<Vec<_>>());
+        let members = members(session, &preview, group).await;
+        groups.push(members.iter().map(|it| it.name.to_string()).collect::<Vec<_>>());
     }
     groups.sort();
     assert_eq!(groups, [vec!["dev-1", "dev-2"], vec!["dev-3"], vec!["prod-1"]]);
+    assert_each_alone(&bench, &preview, &target).await;
+}
+
+/// Tells a secret of the cluster and one that is generated, and does another thing with one secret; lists labels. What it
+/// leaves behind stays on the list.
+const SECRETIVE: &str = r#"
+apiVersion: v1
+kind: Secret
+metadata: {name: "{{ .Strata.Cluster.Name }}-login"}
+stringData:
+  password: "{{ .Values.password }}"
+  token: "{{ randAlphaNum 20 }}"
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: secretive}
+data:
+  mode: "{{ .Values.mode }} on {{ .Strata.Cluster.Name }}"
+  labels: "{{ len .Strata.Cluster.Labels }}"
+  {{- if and (eq .Values.mode "fancy") (eq .Values.password "changeme") }}
+  warning: "of {{ .Strata.Cluster.Name }}"
+  {{- end }}
+{{- if .Values.old }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: old}
+{{- end }}
+"#;
+
+/// Secrets, what is generated, what was left behind and how often something was sent make no groups; what a secret or labels
+/// decide does.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shared_is_what_would_have_been_found_alone() {
+    let bench = Bench::start().await;
+    let session = &bench.session;
+    let values = "pack:\n  namespace: shop\nmode: plain\nold: true\npassword: '{{.strata.var.password}}'\n";
+    bench.publish(bench::pack("secretive", "1.0.0", values, SECRETIVE)).await;
+    let versions = [("1.0.0", ""), ("1.1.0", "old: false\n"), ("1.2.0", "old: false\nmode: fancy\n")];
+    for (version, values) in versions {
+        let layers = vec![layer("app", "secretive", "1.0.0", values, ImmutablePolicy::Block)];
+        let password = VariableDefinition { sensitive: true, ..variable("password", None) };
+        bench.publish_content("secretive", version, layers, vec![password]).await;
+    }
+    let clusters = [
+        ("alpha", "one", "a"),
+        ("beta", "two", "b"),
+        ("gamma", "one", "c"),
+        ("delta", "changeme", "d"),
+        ("epsilon", "three", ""),
+        ("zeta", "changeme", "e"),
+    ];
+    for (name, password, site) in clusters {
+        let labels = [("stage", "prod"), ("site", site)];
+        let labels = if site.is_empty() { &labels[..1] } else { &labels[..] };
+        let mut wish = bench.wish(name, &[("secretive", "1.0.0")]);
+        wish.variables = vec![("password".into(), password.into())];
+        bring(&bench, labels, wish).await;
+        apply(&bench, bench.wish(name, &[("secretive", "1.1.0")])).await;
+        if name == "gamma" {
+            let rotated = Wish { cluster: name.into(), rotate_generated: true, ..Wish::default() };
+            apply(&bench, rotated).await;
+        }
+        let left = session.orphans(&OrphanFilter::default(), Page { first: 10, after: None }).await.unwrap();
+        assert!(!left.items.is_empty(), "the old one is on the list");
+    }
+    let target = RevisionWish { profile: "secretive".into(), ..to("1.2.0") };
+    let preview = previewed(session, &target, ClusterFilter::default()).await.unwrap();
+    let mut groups = Vec::new();
+    for group in &preview.groups {
+        let members = members(session, &preview, group).await;
+        groups.push(members.iter().map(|it| it.name.to_string()).collect::<Vec<_>>());
+    }
+    groups.sort();
+    assert_eq!(groups, [vec!["alpha", "beta", "epsilon", "gamma"], vec!["delta", "zeta"]]);
+    assert_each_alone(&bench, &preview, &target).await;
+}
+
+/// What stays behind on clusters is no reason to plan each of them by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_follow_where_orphans_are_alike() {
+    let bench = Bench::start().await;
+    let manifest = "{{ range .Values.parts }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ . }}\"}\n{{ end }}";
+    bench.publish(bench::pack("parts", "1.0.0", "pack:\n  namespace: shop\nparts: []\n", manifest)).await;
+    for (version, parts) in [("1.0.0", "[a, b]"), ("1.1.0", "[a]"), ("1.2.0", "[a, c]")] {
+        let values = format!("parts: {parts}\n");
+        let layers = vec![layer("app", "parts", "1.0.0", &values, ImmutablePolicy::Block)];
+        bench.publish_content("parts", version, layers, vec![]).await;
+    }
+    for name in ["one", "two", "three"] {
+        bring(&bench, &[], bench.wish(name, &[("parts", "1.0.0")])).await;
+        apply(&bench, bench.wish(name, &[("parts", "1.1.0")])).await;
+    }
+    let target = RevisionWish { profile: "parts".into(), ..to("1.2.0") };
+    let preview = previewed(&bench.session, &target, ClusterFilter::default()).await.unwrap();
+    assert_eq!((preview.looked_at, preview.planned), (3, 1));
+    assert_eq!(told(&preview.groups), [(FleetOutcome::Changes, 3)]);
+    assert_each_alone(&bench, &preview, &target).await;
+}
+
+/// Who follows a preview is told what was found, step by step; who has no time any more is told of how many nothing is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_survey_is_followed_to_its_end() {
+    for patience in [Duration::from_secs(600), Duration::ZERO] {
+        let bench = Bench::start_with(|options| options.fleet_survey_patience = patience).await;
+        let session = &bench.session;
+        bench.publish(bench::pack("web", "1.0.0", VALUES, MANIFEST)).await;
+        for (version, values) in [("1.0.0", ""), ("1.1.0", "mode: fancy\n")] {
+            let layers = vec![layer("app", "web", "1.0.0", values, ImmutablePolicy::Block)];
+            bench.publish_content("web", version, layers, vec![variable("title", Some("hello"))]).await;
+        }
+        for name in ["one", "two"] {
+            bring(&bench, &[], bench.wish(name, &[("web", "1.0.0")])).await;
+        }
+        let mut survey = session.survey_fleet(&to("1.1.0"), ClusterFilter::default()).await.unwrap();
+        assert_eq!((survey.all(), survey.looked_at()), (2, 0));
+        if patience.is_zero() {
+            assert!(!Box::pin(survey.step(session)).await.unwrap());
+            let preview = survey.keep().await.unwrap();
+            assert_eq!((preview.looked_at, preview.left_out, preview.groups.len()), (0, 2, 0));
+            continue;
+        }
+        assert!(Box::pin(survey.step(session)).await.unwrap());
+        assert_eq!((survey.looked_at(), survey.groups().count()), (2, 1));
+        let found: Vec<String> = survey.found().iter().map(|(_, cluster)| cluster.to_string()).collect();
+        assert_eq!(found, ["one"]);
+        assert!(!Box::pin(survey.step(session)).await.unwrap());
+        assert!(survey.found().is_empty());
+        let preview = survey.keep().await.unwrap();
+        let asked = previewed(session, &to("1.1.0"), ClusterFilter::default()).await.unwrap();
+        let effects = |preview: &FleetPreview| {
+            preview.groups.iter().map(|it| (it.effect.clone(), it.clusters)).collect::<Vec<_>>()
+        };
+        assert_eq!(effects(&preview), effects(&asked));
+        assert_eq!(members(session, &preview, &preview.groups[0]).await.len(), 2);
+    }
 }

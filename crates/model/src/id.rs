@@ -27,6 +27,8 @@ macro_rules! id {
         impl $name {
             /// The noun this id names, as used in global ids and streams.
             pub const NOUN: &'static str = $noun;
+            /// The id of none: takes the place of ids where things are compared without them.
+            pub const NIL: Self = Self(Uuid::nil());
 
             /// Wraps a UUID that is known to name such a thing.
             pub const fn new(uuid: Uuid) -> Self { Self(uuid) }

@@ -1,7 +1,7 @@
 //! Previews: plans that nobody has requested yet.
 
 use async_graphql::{Context, ID, InputObject, Object};
-use strata_engine::EngineError;
+use strata_engine::{EngineError, RevisionWish, Session};
 
 use crate::{
     context::session,
@@ -39,6 +39,18 @@ pub struct PreviewFleetUpgradeInput {
     filter: Option<ClusterFilter>,
 }
 
+impl PreviewFleetUpgradeInput {
+    /// Who asks, for which target, on which clusters.
+    pub(crate) fn target(
+        self,
+        ctx: &Context<'_>,
+    ) -> Result<(Session, RevisionWish, strata_engine::ClusterFilter), EngineError> {
+        let session = session(ctx, self.project.as_deref())?;
+        let filter = self.filter.map(TryInto::try_into).transpose()?.unwrap_or_default();
+        Ok((session, self.to.wish(), filter))
+    }
+}
+
 /// Previews: plans that nobody has requested yet.
 #[derive(Debug, Default)]
 pub struct PreviewQuery;
@@ -68,7 +80,8 @@ impl PreviewQuery {
         outcome.map_err(answer)
     }
 
-    /// What a target would do to many clusters, grouped by what happens.
+    /// What a target would do to many clusters, grouped by what happens. It looks at them for 20 s at most and counts whom it
+    /// did not get to; `fleetPreviewProgress` takes its time, and tells how far it is.
     #[graphql(complexity = "1000 + child_complexity")]
     async fn preview_fleet_upgrade(
         &self,
@@ -76,9 +89,8 @@ impl PreviewQuery {
         #[graphql(desc = "The target, and which clusters.")] input: PreviewFleetUpgradeInput,
     ) -> async_graphql::Result<FleetPreview> {
         let outcome: Result<FleetPreview, EngineError> = async {
-            let session = session(ctx, input.project.as_deref())?;
-            let filter = input.filter.map(TryInto::try_into).transpose()?.unwrap_or_default();
-            let preview = Box::pin(session.preview_fleet_upgrade(&input.to.wish(), filter)).await?;
+            let (session, to, filter) = input.target(ctx)?;
+            let preview = Box::pin(session.preview_fleet_upgrade(&to, filter)).await?;
             Ok(FleetPreview::new(session, preview))
         }
         .await;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::{Description, ID, Object, SimpleObject};
-use strata_engine::{PageOf, Session};
+use async_graphql::{ComplexObject, Description, ID, Object, SimpleObject};
+use strata_engine::{FleetSurvey, PageOf, Session};
 use strata_model::{
     error::{Refusal, RefusalCode},
     fleet_preview,
+    id::PlanId,
 };
 
 use super::{
@@ -69,18 +70,50 @@ impl FleetPreview {
     pub fn new(session: Session, preview: fleet_preview::FleetPreview) -> Self {
         Self { session, preview }
     }
+}
 
-    fn count<K: Ord>(&self, key: impl Fn(&fleet_preview::FleetGroup) -> Vec<K>) -> BTreeMap<K, (u32, u32)> {
-        let mut counts = BTreeMap::new();
-        for group in &self.preview.groups {
-            for key in key(group) {
-                let (clusters, groups) = counts.entry(key).or_insert((0, 0));
-                *clusters += group.clusters;
-                *groups += 1;
-            }
+fn count<'a, K: Ord>(
+    groups: impl Iterator<Item = &'a fleet_preview::FleetGroup>,
+    key: impl Fn(&fleet_preview::FleetGroup) -> Vec<K>,
+) -> BTreeMap<K, (u32, u32)> {
+    let mut counts = BTreeMap::new();
+    for group in groups {
+        for key in key(group) {
+            let (clusters, groups) = counts.entry(key).or_insert((0, 0));
+            *clusters += group.clusters;
+            *groups += 1;
         }
-        counts
     }
+    counts
+}
+
+fn outcomes<'a>(groups: impl Iterator<Item = &'a fleet_preview::FleetGroup>) -> Vec<OutcomeCount> {
+    let counts = count(groups, |group| vec![group.outcome]).into_iter();
+    counts
+        .map(|(outcome, (clusters, groups))| OutcomeCount { outcome: outcome.into(), clusters, groups })
+        .collect()
+}
+
+fn repaves<'a>(groups: impl Iterator<Item = &'a fleet_preview::FleetGroup>) -> Vec<RepaveCount> {
+    let counts = count(groups, |group| vec![group.repave.clone()]).into_iter();
+    counts
+        .filter(|(scope, _)| *scope != strata_model::plan::RepaveScope::None)
+        .map(|(scope, (clusters, _))| RepaveCount { scope: scope.into(), clusters })
+        .collect()
+}
+
+fn findings<'a>(groups: impl Iterator<Item = &'a fleet_preview::FleetGroup>) -> Vec<FindingCount> {
+    let counts = count(groups, |group| {
+        group.findings.iter().map(|(code, severity)| (std::cmp::Reverse(*severity), *code)).collect()
+    });
+    counts
+        .into_iter()
+        .map(|((severity, code), (clusters, _))| FindingCount {
+            code: code.as_str(),
+            severity: severity.0.into(),
+            clusters,
+        })
+        .collect()
 }
 
 #[Object(use_type_description)]
@@ -122,34 +155,17 @@ impl FleetPreview {
 
     /// What comes of it, counted.
     async fn outcomes(&self) -> Vec<OutcomeCount> {
-        let counts = self.count(|group| vec![group.outcome]).into_iter();
-        counts
-            .map(|(outcome, (clusters, groups))| OutcomeCount { outcome: outcome.into(), clusters, groups })
-            .collect()
+        outcomes(self.preview.groups.iter())
     }
 
     /// Which nodes are replaced, counted; clusters where none is are left out.
     async fn repaves(&self) -> Vec<RepaveCount> {
-        let counts = self.count(|group| vec![group.repave.clone()]).into_iter();
-        counts
-            .filter(|(scope, _)| *scope != strata_model::plan::RepaveScope::None)
-            .map(|(scope, (clusters, _))| RepaveCount { scope: scope.into(), clusters })
-            .collect()
+        repaves(self.preview.groups.iter())
     }
 
     /// What the plans say about themselves, counted; the gravest first.
     async fn findings(&self) -> Vec<FindingCount> {
-        let counts = self.count(|group| {
-            group.findings.iter().map(|(code, severity)| (std::cmp::Reverse(*severity), *code)).collect()
-        });
-        counts
-            .into_iter()
-            .map(|((severity, code), (clusters, _))| FindingCount {
-                code: code.as_str(),
-                severity: severity.0.into(),
-                clusters,
-            })
-            .collect()
+        findings(self.preview.groups.iter())
     }
 
     /// Clusters to which the same happens; the largest group first.
@@ -222,9 +238,7 @@ impl FleetGroup {
     /// where a preview has very many groups; then preview one of its clusters.
     #[graphql(complexity = "50 + child_complexity")]
     async fn example(&self) -> async_graphql::Result<Option<Plan>> {
-        let Some(id) = self.group.example else { return Ok(None) };
-        let found = self.session.plan(id).await.map_err(answer)?;
-        Ok(found.map(|record| Plan::new(self.session.clone(), record)))
+        example(&self.session, self.group.example).await
     }
 
     /// Why there is no plan.
@@ -274,6 +288,87 @@ impl From<fleet_preview::FleetMember> for FleetMember {
             plan_digest: member.plan_digest.as_ref().map(DigestText::from),
             variables: variables.collect(),
             overridden: member.overridden,
+        }
+    }
+}
+
+/// How far a fleet preview has come.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct FleetPreviewProgress {
+    /// How many clusters the filter lets through.
+    pub clusters: u64,
+    /// How many were looked at so far.
+    pub looked_at: u32,
+    /// How many of them were planned by themselves; the plans of the others followed from theirs, their inputs being equal.
+    pub planned: u32,
+    /// What comes of it so far, counted.
+    pub outcomes: Vec<OutcomeCount>,
+    /// Which nodes are replaced, counted; clusters where none is are left out.
+    pub repaves: Vec<RepaveCount>,
+    /// What the plans say about themselves so far, counted; the gravest first.
+    pub findings: Vec<FindingCount>,
+    /// What happens to a cluster and to none that was looked at before; in the order in which it was found.
+    pub found: Vec<FoundGroup>,
+    /// The preview, with the last item only.
+    pub preview: Option<FleetPreview>,
+}
+
+/// What happens to a cluster, found while a fleet preview is made.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(complex)]
+pub struct FoundGroup {
+    /// What comes of it.
+    pub outcome: FleetOutcome,
+    /// Names what happens, without what is a cluster's own.
+    pub effect: DigestText,
+    /// The name of the first cluster that it happens to.
+    pub cluster: String,
+    /// Why there is no plan.
+    pub reason: Option<String>,
+    /// Which nodes are replaced.
+    pub repave: RepaveScope,
+    #[graphql(skip)]
+    example: Option<PlanId>,
+    #[graphql(skip)]
+    session: Session,
+}
+
+#[ComplexObject]
+impl FoundGroup {
+    /// The plan of that cluster. None where there is no plan, or where there are very many groups; then preview the cluster.
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn example(&self) -> async_graphql::Result<Option<Plan>> {
+        example(&self.session, self.example).await
+    }
+}
+
+async fn example(session: &Session, id: Option<PlanId>) -> async_graphql::Result<Option<Plan>> {
+    let Some(id) = id else { return Ok(None) };
+    let found = session.plan(id).await.map_err(answer)?;
+    Ok(found.map(|record| Plan::new(session.clone(), record)))
+}
+
+impl FleetPreviewProgress {
+    /// How far a survey has come.
+    pub fn of(survey: &FleetSurvey, session: &Session) -> Self {
+        let found = survey.found().iter().map(|(group, cluster)| FoundGroup {
+            outcome: group.outcome.into(),
+            effect: (&group.effect).into(),
+            cluster: cluster.to_string(),
+            reason: group.reason.clone(),
+            repave: group.repave.clone().into(),
+            example: group.example,
+            session: session.clone(),
+        });
+        Self {
+            clusters: survey.all(),
+            looked_at: survey.looked_at(),
+            planned: survey.planned(),
+            outcomes: outcomes(survey.groups()),
+            repaves: repaves(survey.groups()),
+            findings: findings(survey.groups()),
+            found: found.collect(),
+            preview: None,
         }
     }
 }

@@ -165,7 +165,7 @@ async fn watch(client: &Client, output: &Output, id: &str) -> Outcome {
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut last = Value::Null;
     let result = client
-        .watch(operations::CHANGE_PROGRESS, "changeProgress", id, |item| {
+        .watch(operations::CHANGE_PROGRESS, "changeProgress", json!({ "id": id }), |item| {
             let summary = item.pointer("/event/summary").and_then(Value::as_str).unwrap_or_default();
             let at = item.pointer("/event/at").and_then(Value::as_str).unwrap_or_default();
             last = item.get("change").cloned().unwrap_or_default();

@@ -100,7 +100,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: RolloutComman
 async fn watch(client: &Client, output: &Output, id: &str) -> Outcome {
     let mut last = Value::Null;
     client
-        .watch(operations::ROLLOUT_PROGRESS, "rolloutProgress", id, |item| {
+        .watch(operations::ROLLOUT_PROGRESS, "rolloutProgress", json!({ "id": id }), |item| {
             let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             output.say(&format!("{}  {}", time_of_day(text("/event/at")), text("/event/summary")));
             last = item.get("rollout").cloned().unwrap_or_default();

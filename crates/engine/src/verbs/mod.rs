@@ -17,6 +17,7 @@ mod request;
 mod rollout;
 
 pub use cluster::{RegisterCluster, RegisterInfrastructure};
+pub use fleet_preview::FleetSurvey;
 pub use macros::SetMacro;
 pub use orphan::OrphanDecision;
 pub use profile::{DraftContent, DraftLayer, DraftPack, ImportProfile};

@@ -5,11 +5,12 @@
 //!
 //! *Caveats.* What was sent and is not what is rendered now (a change that failed, something handed over) stays as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use strata_model::{
     cluster::Infrastructure,
     composition::Composition,
+    digest::Digest,
     fact::FactKey,
     inventory::InventoryEntry,
     object::{Destination, ObjectKey},
@@ -18,7 +19,7 @@ use strata_model::{
 };
 use strata_plan::{
     digest,
-    fleet::{self, Placeholders, Turn},
+    fleet::{self, LikenessInput, Placeholders, Turn},
 };
 use strata_render::stand_in_value;
 
@@ -30,11 +31,10 @@ use super::{
 /// What of a cluster's own a plan may hold.
 #[derive(Debug)]
 pub(super) struct Own {
-    /// Its variables, with what each is worth.
-    variables: BTreeMap<String, String>,
+    /// Its variables by name, with what each is worth.
+    variables: BTreeMap<String, (VariableDefinition, String)>,
     names: bool,
     seeds: bool,
-    definitions: Vec<VariableDefinition>,
 }
 
 impl Own {
@@ -44,10 +44,8 @@ impl Own {
         // Of what does not render nobody knows what it would have read.
         let failed = made.render.layers.is_empty();
         let by_api = matches!(gathered.cluster.infrastructure, Infrastructure::ClusterApi { .. });
-        let definitions = own_variables(gathered, made);
         let own = Self {
-            variables: definitions.iter().map(|(it, worth)| (it.name.clone(), worth.clone())).collect(),
-            definitions: definitions.into_iter().map(|(definition, _)| definition).collect(),
+            variables: own_variables(gathered, made),
             names: failed
                 || by_api
                 || renders.iter().any(|render| render.facts_read.contains_key(&FactKey::ClusterName)),
@@ -56,19 +54,61 @@ impl Own {
         (own.names || own.seeds || !own.variables.is_empty()).then_some(own)
     }
 
-    /// Says what is taken out.
-    pub(super) fn describe(&self) -> String {
-        let variables: BTreeSet<&String> = self.variables.keys().collect();
-        format!("names {}, seeds {}, variables {variables:?}", self.names, self.seeds)
+    /// Whether its names are taken out.
+    pub(super) const fn names(&self) -> bool {
+        self.names
+    }
+
+    /// Whether the seeds of its generated values are.
+    pub(super) const fn seeds(&self) -> bool {
+        self.seeds
     }
 
     /// What takes its place.
     pub(super) fn placeholders(&self, gathered: &Gathered, turn: Turn) -> Placeholders {
-        let with = fleet::variable_placeholders(&self.definitions, turn);
-        let pairs = with
+        let pairs = self
+            .variable_placeholders(turn)
             .into_iter()
-            .filter_map(|(name, placeholder)| Some((placeholder, self.variables.get(&name)?.clone())));
+            .filter_map(|(name, placeholder)| Some((placeholder, self.variables.get(&name)?.1.clone())));
         Placeholders::new(turn, self.names.then_some(&gathered.cluster), pairs)
+    }
+
+    fn variable_placeholders(&self, turn: Turn) -> BTreeMap<String, String> {
+        fleet::variable_placeholders(self.variables.values().map(|(definition, _)| definition), turn)
+    }
+
+    fn variable_values(&self, turn: Turn) -> BTreeMap<String, VariableValue> {
+        let placeholders = self.variable_placeholders(turn).into_iter();
+        placeholders.map(|(name, placeholder)| (name, VariableValue::Plain(placeholder))).collect()
+    }
+
+    /// Names what the plans with placeholders are made of.
+    pub(super) fn likeness(&self, gathered: &Gathered, made: &Made) -> Option<Digest> {
+        let variables = self.variable_values(Turn::First);
+        let bare = |composition: &Composition| {
+            let mut bare = composition.clone();
+            make::put_placeholders(&mut bare, &variables, &gathered.contents);
+            bare
+        };
+        let cluster = if self.names {
+            fleet::unnamed(&gathered.cluster, Turn::First)?
+        } else {
+            gathered.cluster.clone()
+        };
+        let [applied, wanted] = [&gathered.applied, &made.composition].map(|it| it.as_ref().map(bare));
+        let input = LikenessInput {
+            cluster: &cluster,
+            applied: applied.as_ref(),
+            wanted: wanted.as_ref(),
+            variables: &gathered.base.iter().flat_map(|base| base.variables.keys()).collect(),
+            facts: &gathered.facts,
+            before: &made.before,
+            inventory: &gathered.inventory,
+            orphans: &gathered.orphans,
+        };
+        let likeness = fleet::likeness(&input, &gathered.key);
+        let own = format!("{likeness} {} {} {:?}", self.names, self.seeds, variables.keys());
+        Some(gathered.key.bytes("likeness", own.as_bytes()))
     }
 
     /// The same cluster without it.
@@ -79,11 +119,7 @@ impl Own {
         placeholders: &Placeholders,
     ) -> Option<Gathered> {
         let turn = placeholders.turn();
-        let variables: BTreeMap<String, VariableValue> =
-            fleet::variable_placeholders(&self.definitions, turn)
-                .into_iter()
-                .map(|(name, placeholder)| (name, VariableValue::Plain(placeholder)))
-                .collect();
+        let variables = self.variable_values(turn);
         let mut bare = Gathered { placeholders: variables.clone(), ..gathered.clone() };
         if self.names {
             bare.cluster = fleet::unnamed(&gathered.cluster, turn)?;
@@ -110,10 +146,8 @@ impl Own {
         let bare_sent: BTreeMap<Place, RenderedObject> = before.objects.iter().map(by_name).collect();
         let replaced = |entry: &InventoryEntry| {
             let place = (entry.destination, entry.key.clone());
-            let is_sent = entry.earlier.is_empty()
-                && sent
-                    .get(&place)
-                    .is_some_and(|object| digest::object(&gathered.key, &object.body) == entry.digest);
+            let is_sent =
+                sent.get(&place).is_some_and(|object| fleet::is_as_rendered(entry, object, &gathered.key));
             let object = bare_sent.get(&place).filter(|_| is_sent)?;
             Some(InventoryEntry {
                 key: object.key.clone(),
@@ -132,8 +166,8 @@ impl Own {
 }
 
 /// The variables that a cluster may say for itself, each with what it is worth.
-fn own_variables(gathered: &Gathered, made: &Made) -> Vec<(VariableDefinition, String)> {
-    let Some(wanted) = &made.composition else { return Vec::new() };
+fn own_variables(gathered: &Gathered, made: &Made) -> BTreeMap<String, (VariableDefinition, String)> {
+    let Some(wanted) = &made.composition else { return BTreeMap::new() };
     let applied = gathered.applied.as_ref();
     let definition = |composition: &Composition, name: &str| {
         make::defined(composition, &gathered.contents).find(|definition| definition.name == name).cloned()
@@ -153,10 +187,10 @@ fn own_variables(gathered: &Gathered, made: &Made) -> Vec<(VariableDefinition, S
         });
         // What a variable is worth may change with its default: that is no cluster's own.
         let changes = matches!((&before, &after), (Some(before), Some(after)) if before != after);
-        if !changes && !defined.sensitive {
+        if !changes && !defined.sensitive && stand_in_value(defined, 0).is_some() {
             let worth = after.or(before).flatten().unwrap_or_default();
             own.insert(name.clone(), (defined.clone(), worth));
         }
     }
-    own.into_values().filter(|(definition, _)| stand_in_value(definition, 0).is_some()).collect()
+    own
 }

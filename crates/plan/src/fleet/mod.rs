@@ -4,11 +4,14 @@
 //! - [`Effect`]: what a plan does, without what is a cluster's own.
 //! - [`Placeholders`]: what takes the place of a cluster's own variables, names and seeds, so that what they make of a plan is
 //!   taken out of its effect where it came in.
+//! - [`likeness`]: what plans with placeholders are made of, so that each is made once.
 
 mod effect;
+mod likeness;
 mod original;
 mod placeholders;
 
 pub use effect::{Effect, without_own};
+pub use likeness::{LikenessInput, is_as_rendered, likeness, secrets};
 pub use original::{Candidate, Original, OriginalInput, Unfollowed};
 pub use placeholders::{Placeholders, Turn, placeholder_seed, unnamed, variable_placeholders};

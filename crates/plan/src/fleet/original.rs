@@ -13,9 +13,11 @@
 use std::collections::BTreeMap;
 
 use strata_model::{
+    Timestamp,
     cluster::Cluster,
     digest::{Digest, DigestKey, canonical},
     fact::{FactKey, Facts, FactsRead},
+    id::{ChangeId, ClusterId, OrphanId, ProjectId},
     inventory::InventoryEntry,
     orphan::Orphan,
     plan::Plan,
@@ -219,7 +221,7 @@ fn all(render: &Render) -> impl Iterator<Item = &RenderedObject> {
 
 /// What a render asks without its being a fact that was read: whether the version is known, and whether anything is. A cluster
 /// of which nothing is known is assumed to serve what every Kubernetes serves.
-fn known(facts: &Facts) -> [bool; 2] {
+pub(super) fn known(facts: &Facts) -> [bool; 2] {
     [facts.kubernetes_version.is_some(), !facts.api_versions.is_empty()]
 }
 
@@ -248,19 +250,18 @@ fn without_bodies(render: &Render) -> Render {
 }
 
 /// Orphans as a plan looks at those that stay: their own ids and times made alike.
-fn comparable(orphans: &[Orphan]) -> Vec<Orphan> {
-    let Some(first) = orphans.first() else { return Vec::new() };
+pub(super) fn comparable(orphans: &[Orphan]) -> Vec<Orphan> {
     let mut alike: Vec<Orphan> = orphans
         .iter()
         .map(|orphan| Orphan {
-            id: first.id,
-            project: first.project,
-            cluster: first.cluster,
+            id: OrphanId::NIL,
+            project: ProjectId::NIL,
+            cluster: ClusterId::NIL,
             note: String::new(),
             restore: None,
-            left_by: first.left_by,
-            since: first.since,
-            state_since: first.since,
+            left_by: ChangeId::NIL,
+            since: Timestamp::UNIX_EPOCH,
+            state_since: Timestamp::UNIX_EPOCH,
             ..orphan.clone()
         })
         .collect();

@@ -114,7 +114,7 @@ impl Story {
         let mut state = String::new();
         let client = self.terminal.client(&self.alice)?;
         client
-            .watch(operations::CHANGE_PROGRESS, "changeProgress", change, |item| {
+            .watch(operations::CHANGE_PROGRESS, "changeProgress", json!({ "id": change }), |item| {
                 state = text(item, "/change/state");
             })
             .await?;

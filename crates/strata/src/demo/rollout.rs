@@ -50,10 +50,11 @@ impl Story {
     async fn follow(&self, id: &str) -> Step {
         let (events, mut incoming) = mpsc::channel::<Value>(EVENTS);
         let client = self.terminal.client(&self.alice)?;
-        let watching = client.watch(operations::ROLLOUT_PROGRESS, "rolloutProgress", id, |item| {
-            // A full queue means that the newest state is on its way anyway.
-            drop(events.try_send(item.clone()));
-        });
+        let watching =
+            client.watch(operations::ROLLOUT_PROGRESS, "rolloutProgress", json!({ "id": id }), |item| {
+                // A full queue means that the newest state is on its way anyway.
+                drop(events.try_send(item.clone()));
+            });
         let acting = async {
             let (mut paused, mut resumed) = (false, false);
             while let Some(item) = incoming.recv().await {

@@ -47,22 +47,27 @@ pub(super) fn show(output: &Output, preview: &Value) {
     }
 }
 
-/// `web@1.1.0#1 on 10000 clusters: 9871 change (1 group), 129 unchanged`.
+/// `web@1.1.0#1 on 10000 clusters: 9871 change in 2 ways, 129 unchanged`.
 pub(super) fn headline(preview: &Value) -> String {
+    let left_out = match number(preview.get("leftOut")) {
+        0 => String::new(),
+        left_out => format!("; {left_out} were not looked at"),
+    };
+    let clusters = number(preview.get("lookedAt"));
+    let outcomes = outcomes(preview);
+    let what = if outcomes.is_empty() { String::new() } else { format!(": {outcomes}") };
+    format!("{} on {clusters} clusters{what}{left_out}", text(preview, "to"))
+}
+
+/// `9871 change in 2 ways, 129 unchanged`.
+pub(super) fn outcomes(preview: &Value) -> String {
     let outcomes = list(preview, "outcomes").iter().map(|counted| {
         let clusters = number(counted.get("clusters"));
         let groups = number(counted.get("groups"));
         let ways = if groups > 1 { format!(" in {groups} ways") } else { String::new() };
         format!("{clusters} {}{ways}", word(text(counted, "outcome")))
     });
-    let outcomes: Vec<String> = outcomes.collect();
-    let left_out = match number(preview.get("leftOut")) {
-        0 => String::new(),
-        left_out => format!("; {left_out} were not looked at"),
-    };
-    let clusters = number(preview.get("lookedAt"));
-    let what = if outcomes.is_empty() { String::new() } else { format!(": {}", outcomes.join(", ")) };
-    format!("{} on {clusters} clusters{what}{left_out}", text(preview, "to"))
+    outcomes.collect::<Vec<_>>().join(", ")
 }
 
 /// What a group is called: `9871 change`.

@@ -6,6 +6,7 @@ mod live;
 pub(super) mod markdown;
 pub(super) mod plan;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{Outcome, pairs, wish};
@@ -19,34 +20,73 @@ use crate::{
 
 pub(super) async fn run(client: &Client, output: &Output, arguments: PreviewArguments) -> Outcome {
     let fail_on = exit::reasons(&arguments.fail_on, arguments.live)?;
-    let (operation, field, input) = match &arguments.cluster {
-        Some(cluster) => {
-            (operations::PREVIEW_UPGRADE, "previewUpgrade", wish::input(cluster, &arguments.wish)?)
-        }
-        None => (operations::PREVIEW_FLEET_UPGRADE, "previewFleetUpgrade", fleet_input(&arguments)?),
+    let Some(cluster) = &arguments.cluster else {
+        return of_fleet(client, output, &arguments, &fail_on).await;
     };
-    let mut input = input;
-    if let (Some(project), Some(map)) = (&client.project, input.as_object_mut()) {
-        map.insert("project".to_owned(), json!(project));
-    }
+    let mut input = in_project(client, wish::input(cluster, &arguments.wish)?);
     if let (true, Some(map)) = (arguments.live, input.as_object_mut()) {
         map.insert("live".to_owned(), json!(true));
     }
-    let data = client.send(operation, json!({ "input": input })).await?;
-    let preview = data.get(field).cloned().unwrap_or_default();
-    let of_fleet = arguments.cluster.is_none();
-    match (arguments.markdown, of_fleet) {
-        (true, true) => out!("{}", markdown::fleet(&preview)),
-        (true, false) => out!("{}", markdown::plan(&preview)),
-        (false, true) => fleet::show(output, &preview),
-        (false, false) => plan::show(output, &preview),
+    let data = client.send(operations::PREVIEW_UPGRADE, json!({ "input": input })).await?;
+    let preview = data.get("previewUpgrade").cloned().unwrap_or_default();
+    if arguments.markdown {
+        out!("{}", markdown::plan(&preview));
+    } else {
+        plan::show(output, &preview);
     }
-    if of_fleet && preview.get("lookedAt").and_then(Value::as_u64) == Some(0) {
+    Ok(exit::of_plan(&preview, &fail_on))
+}
+
+async fn of_fleet(
+    client: &Client,
+    output: &Output,
+    arguments: &PreviewArguments,
+    fail_on: &[String],
+) -> Outcome {
+    let input = in_project(client, fleet_input(arguments)?);
+    // Drawn on a terminal only.
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30.green} {pos}/{len} {wide_msg}") {
+        bar.set_style(style);
+    }
+    let mut preview = Value::Null;
+    let result = client
+        .watch(
+            operations::FLEET_PREVIEW_PROGRESS,
+            "fleetPreviewProgress",
+            json!({ "input": input }),
+            |progress| {
+                let number = |key: &str| progress.get(key).and_then(Value::as_u64).unwrap_or(0);
+                bar.set_length(number("clusters"));
+                bar.set_position(number("lookedAt"));
+                bar.set_message(fleet::outcomes(progress));
+                preview = progress.get("preview").cloned().unwrap_or_default();
+            },
+        )
+        .await;
+    bar.finish_and_clear();
+    result?;
+    if preview.is_null() {
+        return Err(CliError::Answer("the subscription ended without a preview".to_owned()));
+    }
+    if arguments.markdown {
+        out!("{}", markdown::fleet(&preview));
+    } else {
+        fleet::show(output, &preview);
+    }
+    if preview.get("lookedAt").and_then(Value::as_u64) == Some(0) {
         eprintln!(
             "no cluster was looked at: see that the profile runs somewhere, and that labels are as the clusters have them"
         );
     }
-    Ok(if of_fleet { exit::of_fleet(&preview, &fail_on) } else { exit::of_plan(&preview, &fail_on) })
+    Ok(exit::of_fleet(&preview, fail_on))
+}
+
+fn in_project(client: &Client, mut input: Value) -> Value {
+    if let (Some(project), Some(map)) = (&client.project, input.as_object_mut()) {
+        map.insert("project".to_owned(), json!(project));
+    }
+    input
 }
 
 /// Which target on which clusters. What is a cluster's own cannot be wished for all.

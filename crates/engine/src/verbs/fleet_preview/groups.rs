@@ -1,0 +1,106 @@
+//! Groups: clusters to which the same happens.
+
+use std::collections::BTreeMap;
+
+use strata_model::{
+    composition::Composition,
+    digest::Digest,
+    fleet_preview::{FleetGroup, FleetMember, FleetOutcome},
+    id::PlanId,
+    overrides::OverrideSource,
+    plan::RepaveScope,
+};
+use strata_plan::fleet::{Original, Unfollowed};
+
+use crate::workbench::Assembled;
+
+/// What comes of the target on one cluster.
+#[derive(Debug, Clone)]
+pub(super) struct Looked {
+    pub(super) outcome: FleetOutcome,
+    pub(super) effect: Digest,
+    pub(super) member: FleetMember,
+}
+
+/// A cluster that was planned by itself.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) looked: Looked,
+    /// None where there is no plan.
+    pub(super) assembled: Option<Assembled>,
+    pub(super) reason: Option<String>,
+    pub(super) original: Result<Original, Unfollowed>,
+}
+
+/// What is known of the groups so far.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    groups: BTreeMap<(FleetOutcome, Digest), FleetGroup>,
+    members: Vec<(Digest, FleetMember)>,
+}
+
+impl Groups {
+    pub(super) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &FleetGroup> {
+        self.groups.values()
+    }
+
+    /// How many clusters are in them.
+    pub(super) fn clusters(&self) -> u32 {
+        u32::try_from(self.members.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn has(&self, looked: &Looked) -> bool {
+        self.groups.contains_key(&(looked.outcome, looked.effect.clone()))
+    }
+
+    /// A new one, as its first cluster has it.
+    pub(super) fn found(&mut self, first: &Planned, example: Option<PlanId>) -> FleetGroup {
+        let plan = first.assembled.as_ref().map(|assembled| &assembled.plan);
+        let mut findings: Vec<_> =
+            plan.iter().flat_map(|plan| &plan.findings).map(|it| (it.code, it.severity)).collect();
+        findings.sort_by_key(|(code, severity)| (std::cmp::Reverse(*severity), *code));
+        findings.dedup();
+        let Looked { outcome, effect, .. } = &first.looked;
+        let group = FleetGroup {
+            outcome: *outcome,
+            effect: effect.clone(),
+            clusters: 0,
+            example,
+            reason: first.reason.clone(),
+            repave: plan.map_or(RepaveScope::None, |plan| plan.repave.scope.clone()),
+            findings,
+        };
+        self.groups.insert((*outcome, effect.clone()), group.clone());
+        group
+    }
+
+    /// Counts a cluster of a group that is there.
+    pub(super) fn add(&mut self, looked: Looked) {
+        if let Some(group) = self.groups.get_mut(&(looked.outcome, looked.effect.clone())) {
+            group.clusters += 1;
+            self.members.push((looked.effect, looked.member));
+        }
+    }
+
+    /// The largest first, and their clusters by name, each with the effect of its group.
+    pub(super) fn settled(self) -> (Vec<FleetGroup>, Vec<(Digest, FleetMember)>) {
+        let mut members = self.members;
+        members.sort_by(|(_, one), (_, other)| (&one.name, one.cluster).cmp(&(&other.name, other.cluster)));
+        let mut groups: Vec<FleetGroup> = self.groups.into_values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.clusters));
+        (groups, members)
+    }
+}
+
+pub(super) fn variables(composition: &Composition) -> Vec<(String, String)> {
+    composition.variables.iter().map(|(name, value)| (name.clone(), value.masked())).collect()
+}
+
+pub(super) fn overridden(composition: &Composition) -> Vec<String> {
+    let layers = composition.overrides.iter().flat_map(OverrideSource::layers);
+    layers.map(|own| own.layer.to_string()).collect()
+}

@@ -1,0 +1,183 @@
+//! Looking: some clusters together, first those whose plans follow from what is known, then one of each kind of the others.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use strata_model::{
+    composition::Composition,
+    fleet_preview::{FleetMember, FleetOutcome},
+};
+use strata_plan::fleet::{self, Unfollowed};
+use tokio::time::Instant;
+
+use super::{
+    FleetSurvey,
+    groups::{Looked, Planned, overridden, variables},
+    rows::Row,
+};
+use crate::{
+    error::EngineError,
+    workbench::{Common, Records, Surveyed},
+};
+
+/// Of how many groups a plan is kept.
+const EXAMPLES: usize = 100;
+/// Of how many all is read at once that a plan is made of.
+const BATCH: usize = 25;
+/// How often those of a chunk that nothing follows for yet are tried again, each time with more to follow from; then they are
+/// planned by themselves.
+const ROUNDS: usize = 4;
+
+impl FleetSurvey {
+    pub(super) async fn look_at(&mut self, rows: Vec<Row>) -> Result<(), EngineError> {
+        let mut rows = self.follow(rows).await?;
+        for round in 1.. {
+            let (mut first, mut later) = (Vec::new(), Vec::new());
+            let mut seen = BTreeSet::new();
+            for row in rows {
+                let follows =
+                    round < ROUNDS && row.applied.as_ref().is_some_and(|it| self.known.may_follow(it));
+                let is_first =
+                    !follows || row.applied.as_ref().is_some_and(|applied| seen.insert(applied.clone()));
+                if is_first { first.push(row) } else { later.push(row) }
+            }
+            if first.is_empty() {
+                break;
+            }
+            self.plan_each(first).await?;
+            rows = self.follow(later).await?;
+        }
+        Ok(())
+    }
+
+    /// Plans each by itself. Who has not answered in time counts as not looked at.
+    async fn plan_each(&mut self, rows: Vec<Row>) -> Result<(), EngineError> {
+        let side_by_side = std::thread::available_parallelism().map_or(2, usize::from) * 2;
+        let common = self.session.common().await?;
+        let mut rows = rows.into_iter();
+        while Instant::now() < self.until {
+            let batch: Vec<Row> = rows.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                break;
+            }
+            let mut records = self.session.records(batch.iter().map(|row| &row.cluster)).await?;
+            let given: Vec<(Row, Records)> = batch
+                .into_iter()
+                .map(|row| {
+                    let records = records.remove(&row.cluster.value.id).unwrap_or_default();
+                    (row, records)
+                })
+                .collect();
+            // A few that do not answer are not waited for with all the time that there is.
+            let patience = self.session.engine.options().fleet_preview_patience;
+            let until = self.until.min(Instant::now() + patience);
+            let survey = &*self;
+            let planned: Vec<(Row, Option<Planned>)> = stream::iter(given)
+                .map(|(row, records)| {
+                    let common = &common;
+                    async move {
+                        let planned = survey.look(&row, (common, records), until).await?;
+                        Ok::<_, EngineError>((row, planned))
+                    }
+                })
+                .buffered(side_by_side)
+                .try_collect()
+                .await?;
+            for (row, planned) in planned {
+                let Some(planned) = planned else { continue };
+                self.known.learn(&row, &planned);
+                self.count(planned).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the clusters whose plans follow from known ones; gives back the others.
+    async fn follow(&mut self, rows: Vec<Row>) -> Result<Vec<Row>, EngineError> {
+        let key = self.session.engine.store().digest_key().clone();
+        let given = std::mem::take(&mut self.known);
+        let (given, followed) = tokio::task::spawn_blocking(move || {
+            let followed: Vec<Result<Looked, Row>> =
+                rows.into_iter().map(|row| given.follow(&row, &key).ok_or(row)).collect();
+            (given, followed)
+        })
+        .await
+        .map_err(EngineError::internal)?;
+        self.known = given;
+        let mut others = Vec::new();
+        for result in followed {
+            match result {
+                Ok(looked) => self.groups.add(looked),
+                Err(row) => others.push(row),
+            }
+        }
+        Ok(others)
+    }
+
+    async fn look(
+        &self,
+        row: &Row,
+        given: (&Common, Records),
+        until: Instant,
+    ) -> Result<Option<Planned>, EngineError> {
+        let cluster = &row.cluster;
+        let key = self.session.engine.store().digest_key();
+        let member = |composition: Option<&Composition>, plan_digest| FleetMember {
+            cluster: cluster.value.id,
+            name: cluster.value.name.clone(),
+            plan_digest,
+            variables: composition.map(variables).unwrap_or_default(),
+            overridden: composition.map(overridden).unwrap_or_default(),
+        };
+        let (request, effects) = (self.request.clone(), Arc::clone(&self.effects));
+        match self.session.survey(cluster, given, request, effects, until).await {
+            Ok(None) => Ok(None),
+            Ok(Some(Surveyed { assembled, effect, original })) => Ok(Some(Planned {
+                looked: Looked {
+                    outcome: FleetOutcome::of(&assembled.plan),
+                    effect,
+                    member: member(assembled.composition.as_ref(), Some(assembled.plan.digest.clone())),
+                },
+                assembled: Some(assembled),
+                reason: None,
+                original,
+            })),
+            Err(EngineError::Refused(refusals)) => {
+                let mut reasons = Vec::new();
+                for refusal in &refusals {
+                    reasons.push(refusal.message.clone());
+                    reasons.extend(refusal.diagnostics.iter().map(ToString::to_string));
+                }
+                let reason = reasons.join("\n");
+                let bare = fleet::without_own(&reason, &cluster.value);
+                Ok(Some(Planned {
+                    looked: Looked {
+                        outcome: FleetOutcome::Refused,
+                        effect: key.bytes("effect", bare.as_bytes()),
+                        member: member(None, None),
+                    },
+                    assembled: None,
+                    reason: Some(reason),
+                    original: Err(Unfollowed::ByState),
+                }))
+            }
+            Err(error @ EngineError::Internal(_)) => Err(error),
+        }
+    }
+
+    async fn count(&mut self, planned: Planned) -> Result<(), EngineError> {
+        if !self.groups.has(&planned.looked) {
+            let example = match &planned.assembled {
+                Some(assembled) if self.groups.len() < EXAMPLES => {
+                    Some(self.session.keep_preview(assembled.clone()).await?.id)
+                }
+                _ => None,
+            };
+            let group = self.groups.found(&planned, example);
+            self.found.push((group, planned.looked.member.name.clone()));
+        }
+        self.planned += 1;
+        self.groups.add(planned.looked);
+        Ok(())
+    }
+}
