@@ -151,7 +151,6 @@ async fn main() -> Result<()> {
     let store = Store::open(StoreSettings::new(url, keys)).await?;
     let policy = KubeconfigPolicy { allow_loopback: true, ..KubeconfigPolicy::default() };
     let options = EngineOptions {
-        fleet_preview_patience: Duration::from_secs(600),
         // What is measured is previews, not the polling of so many clusters beside them.
         poll_interval: Duration::from_secs(3600),
         connect: ConnectOptions { policy, ..ConnectOptions::default() },
@@ -200,9 +199,16 @@ async fn main() -> Result<()> {
         [("a hundred distinct inputs (to reach: 10,000 in 5 s)", "1.1.0"), ("as many as clusters", "1.2.0")]
     {
         let started = Instant::now();
-        let preview = Box::pin(session.preview_fleet_upgrade(&to(version), ClusterFilter::default())).await?;
+        let mut survey = Box::pin(session.survey_fleet(&to(version), ClusterFilter::default())).await?;
+        let mut first = None;
+        while survey.step(&session).await? {
+            first.get_or_insert_with(|| (survey.looked_at(), started.elapsed()));
+        }
+        let preview = survey.keep().await?;
         let took = started.elapsed();
         say(what, &preview, took);
+        let (looked_at, at) = first.unwrap_or_default();
+        println!("  the first {looked_at} were told after {:.2} s", at.as_secs_f64());
         let alone = median.as_secs_f64() * f64::from(preview.looked_at);
         println!("  that is {:.2} times as fast as one preview after the other", alone / took.as_secs_f64());
     }

@@ -222,7 +222,7 @@ fn surveyed(
         yield FleetPreviewProgress::of(&survey, &session);
         loop {
             session = subscriber.session().await.map_err(answer)?;
-            let step = Box::pin(survey.step(&session));
+            let step = survey.step(&session);
             let Some(more) = subscriber.cancel.run_until_cancelled(step).await else { return };
             if !more.map_err(answer)? {
                 break;

@@ -1,5 +1,7 @@
 //! One target on many clusters: grouped by what happens, each with the plan that a request would make.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail them")]
+
 mod bench;
 
 use std::time::Duration;
@@ -376,16 +378,16 @@ async fn a_survey_is_followed_to_its_end() {
         let mut survey = session.survey_fleet(&to("1.1.0"), ClusterFilter::default()).await.unwrap();
         assert_eq!((survey.all(), survey.looked_at()), (2, 0));
         if patience.is_zero() {
-            assert!(!Box::pin(survey.step(session)).await.unwrap());
+            assert!(!survey.step(session).await.unwrap());
             let preview = survey.keep().await.unwrap();
             assert_eq!((preview.looked_at, preview.left_out, preview.groups.len()), (0, 2, 0));
             continue;
         }
-        assert!(Box::pin(survey.step(session)).await.unwrap());
+        assert!(survey.step(session).await.unwrap());
         assert_eq!((survey.looked_at(), survey.groups().count()), (2, 1));
         let found: Vec<String> = survey.found().iter().map(|(_, cluster)| cluster.to_string()).collect();
         assert_eq!(found, ["one"]);
-        assert!(!Box::pin(survey.step(session)).await.unwrap());
+        assert!(!survey.step(session).await.unwrap());
         assert!(survey.found().is_empty());
         let preview = survey.keep().await.unwrap();
         let asked = previewed(session, &to("1.1.0"), ClusterFilter::default()).await.unwrap();

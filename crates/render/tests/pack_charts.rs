@@ -179,7 +179,6 @@ fn listed_charts_render_in_that_order_and_others_are_told() {
 /// What a chart says itself is traced like what the layer says over it.
 #[test]
 fn fields_are_traced_to_the_values_of_charts() {
-    use strata_model::object::Destination;
     let pack = load_pack(&files()).unwrap().pack;
     let mut scene = Scene::imported();
     scene.attach("apps", "1.0.0", vec![(with_values(layer("app", &pack), ""), pack)]);
@@ -190,13 +189,7 @@ fn fields_are_traced_to_the_values_of_charts() {
             .iter()
             .find(|object| object.body["data"]["who"].as_str().is_some_and(|it| it.starts_with(who)))
             .unwrap();
-        let path = "data.who".parse().unwrap();
-        let field =
-            strata_render::Field { destination: Destination::Workload, object: &object.key, path: &path };
-        let trace = scene
-            .with_input(|input| strata_render::trace(input, &rendered, field, &|| true))
-            .unwrap()
-            .unwrap();
+        let trace = scene.trace(&object.key, &"data.who".parse().unwrap()).unwrap();
         let first = &trace.sources[0];
         assert_eq!((first.path.clone(), first.value.clone()), (format!("charts.{chart}.who"), json!(who)));
         assert!(matches!(first.origin, strata_model::render::Origin::Pack { .. }), "{:?}", first.origin);
@@ -206,7 +199,6 @@ fn fields_are_traced_to_the_values_of_charts() {
 /// So are values of charts in charts, however deep and under whatever name.
 #[test]
 fn fields_are_traced_to_values_of_charts_in_charts() {
-    use strata_model::object::Destination;
     let config = CONFIG.replace("{{ .Release.Name }}", "{{ .Values.who }}");
     let outer = "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies:\n\
         - {name: inner, version: 0.1.0, alias: first}\n- {name: inner, version: 0.1.0, alias: second}\n";
@@ -231,13 +223,7 @@ fn fields_are_traced_to_values_of_charts_in_charts() {
     let rendered = scene.rendered();
     for (name, alias) in [("core", "first"), ("outer", "second")] {
         let object = rendered.objects.iter().find(|object| object.key.name == name).unwrap();
-        let path = "data.who".parse().unwrap();
-        let field =
-            strata_render::Field { destination: Destination::Workload, object: &object.key, path: &path };
-        let trace = scene
-            .with_input(|input| strata_render::trace(input, &rendered, field, &|| true))
-            .unwrap()
-            .unwrap();
+        let trace = scene.trace(&object.key, &"data.who".parse().unwrap()).unwrap();
         let places: Vec<&str> = trace.sources.iter().map(|source| source.path.as_str()).collect();
         assert!(places.contains(&&*format!("charts.web.{alias}.core.who")), "{places:?}");
         assert!(trace.complete, "{:?}", trace.undecided);

@@ -8,13 +8,12 @@ use proptest::prelude::*;
 use serde_json::json;
 use strata_model::{
     field_trace::{FieldRole, FieldTrace},
-    object::{Destination, ObjectKey},
+    object::ObjectKey,
     overrides::{Patch, PatchOperation},
     profile::{AttachedManifest, ProfileContent},
     render::Origin,
     variable::{VariableDefinition, VariableValue},
 };
-use strata_render::{Field, trace};
 use support::{Scene, layer, pack, single, with_values};
 
 const VALUES: &str = "\
@@ -77,6 +76,15 @@ fn scene() -> Scene {
     scene
 }
 
+fn config_map(name: &str) -> ObjectKey {
+    ObjectKey {
+        group: String::new(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some("default".to_owned()),
+        name: name.to_owned(),
+    }
+}
+
 fn deployment() -> ObjectKey {
     ObjectKey {
         group: "apps".to_owned(),
@@ -87,11 +95,8 @@ fn deployment() -> ObjectKey {
 }
 
 fn traced(scene: &Scene, object: &ObjectKey, path: &str) -> FieldTrace {
-    let rendered = scene.rendered();
     let path = path.parse().unwrap();
-    let field = Field { destination: Destination::Workload, object, path: &path };
-    let trace = scene.with_input(|input| trace(input, &rendered, field, &|| true)).unwrap();
-    trace.unwrap_or_else(|problems| panic!("{path}: {problems:#?}"))
+    scene.trace(object, &path).unwrap_or_else(|problems| panic!("{path}: {problems:#?}"))
 }
 
 fn sources(trace: &FieldTrace) -> Vec<(FieldRole, &str)> {
@@ -161,23 +166,11 @@ fn what_a_template_refuses_stays_undecided() {
         ],
         "",
     );
-    let key = ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".to_owned(),
-        namespace: Some("default".to_owned()),
-        name: "a".to_owned(),
-    };
+    let key = config_map("a");
     let trace = traced(&scene, &key, "data.size");
     assert_eq!(sources(&trace), [(FieldRole::Gives, "size")]);
     assert_eq!(trace.undecided, ["mode"]);
-    let rendered = scene.rendered();
-    let missing = ObjectKey { name: "b".to_owned(), ..key };
-    let path = "data.size".parse().unwrap();
-    let field = Field { destination: Destination::Workload, object: &missing, path: &path };
-    let problems = scene
-        .with_input(|input| strata_render::trace(input, &rendered, field, &|| true))
-        .unwrap()
-        .unwrap_err();
+    let problems = scene.trace(&config_map("b"), &"data.size".parse().unwrap()).unwrap_err();
     assert_eq!(problems[0].code, "OBJECT_NOT_RENDERED");
 }
 
@@ -223,12 +216,6 @@ fn what_is_no_value_of_the_layer_is_traced_too() {
     scene.facts.kubernetes_version = Some("v1.33.2".parse().unwrap());
     scene.facts.labels.insert("stage".to_owned(), "prod".to_owned());
     scene.attach_content("apps", "1.0.0", vec![(app, pack)], content);
-    let key = |name: &str| ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".to_owned(),
-        namespace: Some("default".to_owned()),
-        name: name.to_owned(),
-    };
     let variable = || Origin::Variable { name: "title".to_owned(), default: true };
     let small = "nodePools[name=small]";
     let pools = [
@@ -280,7 +267,7 @@ fn what_is_no_value_of_the_layer_is_traced_too() {
         ),
         ("attached", "data.fixed", vec![]),
     ] {
-        let trace = traced(&scene, &key(object), path);
+        let trace = traced(&scene, &config_map(object), path);
         let found: Vec<_> = trace
             .sources
             .iter()
@@ -299,12 +286,7 @@ fn a_field_that_is_not_there_is_decided_by_what_would_bring_it() {
         data: {size: '1'{{ if .Values.color }}, color: red{{ end }}}\n{{ end }}";
     let scene =
         single(&[("values.yaml", "on: true\ncolor: false\nsize: 1\n"), ("manifests/a.yaml", manifest)], "");
-    let key = ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".to_owned(),
-        namespace: Some("default".to_owned()),
-        name: "a".to_owned(),
-    };
+    let key = config_map("a");
     let trace = traced(&scene, &key, "data.color");
     assert_eq!(sources(&trace), [(FieldRole::Decides, "color")]);
     assert_eq!(trace.value, None);
@@ -330,12 +312,7 @@ fn what_another_layer_defines_is_looked_at() {
     let second = pack(&[("values.yaml", "word: x\nother: y\n"), ("manifests/a.yaml", manifest)]);
     let mut scene = Scene::imported();
     scene.attach("apps", "1.0.0", vec![(layer("crds", &first), first), (layer("app", &second), second)]);
-    let key = ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".to_owned(),
-        namespace: Some("default".to_owned()),
-        name: "a".to_owned(),
-    };
+    let key = config_map("a");
     let trace = traced(&scene, &key, "data.parts");
     assert_eq!(
         (trace.value.clone(), sources(&trace)),
@@ -351,12 +328,7 @@ fn an_api_of_a_cluster_that_was_never_reached_is_found() {
         other: '{{ .Capabilities.APIVersions.Has \"acme.io/v1\" }}'}\n";
     let mut scene = single(&[("manifests/a.yaml", manifest)], "");
     scene.facts.kubernetes_version = None;
-    let key = ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".to_owned(),
-        namespace: Some("default".to_owned()),
-        name: "a".to_owned(),
-    };
+    let key = config_map("a");
     for (path, api) in
         [("data.budget", "apiVersion policy/v1/PodDisruptionBudget"), ("data.other", "apiVersion acme.io/v1")]
     {
@@ -383,12 +355,7 @@ proptest! {
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{it: 'about {{{{ .Values.key{shown}.of }}}}'}}\n"
         );
         let scene = single(&[("values.yaml", &values), ("manifests/a.yaml", &manifest)], "");
-        let key = ObjectKey {
-            group: String::new(),
-            kind: "ConfigMap".to_owned(),
-            namespace: Some("default".to_owned()),
-            name: "a".to_owned(),
-        };
+        let key = config_map("a");
         let trace = traced(&scene, &key, "data.it");
         let expected = format!("key{shown}.of");
         prop_assert_eq!(sources(&trace), vec![(FieldRole::Gives, expected.as_str())]);

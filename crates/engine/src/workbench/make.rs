@@ -83,14 +83,17 @@ impl From<Vec<Diagnostic>> for Unrendered {
     }
 }
 
+impl Unrendered {
+    /// Nothing is made, as this sentence says.
+    fn refused(self, sentence: &str) -> Unmade {
+        let error = EngineError::diagnostics(RefusalCode::RenderFailed, sentence, self.problems);
+        Unmade { error, unknown_lookups: self.unknown_lookups, plan: None }
+    }
+}
+
 impl From<Unrendered> for Unmade {
     fn from(unrendered: Unrendered) -> Self {
-        let error = EngineError::diagnostics(
-            RefusalCode::RenderFailed,
-            "the profile does not render for this cluster",
-            unrendered.problems,
-        );
-        Self { error, unknown_lookups: unrendered.unknown_lookups, plan: None }
+        unrendered.refused("the profile does not render for this cluster")
     }
 }
 
@@ -139,17 +142,7 @@ pub(super) fn secrets(
     Ok(secrets)
 }
 
-/// What runs cannot even be read any more: then nobody knows what of it is secret, and nothing of it may be shown.
-fn runs_unreadable(unrendered: Unrendered) -> Unmade {
-    let error = EngineError::diagnostics(
-        RefusalCode::RenderFailed,
-        "what the cluster runs cannot be resolved any more, so that no change can be compared with it",
-        unrendered.problems,
-    );
-    Unmade { error, unknown_lookups: unrendered.unknown_lookups, plan: None }
-}
-
-/// The same for showing it; of one that does not render, those of its values and of what was sent.
+/// The same for showing a composition; of one that does not render, those of its values and of what was sent.
 pub(super) fn shown_secrets(
     gathered: &Gathered,
     composition: &Composition,
@@ -178,7 +171,11 @@ fn to_composition(gathered: &Gathered, intent: &Intent) -> Result<Made, Unmade> 
             // What runs may not render any more; what was sent is known all the same, and there must be a way on.
             Err(no_longer) => match values_of(gathered, applied) {
                 Ok(values) => (Some(values), Some(no_longer)),
-                Err(_) => return Err(runs_unreadable(no_longer)),
+                // Then nobody knows what of it is secret, and nothing of it may be shown.
+                Err(_) => {
+                    let sentence = "what the cluster runs cannot be resolved any more, so that no change can be compared with it";
+                    return Err(no_longer.refused(sentence));
+                }
             },
         },
         None => (None, None),

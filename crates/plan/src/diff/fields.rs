@@ -31,13 +31,13 @@ fn holds_mask(value: Option<&Value>) -> bool {
 }
 
 /// A value with all its texts masked as a whole.
-fn hidden(value: &Value, redactor: &Redactor) -> Value {
+fn masked_whole(value: &Value, redactor: &Redactor) -> Value {
     match value {
         Value::String(text) => Value::String(redactor.mask_of(text)),
-        Value::Array(items) => Value::Array(items.iter().map(|item| hidden(item, redactor)).collect()),
-        Value::Object(map) => {
-            Value::Object(map.iter().map(|(key, value)| (key.clone(), hidden(value, redactor))).collect())
-        }
+        Value::Array(items) => Value::Array(items.iter().map(|item| masked_whole(item, redactor)).collect()),
+        Value::Object(map) => Value::Object(
+            map.iter().map(|(key, value)| (key.clone(), masked_whole(value, redactor))).collect(),
+        ),
         other => other.clone(),
     }
 }
@@ -83,8 +83,8 @@ fn changes(
             let mut after = shown(change.after, &masked_after, &change.path);
             // Where one side holds a secret, the other does, too: one that was rotated is known to nobody any more.
             match (holds_mask(before.as_ref()), holds_mask(after.as_ref())) {
-                (true, false) => after = after.map(|value| hidden(&value, redactor)),
-                (false, true) => before = before.map(|value| hidden(&value, redactor)),
+                (true, false) => after = after.map(|value| masked_whole(&value, redactor)),
+                (false, true) => before = before.map(|value| masked_whole(&value, redactor)),
                 _ => {}
             }
             FieldChange { same, before, after, path }

@@ -142,8 +142,10 @@ fn document(plan: &Plan, render: &Render, redactor: &Redactor) -> Value {
             let whole = matches!(action.action, Action::Create | Action::RunHook | Action::Replace);
             let object = render.object(action.destination, &action.key);
             let hook = render.hook(action.destination, &action.key).map(|hook| &hook.object);
-            let content =
-                object.or(hook).filter(|_| whole).map(|object| hidden(redactor.mask_value(&object.body)));
+            let content = object
+                .or(hook)
+                .filter(|_| whole)
+                .map(|object| without_secret_data(redactor.mask_value(&object.body)));
             json!({
                 "action": action.action,
                 "apiVersion": action.api_version,
@@ -191,7 +193,7 @@ fn document(plan: &Plan, render: &Render, redactor: &Redactor) -> Value {
 }
 
 /// An object without the values that a Secret holds.
-fn hidden(mut body: Value) -> Value {
+fn without_secret_data(mut body: Value) -> Value {
     if body.get("kind").and_then(Value::as_str) == Some("Secret") {
         for part in ["data", "stringData"] {
             for value in body.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten() {

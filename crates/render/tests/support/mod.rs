@@ -17,15 +17,17 @@ use strata_model::{
     diagnostic::Diagnostic,
     digest::Digest,
     fact::Facts,
+    field_trace::FieldTrace,
     id::{ClusterId, InstallationId, ProfileId},
-    object::Destination,
+    object::{Destination, ObjectKey},
     overrides::{LayerOverride, OverrideSource, Patch},
     pack::{Pack, PackFiles, PackReference},
     profile::{Layer, LayerName, PresetChoice, ProfileContent, ProfileType, RevisionReference},
     render::{Render, RenderedObject},
     secret::{Fingerprint, SecretText},
+    value_path::ValuePath,
 };
-use strata_render::{ClusterIdentity, LayerSeed, RenderInput, load_pack, render, resolve_layers};
+use strata_render::{ClusterIdentity, Field, LayerSeed, RenderInput, load_pack, render, resolve_layers};
 use uuid::Uuid;
 
 pub fn uuid(number: u128) -> Uuid {
@@ -211,6 +213,13 @@ impl Scene {
 
     pub fn rendered(&self) -> Render {
         self.render().unwrap_or_else(|problems| panic!("{problems:#?}"))
+    }
+
+    /// Where a field of an object on the cluster itself comes from.
+    pub fn trace(&self, object: &ObjectKey, path: &ValuePath) -> Result<FieldTrace, Vec<Diagnostic>> {
+        let rendered = self.rendered();
+        let field = Field { destination: Destination::Workload, object, path };
+        self.with_input(|input| strata_render::trace(input, &rendered, field, &|| true))?
     }
 }
 

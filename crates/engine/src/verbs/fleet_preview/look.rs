@@ -44,7 +44,7 @@ impl FleetSurvey {
             if first.is_empty() {
                 break;
             }
-            self.plan_each(first).await?;
+            Box::pin(self.plan_each(first)).await?;
             rows = self.follow(later).await?;
         }
         Ok(())

@@ -71,7 +71,7 @@ impl Session {
     ) -> Result<FleetPreview, EngineError> {
         let patience = self.engine.options().fleet_preview_patience;
         let mut survey = self.survey_for(to, filter, patience).await?;
-        while Box::pin(survey.step(self)).await? {}
+        while survey.step(self).await? {}
         survey.keep().await
     }
 
