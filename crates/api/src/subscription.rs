@@ -84,6 +84,7 @@ impl Subscription {
     /// Makes a fleet preview, and tells how far it has come; the last item holds the preview itself. As `previewFleetUpgrade`,
     /// with more time for what differs from cluster to cluster: it goes on as long as somebody listens, at most a quarter
     /// of an hour.
+    #[graphql(complexity = "1000 + child_complexity")]
     async fn fleet_preview_progress(
         &self,
         ctx: &Context<'_>,

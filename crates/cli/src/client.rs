@@ -11,13 +11,15 @@ use crate::{
     operations::Operation,
 };
 
-/// No single request takes longer; long work is watched by subscription instead.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
+/// No single request, nor the beginning of a WebSocket, takes longer; long work is watched by subscription instead.
+pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A connection to one server with one token.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
+    /// For subscriptions, whose sockets begin as HTTP/1.1 and have no end of their own.
+    pub(crate) sockets: reqwest::Client,
     pub(crate) url: String,
     pub(crate) token: Option<SecretString>,
     /// The project that commands act in.
@@ -36,12 +38,13 @@ impl Client {
                 "`{url}` is not an address: write it like http://127.0.0.1:8080"
             )));
         }
-        let http = reqwest::Client::builder()
-            .timeout(REQUEST_DEADLINE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| CliError::Usage(error.to_string()))?;
-        Ok(Self { http, url, token: connection.token()?, project: connection.project.clone() })
+        let builder = || reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let made = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| CliError::Usage(error.to_string()))
+        };
+        let http = made(builder().timeout(REQUEST_DEADLINE))?;
+        let sockets = made(builder().http1_only())?;
+        Ok(Self { http, sockets, url, token: connection.token()?, project: connection.project.clone() })
     }
 
     /// Sends an operation and answers with its `data`.
@@ -138,7 +141,7 @@ impl Client {
 }
 
 /// The innermost error: what a person can act on.
-fn root_cause(error: &dyn std::error::Error) -> String {
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -47,6 +47,7 @@ operations! {
     EXPLAIN_WAIT = "explain_wait";
     FIELD_TRACE = "field_trace";
     FLEET_PREVIEW_PROGRESS = "fleet_preview_progress";
+    FLEET_PREVIEW_SHOW = "fleet_preview_show";
     FLEET_SUMMARY = "fleet_summary";
     MACRO_DELETE = "macro_delete";
     MACRO_LIST = "macro_list";

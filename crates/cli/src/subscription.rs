@@ -1,26 +1,28 @@
 //! Watches changes, rollouts and fleet previews over `graphql-transport-ws`. When the connection breaks, one resumes by the
 //! cursor of the last item; what has none begins anew.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use futures::{SinkExt as _, StreamExt as _};
+use reqwest_websocket::{Message, Upgrade as _};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
 use crate::{
-    client::{Client, user_errors},
+    client::{Client, REQUEST_DEADLINE, root_cause, user_errors},
     exit::CliError,
     operations::Operation,
 };
 
+const PROTOCOL: &str = "graphql-transport-ws";
 /// The server pings more often than this; longer silence means that the connection is gone.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// How often a broken connection is made anew before giving up.
 const RECONNECTS: u32 = 5;
 
 impl Client {
-    /// Subscribes with these variables and hands each item under `field` to `on_item` until the subscription completes.
+    /// Subscribes with these variables and hands each item under `field` to `on_item` until the subscription completes or it has
+    /// seen enough.
     ///
     /// # Errors
     /// [`CliError::Refused`] when the server refuses it, [`CliError::Unreachable`] when the connection stays broken.
@@ -29,7 +31,7 @@ impl Client {
         operation: Operation,
         field: &str,
         mut variables: Value,
-        mut on_item: impl FnMut(&Value),
+        mut on_item: impl FnMut(&Value) -> ControlFlow<()>,
     ) -> Result<(), CliError> {
         let mut attempts = 0;
         loop {
@@ -48,17 +50,17 @@ impl Client {
         operation: Operation,
         field: &str,
         variables: &mut Value,
-        on_item: &mut impl FnMut(&Value),
+        on_item: &mut impl FnMut(&Value) -> ControlFlow<()>,
     ) -> Result<(), CliError> {
         let lost = |reason: String| CliError::Unreachable { url: self.url.clone(), reason };
-        let address = format!("{}/graphql/ws", self.url.replacen("http", "ws", 1));
-        let mut request = address.into_client_request().map_err(|error| lost(error.to_string()))?;
-        request.headers_mut().insert(
-            "Sec-WebSocket-Protocol",
-            tokio_tungstenite::tungstenite::http::HeaderValue::from_static("graphql-transport-ws"),
-        );
-        let (mut socket, _) =
-            tokio_tungstenite::connect_async(request).await.map_err(|error| lost(error.to_string()))?;
+        let opening = async {
+            let request = self.sockets.get(format!("{}/graphql/ws", self.url)).upgrade();
+            request.protocols([PROTOCOL]).send().await?.into_websocket().await
+        };
+        let mut socket = tokio::time::timeout(REQUEST_DEADLINE, opening)
+            .await
+            .map_err(|_| lost("no WebSocket was opened in time".to_owned()))?
+            .map_err(|error| lost(root_cause(&error)))?;
         let authorization = self.token.as_ref().map(|token| format!("Bearer {}", token.expose_secret()));
         let hello = json!({ "type": "connection_init", "payload": { "Authorization": authorization } });
         let start = json!({
@@ -66,7 +68,7 @@ impl Client {
             "payload": { "query": operation.text, "variables": variables },
         });
         for message in [hello, start] {
-            socket.send(Message::text(message.to_string())).await.map_err(|error| lost(error.to_string()))?;
+            socket.send(Message::Text(message.to_string())).await.map_err(|error| lost(error.to_string()))?;
         }
         loop {
             let next = tokio::time::timeout(SILENCE_LIMIT, socket.next())
@@ -76,8 +78,7 @@ impl Client {
                 None => return Err(lost("the connection was closed".to_owned())),
                 Some(Err(error)) => return Err(lost(error.to_string())),
                 Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Close(frame))) => {
-                    let reason = frame.map_or_else(String::new, |frame| frame.reason.to_string());
+                Some(Ok(Message::Close { reason, .. })) => {
                     return Err(lost(format!("the connection was closed: {reason}")));
                 }
                 Some(Ok(_)) => continue,
@@ -95,7 +96,9 @@ impl Client {
                         if let (Some(cursor), Some(map)) = (item.get("cursor"), variables.as_object_mut()) {
                             map.insert("after".to_owned(), cursor.clone());
                         }
-                        on_item(item);
+                        if on_item(item).is_break() {
+                            return Ok(());
+                        }
                     }
                 }
                 Some("error") => {
@@ -105,7 +108,7 @@ impl Client {
                 Some("complete") => return Ok(()),
                 Some("ping") => {
                     let pong = json!({ "type": "pong" }).to_string();
-                    socket.send(Message::text(pong)).await.map_err(|error| lost(error.to_string()))?;
+                    socket.send(Message::Text(pong)).await.map_err(|error| lost(error.to_string()))?;
                 }
                 _ => {}
             }

@@ -47,8 +47,8 @@ pub use strata_render::Adopted;
 pub use verbs::*;
 pub use wish::{OverrideEdit, OverrideWish, RequestOptions, RevisionWish, Wish};
 
-/// How many steps of fleet previews are made at once: each holds all that some clusters are planned from.
-const SURVEY_STEPS: usize = 2;
+/// How many fleet previews are made at once: each holds what many clusters are planned from.
+const SURVEYS: usize = 8;
 
 /// How the engine behaves.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ pub struct EngineOptions {
     pub fleet_preview_patience: Duration,
     /// How long one looks at them that somebody follows.
     pub fleet_survey_patience: Duration,
+    /// How many clusters it looks at between two words.
+    pub fleet_survey_step: usize,
     /// How long one step of a change may take to become healthy.
     pub step_deadline: Duration,
     /// How often an idle cluster is asked for its facts and health, with jitter.
@@ -87,6 +89,7 @@ impl Default for EngineOptions {
             plan_lifetime: Duration::from_secs(24 * 3600),
             fleet_preview_patience: Duration::from_secs(20),
             fleet_survey_patience: Duration::from_secs(15 * 60),
+            fleet_survey_step: 200,
             step_deadline: Duration::from_secs(30 * 60),
             poll_interval: Duration::from_secs(60),
             may_approve_own: true,
@@ -109,7 +112,7 @@ struct Inner {
     options: EngineOptions,
     contents: contents::ContentCache,
     schemas: schemas::SchemaCache,
-    survey_steps: Semaphore,
+    surveys: Arc<Semaphore>,
     /// Who this server is in leases.
     holder: String,
     tracker: TaskTracker,
@@ -130,7 +133,7 @@ impl Engine {
                 options,
                 contents: contents::ContentCache::default(),
                 schemas: schemas::SchemaCache::default(),
-                survey_steps: Semaphore::new(SURVEY_STEPS),
+                surveys: Arc::new(Semaphore::new(SURVEYS)),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
             }),
@@ -185,9 +188,9 @@ impl Engine {
         &self.inner.schemas
     }
 
-    /// Whoever has a permit may make a step of a fleet preview.
-    pub(crate) fn survey_steps(&self) -> &Semaphore {
-        &self.inner.survey_steps
+    /// Whoever has a permit may make a fleet preview.
+    pub(crate) fn surveys(&self) -> &Arc<Semaphore> {
+        &self.inner.surveys
     }
 
     pub(crate) fn tracker(&self) -> &TaskTracker {

@@ -12,6 +12,7 @@ use strata_engine::{
 };
 use strata_model::{
     change::ChangeState,
+    error::RefusalCode,
     finding::FindingCode,
     fleet_preview::{FleetGroup, FleetMember, FleetOutcome, FleetPreview},
     overrides::{Patch, PatchOperation},
@@ -86,6 +87,25 @@ async fn assert_each_alone(bench: &Bench, preview: &FleetPreview, to: &RevisionW
             assert_eq!(Some(planned.digest), member.plan_digest, "{name}");
         }
     }
+}
+
+/// A preview as it is followed, and how many pairs of plans were made for it.
+async fn surveyed(session: &Session, to: &RevisionWish) -> (FleetPreview, u32) {
+    let mut survey = session.survey_fleet(to, ClusterFilter::default()).await.unwrap();
+    while survey.step(session).await.unwrap() {}
+    let pairs = survey.pairs();
+    (survey.keep().await.unwrap(), pairs)
+}
+
+/// The clusters of each group.
+async fn names(session: &Session, preview: &FleetPreview) -> Vec<Vec<String>> {
+    let mut groups = Vec::new();
+    for group in &preview.groups {
+        let members = members(session, preview, group).await;
+        groups.push(members.iter().map(|it| it.name.to_string()).collect::<Vec<_>>());
+    }
+    groups.sort();
+    groups
 }
 
 fn told(groups: &[FleetGroup]) -> Vec<(FleetOutcome, u32)> {
@@ -254,17 +274,12 @@ async fn what_a_name_or_a_variable_decides_is_told_apart() {
     }
     let target = RevisionWish { profile: "apart".into(), ..to("1.1.0") };
     let preview = previewed(session, &target, ClusterFilter::default()).await.unwrap();
-    let mut groups = Vec::new();
-    for group in &preview.groups {
-        let members = members(session, &preview, group).await;
-        groups.push(members.iter().map(|it| it.name.to_string()).collect::<Vec<_>>());
-    }
-    groups.sort();
-    assert_eq!(groups, [vec!["dev-1", "dev-2"], vec!["dev-3"], vec!["prod-1"]]);
+    let expected = [vec!["dev-1", "dev-2"], vec!["dev-3"], vec!["prod-1"]];
+    assert_eq!(names(session, &preview).await, expected);
     assert_each_alone(&bench, &preview, &target).await;
 }
 
-/// Tells a secret of the cluster and one that is generated, and does another thing with one secret; lists labels. What it
+/// Tells a secret of the cluster and one that is generated, and says another thing with one secret; counts labels. What it
 /// leaves behind stays on the list.
 const SECRETIVE: &str = r#"
 apiVersion: v1
@@ -280,8 +295,8 @@ metadata: {name: secretive}
 data:
   mode: "{{ .Values.mode }} on {{ .Strata.Cluster.Name }}"
   labels: "{{ len .Strata.Cluster.Labels }}"
-  {{- if and (eq .Values.mode "fancy") (eq .Values.password "changeme") }}
-  warning: "of {{ .Strata.Cluster.Name }}"
+  {{- if eq .Values.mode "fancy" }}
+  sum: "{{ if eq .Values.password "changeme" }}{{ sha256sum .Strata.Cluster.Name }}{{ else }}none{{ end }}"
   {{- end }}
 {{- if .Values.old }}
 ---
@@ -291,11 +306,12 @@ metadata: {name: old}
 {{- end }}
 "#;
 
-/// Secrets, what is generated, what was left behind and how often something was sent make no groups; what a secret or labels
-/// decide does.
+/// Secrets, what is generated, what was left behind and how often something was sent make no groups; what a secret decides
+/// does, whichever cluster comes first. Plans with placeholders are made once for all that are alike.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_shared_is_what_would_have_been_found_alone() {
-    let bench = Bench::start().await;
+    // One after the other, so that it is known who comes first.
+    let bench = Bench::start_with(|options| options.fleet_survey_step = 1).await;
     let session = &bench.session;
     let values = "pack:\n  namespace: shop\nmode: plain\nold: true\npassword: '{{.strata.var.password}}'\n";
     bench.publish(bench::pack("secretive", "1.0.0", values, SECRETIVE)).await;
@@ -306,12 +322,12 @@ async fn what_is_shared_is_what_would_have_been_found_alone() {
         bench.publish_content("secretive", version, layers, vec![password]).await;
     }
     let clusters = [
-        ("alpha", "one", "a"),
-        ("beta", "two", "b"),
-        ("gamma", "one", "c"),
-        ("delta", "changeme", "d"),
+        ("abel", "changeme", "eu"),
+        ("alpha", "one", "eu"),
+        ("beta", "two", "eu"),
+        ("gamma", "one", "eu"),
         ("epsilon", "three", ""),
-        ("zeta", "changeme", "e"),
+        ("zeta", "changeme", "eu"),
     ];
     for (name, password, site) in clusters {
         let labels = [("stage", "prod"), ("site", site)];
@@ -328,14 +344,42 @@ async fn what_is_shared_is_what_would_have_been_found_alone() {
         assert!(!left.items.is_empty(), "the old one is on the list");
     }
     let target = RevisionWish { profile: "secretive".into(), ..to("1.2.0") };
-    let preview = previewed(session, &target, ClusterFilter::default()).await.unwrap();
-    let mut groups = Vec::new();
-    for group in &preview.groups {
-        let members = members(session, &preview, group).await;
-        groups.push(members.iter().map(|it| it.name.to_string()).collect::<Vec<_>>());
+    let (preview, pairs) = surveyed(session, &target).await;
+    let expected = [vec!["abel", "zeta"], vec!["alpha", "beta", "epsilon", "gamma"]];
+    assert_eq!(names(session, &preview).await, expected);
+    // One for those of either secret, one more for who has other labels, and for whom something was sent again by a later version.
+    assert_eq!(pairs, 4);
+    assert_each_alone(&bench, &preview, &target).await;
+}
+
+/// Called like a variable in small letters: what becomes of a name cannot always be told from what it was made of.
+const CASED: &str = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Values.site | lower }}-config"}
+data:
+  mode: "{{ .Values.mode }} at {{ .Strata.Cluster.Name }}"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_objects_are_called_otherwise_is_no_model_for_others() {
+    let bench = Bench::start_with(|options| options.fleet_survey_step = 1).await;
+    let session = &bench.session;
+    let values = "pack:\n  namespace: shop\nmode: plain\nsite: '{{.strata.var.site}}'\n";
+    bench.publish(bench::pack("cased", "1.0.0", values, CASED)).await;
+    for (version, values) in [("1.0.0", ""), ("1.1.0", "mode: fancy\n")] {
+        let layers = vec![layer("app", "cased", "1.0.0", values, ImmutablePolicy::Block)];
+        bench.publish_content("cased", version, layers, vec![variable("site", Some("none"))]).await;
     }
-    groups.sort();
-    assert_eq!(groups, [vec!["alpha", "beta", "epsilon", "gamma"], vec!["delta", "zeta"]]);
+    for (name, site) in [("one", "Berlin"), ("two", "munich"), ("three", "paris"), ("four", "Oslo")] {
+        let mut wish = bench.wish(name, &[("cased", "1.0.0")]);
+        wish.variables = vec![("site".into(), site.into())];
+        bring(&bench, &[], wish).await;
+    }
+    let target = RevisionWish { profile: "cased".into(), ..to("1.1.0") };
+    let (preview, pairs) = surveyed(session, &target).await;
+    assert_eq!(names(session, &preview).await, [vec!["four"], vec!["one"], vec!["three", "two"]]);
+    assert_eq!(pairs, 3, "those of one and four serve nobody, that of two serves three");
     assert_each_alone(&bench, &preview, &target).await;
 }
 
@@ -397,4 +441,28 @@ async fn a_survey_is_followed_to_its_end() {
         assert_eq!(effects(&preview), effects(&asked));
         assert_eq!(members(session, &preview, &preview.groups[0]).await.len(), 2);
     }
+}
+
+/// A server makes so many surveys at once; who gives one up makes room for another.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_surveys_are_refused() {
+    let bench = Bench::start().await;
+    bench.publish(bench::pack("web", "1.0.0", VALUES, MANIFEST)).await;
+    let layers = vec![layer("app", "web", "1.0.0", "", ImmutablePolicy::Block)];
+    bench.publish_content("web", "1.0.0", layers, vec![variable("title", Some("hello"))]).await;
+    let target = to("1.0.0");
+    let begin = || bench.session.survey_fleet(&target, ClusterFilter::default());
+    let mut surveys = Vec::new();
+    let refused = loop {
+        match begin().await {
+            Ok(survey) => surveys.push(survey),
+            Err(error) => break error,
+        }
+        assert!(surveys.len() < 100);
+    };
+    let EngineError::Refused(refusals) = refused else { panic!("{refused}") };
+    assert_eq!(refusals[0].code, RefusalCode::LimitExceeded);
+    surveys.pop();
+    surveys.push(begin().await.unwrap());
+    assert!(begin().await.is_err());
 }

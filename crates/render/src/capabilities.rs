@@ -4,7 +4,7 @@
 //! definitions will serve. An answer that comes from the composition itself is no fact that was read: it cannot move.
 //!
 //! *Caveats.* A cluster that was never reached has no facts; until then it is taken to serve what every Kubernetes of
-//! this age serves.
+//! this age serves. A definition that is rendered only where the cluster has it already is no fact that was read, either.
 
 use std::{
     cell::{Cell, RefCell},
@@ -64,6 +64,8 @@ pub(crate) struct Capabilities {
     /// The version that the composition asks for, where the cluster is made by it.
     target: RefCell<Option<KubernetesVersion>>,
     read: RefCell<FactsRead>,
+    /// What was read before the composition's own definitions were known: it may have decided which there are.
+    earlier: FactsRead,
     /// Answers that depended on definitions of the composition, or would have.
     asked: RefCell<BTreeSet<String>>,
     listed: Cell<bool>,
@@ -79,12 +81,20 @@ impl Capabilities {
             definitions: RefCell::new(definitions),
             target: RefCell::default(),
             read: RefCell::default(),
+            earlier: FactsRead::default(),
             asked: RefCell::default(),
             listed: Cell::new(false),
             version_unknown: Cell::new(false),
             unanswered: RefCell::default(),
             own: Cell::new(false),
         }
+    }
+
+    /// The same for another execution, with what the last one has defined.
+    pub(crate) fn again(&self, definitions: Definitions) -> Self {
+        let mut earlier = self.earlier.clone();
+        earlier.extend(self.read.borrow().clone());
+        Self { earlier, own: self.own.clone(), ..Self::new(self.facts.clone(), definitions) }
     }
 
     /// Sets the version that counts instead of the fact.
@@ -143,7 +153,17 @@ impl Capabilities {
     }
 
     pub(crate) fn facts_read(&self) -> FactsRead {
-        self.read.borrow().clone()
+        let definitions = self.definitions.borrow();
+        // Whether the cluster has what the composition brings moves with its being applied.
+        let brought = |(fact, _): &(&FactKey, &Value)| matches!(fact, FactKey::ApiVersion(api) if definitions.serves(api));
+        let mut read: FactsRead = self
+            .earlier
+            .iter()
+            .filter(|it| !brought(it))
+            .map(|(fact, answer)| (fact.clone(), answer.clone()))
+            .collect();
+        read.extend(self.read.borrow().clone());
+        read
     }
 
     /// Remembers that something was taken that no other cluster has.

@@ -123,10 +123,9 @@ fn on_stack<T: Send>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Un
 }
 
 fn settled<T>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Unrendered> {
-    let mut definitions = Definitions::default();
+    let mut capabilities = Rc::new(Capabilities::new(input.facts.clone(), Definitions::default()));
     let mut round = 1;
     loop {
-        let capabilities = Rc::new(Capabilities::new(input.facts.clone(), definitions));
         let failed = |problems| Unrendered { problems, unanswered: capabilities.unanswered() };
         let attempt = execute(input, &capabilities).map_err(failed)?;
         let mut found = Definitions::default();
@@ -143,7 +142,7 @@ fn settled<T>(input: &RenderInput<'_>, finish: Finish<T>) -> Result<T, Unrendere
             let help = "do not render a definition only where `.Capabilities.APIVersions.Has` denies it";
             return Err(failed(vec![problem.with_help(help)]));
         }
-        definitions = found;
+        capabilities = Rc::new(capabilities.again(found));
         round += 1;
     }
 }

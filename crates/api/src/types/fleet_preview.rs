@@ -18,7 +18,7 @@ use super::{
     state::{FleetOutcome, RepaveScope, Severity},
 };
 use crate::{
-    cost::list,
+    cost::{LARGEST_PAGE, list},
     error::{answer, refused},
 };
 
@@ -294,6 +294,7 @@ impl From<fleet_preview::FleetMember> for FleetMember {
 
 /// How far a fleet preview has come.
 #[derive(Debug, Clone, SimpleObject)]
+#[graphql(complex)]
 pub struct FleetPreviewProgress {
     /// How many clusters the filter lets through.
     pub clusters: u64,
@@ -307,10 +308,19 @@ pub struct FleetPreviewProgress {
     pub repaves: Vec<RepaveCount>,
     /// What the plans say about themselves so far, counted; the gravest first.
     pub findings: Vec<FindingCount>,
-    /// What happens to a cluster and to none that was looked at before; in the order in which it was found.
-    pub found: Vec<FoundGroup>,
+    #[graphql(skip)]
+    found: Vec<FoundGroup>,
     /// The preview, with the last item only.
     pub preview: Option<FleetPreview>,
+}
+
+#[ComplexObject]
+impl FleetPreviewProgress {
+    /// What happens to a cluster and to none that was looked at before; in the order in which it was found.
+    #[graphql(complexity = "list(Some(LARGEST_PAGE), child_complexity)")]
+    async fn found(&self) -> &[FoundGroup] {
+        &self.found
+    }
 }
 
 /// What happens to a cluster, found while a fleet preview is made.

@@ -1,11 +1,11 @@
 //! `strata apply`, `strata approve`, `strata change …`
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Outcome, preview, profile::found, wish};
+use super::{Outcome, preview, profile::found, requirement_named, wish};
 use crate::{
     arguments::{ApplyArguments, ApproveArguments, ChangeCommand},
     client::Client,
@@ -178,6 +178,7 @@ async fn watch(client: &Client, output: &Output, id: &str) -> Outcome {
                 let at = time_of_day(at);
                 bar.suspend(|| out!("{at}  {summary}"));
             }
+            ControlFlow::Continue(())
         })
         .await;
     bar.finish_and_clear();
@@ -216,13 +217,8 @@ fn show(output: &Output, change: &Value) {
     let requirements = change.get("requirements").and_then(Value::as_array).into_iter().flatten();
     for requirement in requirements.filter(|_| waits) {
         if requirement.get("satisfied") == Some(&Value::Bool(false)) {
-            let text = |key: &str| requirement.get(key).and_then(Value::as_str).unwrap_or_default();
-            output.say(&format!(
-                "{} {} of {}",
-                output.paint("needs approval:", "33;1"),
-                text("kind"),
-                text("scope")
-            ));
+            let needed = requirement_named(requirement);
+            output.say(&format!("{} {needed}", output.paint("needs approval:", "33;1")));
             let id = change.get("id").and_then(Value::as_str).unwrap_or_default();
             let digest = change.get("planDigest").and_then(Value::as_str).unwrap_or_default();
             output.say(&format!("  strata approve {id} --plan {digest} --reason '…'"));

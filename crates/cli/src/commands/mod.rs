@@ -74,6 +74,11 @@ fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+/// What must be approved: `REPAVE: control plane and pool "blue"`.
+fn requirement_named(requirement: &Value) -> String {
+    format!("{}: {}", text(requirement, "kind"), text(requirement, "scope"))
+}
+
 /// An origin in words.
 fn origin(origin: &Value) -> String {
     let said = |key: &str| text(origin, key).to_owned();

@@ -1,5 +1,7 @@
 //! `strata rollout …`
 
+use std::ops::ControlFlow;
+
 use serde_json::{Value, json};
 
 use super::{Outcome, profile::found, wish};
@@ -104,6 +106,7 @@ async fn watch(client: &Client, output: &Output, id: &str) -> Outcome {
             let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             output.say(&format!("{}  {}", time_of_day(text("/event/at")), text("/event/summary")));
             last = item.get("rollout").cloned().unwrap_or_default();
+            ControlFlow::Continue(())
         })
         .await?;
     show(output, &last);

@@ -5,25 +5,27 @@
 //! like it only its very plan is made.
 //!
 //! *Guarantees.* Which cluster comes first decides nothing: what is kept serves another cluster only if its own plans with
-//! placeholders would be the same, or if all it says is already what the other says, too.
+//! placeholders would be the same, or if that has other secrets and really does what is told, word by word.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use strata_model::{
+    composition::Composition,
     digest::Digest,
     fact::{FactKey, Facts, FactsRead},
+    object::ObjectKey,
     secret::Fingerprint,
 };
-use strata_plan::fleet::{self, Effect, Placeholders, Turn};
+use strata_plan::fleet::{self, Effect, Placeholders, Told, Turn};
 
 use super::{
     Intent,
     gather::Gathered,
     make::{self, Made},
-    own::Own,
+    own::{Own, TakenOut},
 };
 
 /// How many pairs of plans are kept of what is alike: they differ in what was read of their clusters, and in secrets.
@@ -34,8 +36,16 @@ const MOST_PAIRS: usize = 500;
 /// What is known of effects, for one fleet preview.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    /// By likeness.
-    pairs: Mutex<BTreeMap<Digest, Vec<Arc<Pair>>>>,
+    pairs: Mutex<Pairs>,
+}
+
+#[derive(Debug, Default)]
+struct Pairs {
+    by_likeness: BTreeMap<Digest, Vec<Arc<Pair>>>,
+    /// The likenesses of those that are kept, the oldest first.
+    kept: VecDeque<Digest>,
+    /// How many were made at all.
+    made: u32,
 }
 
 /// What two plans with placeholders do.
@@ -47,11 +57,16 @@ struct Pair {
     /// What was read of the cluster for both.
     read: Read,
     /// What variables of its cluster were worth in secret.
-    secrets: BTreeSet<Fingerprint>,
+    secrets: Secrets,
+    /// The objects that were sent to it, as each is called in the two.
+    sent: [Vec<(usize, ObjectKey)>; 2],
 }
 
+/// By composition and name.
+type Secrets = Vec<BTreeMap<String, Fingerprint>>;
+
 /// What renders took of a cluster.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Read {
     facts: FactsRead,
     /// What it serves and which labels it has, where a template may have listed them.
@@ -65,53 +80,96 @@ struct Lists {
 }
 
 impl Effects {
+    /// How many pairs of plans with placeholders were made.
+    pub(crate) fn made(&self) -> u32 {
+        self.pairs().made
+    }
+
     /// Names what a plan does to a cluster, without what is its own.
     pub(super) fn effect(&self, gathered: &Gathered, intent: &Intent, made: &Made) -> Digest {
         let (key, cluster) = (&gathered.key, &gathered.cluster);
         let real = Effect::of(&made.plan, &made.render, cluster.id, key);
         let Some(own) = Own::of(gathered, made) else { return real.digest(key) };
         let with = [Turn::First, Turn::Second].map(|turn| own.placeholders(gathered, turn));
-        let tell = |[first, second]: &[Effect; 2]| {
-            first.told_of(second, [&with[0], &with[1]], &real, cluster).digest(key)
-        };
+        let tell =
+            |[first, second]: &[Effect; 2]| first.told_of(second, [&with[0], &with[1]], &real, cluster);
         let Some(likeness) = own.likeness(gathered, made) else {
             return real.digest_by_words(cluster, key);
         };
         let secrets = secrets(gathered, made);
-        for pair in self.of(&likeness).iter().filter(|pair| pair.read.fits(&own, &gathered.facts)) {
-            let told = tell(&pair.effects);
-            // Of other secrets it may tell no more than what holds of these as well.
-            if pair.secrets == secrets || told == pair.named {
+        for pair in self.like(&likeness) {
+            if !pair.read.fits(&own, &gathered.facts) || !pair.is_sent_alike(&with, made) {
+                continue;
+            }
+            let Told { effect, derived } = tell(&pair.effects);
+            let told = effect.digest(key);
+            // Made with other secrets, it holds only if it says nothing but what is really there.
+            if pair.secrets == secrets || (told == pair.named && !derived) {
                 return told;
             }
         }
         let planned = |placeholders| planned(&own, gathered, intent, made, placeholders);
-        let (Some((first, read)), Some((second, also))) = (planned(&with[0]), planned(&with[1])) else {
+        let (Some(first), Some(second)) = (planned(&with[0]), planned(&with[1])) else {
             return real.digest_by_words(cluster, key);
         };
-        let effects = [first, second];
-        let told = tell(&effects);
-        if let (Some(read), Some(also)) = (read, also) {
+        let effects = [first.effect, second.effect];
+        let told = tell(&effects).effect.digest(key);
+        self.pairs().made += 1;
+        let known = (first.read, second.read, first.sent, second.sent);
+        if let (Some(read), Some(also), Some(first), Some(second)) = known {
             let named = effects[0].digest(key);
-            self.learn(likeness, Pair { effects, named, read: read.and(also), secrets });
+            let pair = Pair { effects, named, read: read.and(also), secrets, sent: [first, second] };
+            self.learn(likeness, pair);
         }
         told
     }
 
-    fn of(&self, likeness: &Digest) -> Vec<Arc<Pair>> {
-        let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        pairs.get(likeness).cloned().unwrap_or_default()
+    fn pairs(&self) -> MutexGuard<'_, Pairs> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn like(&self, likeness: &Digest) -> Vec<Arc<Pair>> {
+        self.pairs().by_likeness.get(likeness).cloned().unwrap_or_default()
+    }
+
+    /// Keeps a pair; the oldest goes when there are too many.
     fn learn(&self, likeness: Digest, pair: Pair) {
-        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        if pairs.values().map(Vec::len).sum::<usize>() >= MOST_PAIRS {
+        let mut pairs = self.pairs();
+        let pairs = &mut *pairs;
+        let alike = pairs.by_likeness.entry(likeness.clone()).or_default();
+        // Those who are looked at side by side may have made the same.
+        let same = |it: &Arc<Pair>| {
+            it.named == pair.named
+                && it.read == pair.read
+                && it.secrets == pair.secrets
+                && it.sent == pair.sent
+        };
+        if alike.len() >= MOST_OF_ALIKE || alike.iter().any(same) {
             return;
         }
-        let alike = pairs.entry(likeness).or_default();
-        if alike.len() < MOST_OF_ALIKE {
-            alike.push(Arc::new(pair));
+        alike.push(Arc::new(pair));
+        pairs.kept.push_back(likeness);
+        while pairs.kept.len() > MOST_PAIRS {
+            let Some(oldest) = pairs.kept.pop_front() else { break };
+            if let Some(alike) = pairs.by_likeness.get_mut(&oldest) {
+                alike.remove(0);
+                if alike.is_empty() {
+                    pairs.by_likeness.remove(&oldest);
+                }
+            }
         }
+    }
+}
+
+impl Pair {
+    /// Whether what was sent to a cluster is called like what was sent to the one that this was made for.
+    fn is_sent_alike(&self, with: &[Placeholders; 2], made: &Made) -> bool {
+        let objects = &made.before.objects;
+        self.sent.iter().zip(with).all(|(sent, with)| {
+            sent.iter().all(|(place, key)| {
+                objects.get(*place).is_some_and(|object| with.real_key(key) == object.key)
+            })
+        })
     }
 }
 
@@ -152,24 +210,36 @@ impl Lists {
     }
 }
 
-fn secrets(gathered: &Gathered, made: &Made) -> BTreeSet<Fingerprint> {
-    let compositions = [&gathered.applied, &gathered.base, &made.composition];
-    fleet::secrets(compositions.into_iter().flatten()).into_iter().cloned().collect()
+fn secrets(gathered: &Gathered, made: &Made) -> Secrets {
+    let of = |composition: &Option<Composition>| {
+        let secrets = composition.iter().flat_map(fleet::secrets);
+        secrets.map(|(name, secret)| (name.clone(), secret.clone())).collect()
+    };
+    [&gathered.applied, &gathered.base, &made.composition].map(of).to_vec()
 }
 
-/// What a plan with placeholders does, and what was read for it; `None` where there is no such plan.
+/// A plan with placeholders.
+struct Planned {
+    effect: Effect,
+    /// What was read for it, where that is known.
+    read: Option<Read>,
+    /// See [`TakenOut`].
+    sent: Option<Vec<(usize, ObjectKey)>>,
+}
+
+/// `None` where there is no such plan.
 fn planned(
     own: &Own,
     gathered: &Gathered,
     intent: &Intent,
     made: &Made,
     placeholders: &Placeholders,
-) -> Option<(Effect, Option<Read>)> {
-    let bare = own.taken_out(gathered, made, placeholders)?;
+) -> Option<Planned> {
+    let TakenOut { gathered: bare, sent } = own.taken_out(gathered, made, placeholders)?;
     let made = match make::make(&bare, intent) {
         Ok(made) => made,
         Err(unmade) => *unmade.plan?,
     };
     let effect = Effect::of(&made.plan, &made.render, bare.cluster.id, &bare.key);
-    Some((effect, Read::of(own, &made, &gathered.facts)))
+    Some(Planned { effect, read: Read::of(own, &made, &gathered.facts), sent })
 }

@@ -5,7 +5,7 @@
 //!
 //! *Caveats.* What was sent and is not what is rendered now (a change that failed, something handed over) stays as it is.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use strata_model::{
     cluster::Infrastructure,
@@ -35,6 +35,15 @@ pub(super) struct Own {
     variables: BTreeMap<String, (VariableDefinition, String)>,
     names: bool,
     seeds: bool,
+}
+
+/// A cluster without what is its own.
+#[derive(Debug)]
+pub(super) struct TakenOut {
+    pub(super) gathered: Gathered,
+    /// The places of the objects that were sent as they are rendered, among those of the real render, and what each is called
+    /// with placeholders; `None` where one has no counterpart.
+    pub(super) sent: Option<Vec<(usize, ObjectKey)>>,
 }
 
 impl Own {
@@ -117,7 +126,7 @@ impl Own {
         gathered: &Gathered,
         made: &Made,
         placeholders: &Placeholders,
-    ) -> Option<Gathered> {
+    ) -> Option<TakenOut> {
         let turn = placeholders.turn();
         let variables = self.variable_values(turn);
         let mut bare = Gathered { placeholders: variables.clone(), ..gathered.clone() };
@@ -135,33 +144,45 @@ impl Own {
                 });
             }
         }
-        let Some(applied) = &mut bare.applied else { return Some(bare) };
+        let Some(applied) = &mut bare.applied else {
+            return Some(TakenOut { gathered: bare, sent: Some(Vec::new()) });
+        };
         make::put_placeholders(applied, &variables, &bare.contents);
         let before = make::rendered(&bare, bare.applied.as_ref()?).ok()?;
-        type Place = (Destination, ObjectKey);
-        let by_name = |object: &RenderedObject| {
-            ((object.destination, placeholders.real_key(&object.key)), object.clone())
-        };
-        let sent: BTreeMap<Place, RenderedObject> = made.before.objects.iter().map(by_name).collect();
-        let bare_sent: BTreeMap<Place, RenderedObject> = before.objects.iter().map(by_name).collect();
-        let replaced = |entry: &InventoryEntry| {
-            let place = (entry.destination, entry.key.clone());
-            let is_sent =
-                sent.get(&place).is_some_and(|object| fleet::is_as_rendered(entry, object, &gathered.key));
-            let object = bare_sent.get(&place).filter(|_| is_sent)?;
-            Some(InventoryEntry {
+        type Place<'a> = (Destination, Cow<'a, ObjectKey>);
+        let really = made.before.objects.iter().enumerate();
+        let really: BTreeMap<Place<'_>, (usize, &RenderedObject)> = really
+            .map(|(place, object)| ((object.destination, Cow::Borrowed(&object.key)), (place, object)))
+            .collect();
+        let bare_objects: BTreeMap<Place<'_>, &RenderedObject> = before
+            .objects
+            .iter()
+            .map(|object| ((object.destination, Cow::Owned(placeholders.real_key(&object.key))), object))
+            .collect();
+        let mut sent = Some(Vec::new());
+        for entry in &mut bare.inventory {
+            let at = (entry.destination, Cow::Borrowed(&entry.key));
+            let found = really.get(&at);
+            let Some((place, _)) =
+                found.filter(|(_, object)| fleet::is_as_rendered(entry, object, &gathered.key))
+            else {
+                continue;
+            };
+            let Some(object) = bare_objects.get(&at) else {
+                sent = None;
+                continue;
+            };
+            if let Some(sent) = &mut sent {
+                sent.push((*place, object.key.clone()));
+            }
+            *entry = InventoryEntry {
                 key: object.key.clone(),
                 digest: digest::object(&gathered.key, &object.body),
                 body: object.body.clone(),
                 ..entry.clone()
-            })
-        };
-        for entry in &mut bare.inventory {
-            if let Some(with) = replaced(entry) {
-                *entry = with;
-            }
+            };
         }
-        Some(bare)
+        Some(TakenOut { gathered: bare, sent })
     }
 }
 

@@ -14,6 +14,9 @@ use strata_render::judge_value;
 
 use super::{CompositionRequest, Contents};
 
+/// The longest value, in bytes, that a finding quotes.
+const LONGEST_SHOWN: usize = 60;
+
 /// What became of all variables.
 #[derive(Debug, Default)]
 pub(super) struct Carried {
@@ -92,21 +95,30 @@ fn settle(
         Some(None) => {}
         None => {
             if let Some(value) = before.variables.get(name) {
-                let still_valid = !definition.immutable && check(value).is_ok();
-                if still_valid {
-                    return Ok(Some(value.clone()));
-                }
+                let why = match check(value) {
+                    _ if definition.immutable => format!("clusters may not set `{name}` any more"),
+                    Ok(()) => return Ok(Some(value.clone())),
+                    Err(error) => error.to_string(),
+                };
+                let shown = |value: &str| {
+                    let is_short = value.len() <= LONGEST_SHOWN && !definition.sensitive;
+                    if is_short { format!(" `{value}`") } else { String::new() }
+                };
                 let instead = match (&definition.default_value, definition.required) {
-                    (Some(_), _) => Some("the profile's default is used"),
-                    (None, false) => Some("it goes, and there is no default"),
+                    (Some(default), _) => Some(format!("the profile's default{} is used", shown(default))),
+                    (None, false) => Some("it goes, and there is no default".to_owned()),
                     (None, true) => None,
+                };
+                let was = match value {
+                    VariableValue::Plain(text) => shown(text),
+                    VariableValue::Sensitive(_) => String::new(),
                 };
                 if let Some(instead) = instead {
                     findings.push(finding(
                         FindingCode::VariableDefaulted,
                         Severity::Acknowledge,
                         name,
-                        format!("the cluster's value of `{name}` is no longer valid; {instead}"),
+                        format!("the cluster's value{was} is no longer valid: {why}; {instead}"),
                         "acknowledge it, or set a valid value",
                     ));
                     return Ok(None);

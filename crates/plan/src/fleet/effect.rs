@@ -12,7 +12,7 @@
 //! word: who is called like something else in its objects may share an effect with who is called like that. What is
 //! made of a cluster's own so that it does not show any more (a hash, base64) may be anything.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use serde_json::{Map, Value, json};
 use strata_model::{
@@ -30,6 +30,15 @@ use super::placeholders::Placeholders;
 /// What a plan does, as a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effect(Value);
+
+/// What two effects with placeholders tell of a real one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The first of them, with the real in it where a name or a value has decided something.
+    pub effect: Effect,
+    /// Whether something in it stands for whatever is made of a cluster's own so that it does not show: a hash, what is generated.
+    pub derived: bool,
+}
 
 impl Effect {
     /// What a plan does to a cluster. `render` is the one that the plan was made of.
@@ -57,14 +66,17 @@ impl Effect {
     /// other placeholders, say alike must be what it really says, and what they say with a placeholder it must say with what
     /// that stands for. Where it is otherwise, a name or a value has decided something, and the real is put in its place.
     #[must_use]
-    pub fn told_of(&self, second: &Self, with: [&Placeholders; 2], real: &Self, cluster: &Cluster) -> Self {
-        Self(told(&self.0, &second.0, &real.0, &Teller { with, cluster }))
+    pub fn told_of(&self, second: &Self, with: [&Placeholders; 2], real: &Self, cluster: &Cluster) -> Told {
+        let teller = Teller { with, cluster, derived: Cell::new(false) };
+        let effect = Self(told(&self.0, &second.0, &real.0, &teller));
+        Told { effect, derived: teller.derived.get() }
     }
 }
 
 struct Teller<'a> {
     with: [&'a Placeholders; 2],
     cluster: &'a Cluster,
+    derived: Cell<bool>,
 }
 
 fn told(first: &Value, second: &Value, real: &Value, teller: &Teller<'_>) -> Value {
@@ -100,7 +112,14 @@ fn told(first: &Value, second: &Value, real: &Value, teller: &Teller<'_>) -> Val
             // Made of something of the cluster's own, and nothing of that shows: a hash, what is generated. A choice between
             // a few is none of these.
             let derived = put != other && is != one && is != two && !real.is_boolean();
-            if (put == is && other == is) || derived { first.clone() } else { really() }
+            if put == is && other == is {
+                first.clone()
+            } else if derived {
+                teller.derived.set(true);
+                first.clone()
+            } else {
+                really()
+            }
         }
     }
 }

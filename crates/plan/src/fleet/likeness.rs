@@ -4,11 +4,8 @@
 //! are one and the same. So that they are made once for all, what goes into them is named before anything is rendered.
 //!
 //! *Guarantees.* Pure. All that a plan depends on is in it, but the facts: which of them count is known only when something
-//! was rendered, so they are compared then. Secrets of variables are left out as well: whoever goes by a likeness must see
-//! whether they are the same ([`secrets`]).
-//!
-//! *Caveats.* What was sent counts by its place among what is rendered. Where names decide in which order that is, clusters
-//! may be taken for unlike that are not.
+//! was rendered, so they are compared then. So are secrets of variables ([`secrets`]), and what the objects are called that
+//! were sent: here they count by their places among what is rendered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +58,7 @@ pub fn likeness(input: &LikenessInput<'_>, key: &DigestKey) -> Digest {
         for value in bare.variables.values_mut().filter(|value| value.secret().is_some()) {
             *value = VariableValue::Plain(String::new());
         }
-        json!([bare.digest(key), secret_names(composition)])
+        json!([bare.digest(key), secrets(composition).into_keys().collect::<Vec<_>>()])
     };
     let rendered: BTreeMap<(Destination, &ObjectKey), (usize, &RenderedObject)> = input
         .before
@@ -119,14 +116,8 @@ pub fn is_as_rendered(entry: &InventoryEntry, object: &RenderedObject, key: &Dig
     entry.earlier.is_empty() && digest::object(key, &object.body) == entry.digest
 }
 
-/// The secrets that variables are worth.
+/// The secrets that the variables of a composition are worth, by name.
 #[must_use]
-pub fn secrets<'a>(compositions: impl IntoIterator<Item = &'a Composition>) -> BTreeSet<&'a Fingerprint> {
-    let variables = compositions.into_iter().flat_map(|composition| composition.variables.values());
-    variables.filter_map(VariableValue::secret).collect()
-}
-
-fn secret_names(composition: &Composition) -> BTreeSet<&String> {
-    let is_secret = |(_, value): &(&String, &VariableValue)| value.secret().is_some();
-    composition.variables.iter().filter(is_secret).map(|(name, _)| name).collect()
+pub fn secrets(composition: &Composition) -> BTreeMap<&String, &Fingerprint> {
+    composition.variables.iter().filter_map(|(name, value)| Some((name, value.secret()?))).collect()
 }

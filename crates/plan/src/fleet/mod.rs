@@ -11,7 +11,7 @@ mod likeness;
 mod original;
 mod placeholders;
 
-pub use effect::{Effect, without_own};
+pub use effect::{Effect, Told, without_own};
 pub use likeness::{LikenessInput, is_as_rendered, likeness, secrets};
 pub use original::{Candidate, Original, OriginalInput, Unfollowed};
 pub use placeholders::{Placeholders, Turn, placeholder_seed, unnamed, variable_placeholders};

@@ -1,5 +1,7 @@
 //! Clusters are registered, get their first version, and are left.
 
+use std::ops::ControlFlow;
+
 use serde_json::json;
 use strata_cli::operations;
 
@@ -116,6 +118,7 @@ impl Story {
         client
             .watch(operations::CHANGE_PROGRESS, "changeProgress", json!({ "id": change }), |item| {
                 state = text(item, "/change/state");
+                ControlFlow::Continue(())
             })
             .await?;
         if state == "SUCCEEDED" { Ok(()) } else { Err(format!("the change {change} ended {state}").into()) }

@@ -1,5 +1,7 @@
 //! The rest of the fleet follows in two stages.
 
+use std::ops::ControlFlow;
+
 use serde_json::{Value, json};
 use strata_cli::{exit::Code, operations};
 use tokio::sync::mpsc;
@@ -54,6 +56,7 @@ impl Story {
             client.watch(operations::ROLLOUT_PROGRESS, "rolloutProgress", json!({ "id": id }), |item| {
                 // A full queue means that the newest state is on its way anyway.
                 drop(events.try_send(item.clone()));
+                ControlFlow::Continue(())
             });
         let acting = async {
             let (mut paused, mut resumed) = (false, false);

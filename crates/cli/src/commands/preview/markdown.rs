@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     super::{field_change, list, place, text},
     exit, fleet, live,
+    plan::{repaved, required, restarted, sides},
 };
 
 /// The plan of one cluster.
@@ -38,10 +39,23 @@ fn parts(page: &mut String, plan: &Value) {
     for finding in list(plan, "findings") {
         let (severity, code) = (text(finding, "severity"), text(finding, "code"));
         push(page, format_args!("- **{severity}** {} `{code}`", inline(text(finding, "message"))));
+        let help = text(finding, "help");
+        if severity != "INFO" && !help.is_empty() {
+            push(page, format_args!("  - {}", inline(help)));
+        }
     }
     for conflict in list(plan, "conflicts") {
         let place = format!("{}:{}", text(conflict, "layer"), text(conflict, "path"));
         push(page, format_args!("- **conflict** `{place}` {}", inline(text(conflict, "message"))));
+        for (side, what) in sides(conflict) {
+            push(page, format_args!("  - {side}: {}", inline(&what)));
+        }
+    }
+    for reason in repaved(plan).into_iter().flat_map(|(_, reasons)| reasons) {
+        push(page, format_args!("- **nodes are replaced** {}", inline(&reason)));
+    }
+    for restart in restarted(plan) {
+        push(page, format_args!("- **Pods are replaced** {}", inline(&restart)));
     }
     for layer in list(plan, "layers") {
         let diff = text(layer, "diff");
@@ -98,7 +112,7 @@ fn parts(page: &mut String, plan: &Value) {
     page.push('\n');
 }
 
-/// `2 change, 1 create; nodes are replaced: WORKER_POOLS; needs approval: REPAVE of …`.
+/// `Objects: 2 change, 1 create; **nodes are replaced**: WORKER_POOLS (pool "blue"); needs approval: REPAVE: …`.
 fn summary(plan: &Value) -> String {
     if let Some(idle) = exit::idle(plan) {
         return idle.to_owned();
@@ -109,20 +123,16 @@ fn summary(plan: &Value) -> String {
     }
     let counts: Vec<String> = counts.into_iter().map(|(action, count)| format!("{count} {action}")).collect();
     let mut parts = vec![format!("Objects: {}", counts.join(", "))];
-    if plan.pointer("/repave/required") == Some(&json!(true)) {
-        let scope = plan.pointer("/repave/scope").and_then(Value::as_str).unwrap_or_default();
-        parts.push(format!("**nodes are replaced** ({scope})"));
+    if let Some((what, _)) = repaved(plan) {
+        parts.push(format!("**nodes are replaced**: {what}"));
     }
     let restarts = list(plan, "restarts").len();
     if restarts > 0 {
-        parts.push(format!("Pods of {restarts} workloads are replaced"));
+        let of = if restarts == 1 { "workload" } else { "workloads" };
+        parts.push(format!("Pods of {restarts} {of} are replaced"));
     }
-    for requirement in list(plan, "requirements") {
-        parts.push(format!(
-            "needs approval: {} of {}",
-            text(requirement, "kind"),
-            text(requirement, "scope")
-        ));
+    for line in required(plan) {
+        parts.push(format!("needs approval: {line}"));
     }
     if plan.get("reversible") == Some(&json!(false)) {
         parts.push("**cannot be taken back as a whole**".to_owned());
@@ -181,13 +191,27 @@ mod tests {
                 "action": "CHANGE", "layer": "app", "object": { "kind": "ConfigMap", "namespace": "shop", "name": "a|b" },
                 "changes": [{ "path": "data.a", "before": "1", "after": "2" }],
             }],
-            "repave": { "required": true, "scope": "WORKER_POOLS" },
-            "findings": [{ "severity": "INFO", "code": "LEFT_BEHIND", "message": "<b>\nleft [here](http://x)" }],
+            "repave": {
+                "required": true, "scope": "WORKER_POOLS", "pools": ["blue"],
+                "reasons": [{ "code": "TEMPLATE", "pool": "blue", "message": "its image changes" }],
+            },
+            "restarts": [{ "object": { "kind": "Deployment", "namespace": "shop", "name": "web" }, "paths": ["spec.template"] }],
+            "requirements": [{ "kind": "REPAVE", "scope": "pool \"blue\"", "quorum": 1, "role": "APPROVER" }],
+            "conflicts": [{ "layer": "app", "path": "a", "message": "both changed it", "base": 1, "ours": "<2>", "theirs": null }],
+            "findings": [
+                { "severity": "INFO", "code": "LEFT_BEHIND", "message": "<b>\nleft [here](http://x)", "help": "none" },
+                { "severity": "BLOCK", "code": "MERGE_CONFLICT", "message": "they differ", "help": "decide" },
+            ],
         }));
         assert_eq!(
             page,
-            "## `eu-1`\n\nObjects: 1 change; **nodes are replaced** (WORKER_POOLS)\n\n\
+            "## `eu-1`\n\nObjects: 1 change; **nodes are replaced**: WORKER_POOLS (pool \"blue\"); \
+             Pods of 1 workload are replaced; needs approval: REPAVE: pool \"blue\", by 1 APPROVER\n\n\
              - **INFO** &lt;b&gt; left [here]\\(http://x) `LEFT_BEHIND`\n\
+             - **BLOCK** they differ `MERGE_CONFLICT`\n  - decide\n\
+             - **conflict** `app:a` both changed it\n  - running: 1\n  - override: \"&lt;2&gt;\"\n  - new: nothing\n\
+             - **nodes are replaced** pool \"blue\": its image changes [TEMPLATE]\n\
+             - **Pods are replaced** Deployment shop/web: spec.template\n\
              \n<details><summary>app (web 1.0.0 → web 1.1.0)</summary>\n\n````diff\n-a\n+```\n````\n</details>\n\
              \n| | object | layer | fields |\n|---|---|---|---|\n\
              | change | ConfigMap shop/a\\|b | app | `~ data.a: \"1\" → \"2\"` |\n\nplan `hmac:1`\n"

@@ -6,6 +6,8 @@ mod live;
 pub(super) mod markdown;
 pub(super) mod plan;
 
+use std::ops::ControlFlow;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -49,7 +51,7 @@ async fn of_fleet(
     if let Ok(style) = ProgressStyle::with_template("{bar:30.green} {pos}/{len} {wide_msg}") {
         bar.set_style(style);
     }
-    let mut preview = Value::Null;
+    let mut made = Value::Null;
     let result = client
         .watch(
             operations::FLEET_PREVIEW_PROGRESS,
@@ -60,15 +62,18 @@ async fn of_fleet(
                 bar.set_length(number("clusters"));
                 bar.set_position(number("lookedAt"));
                 bar.set_message(fleet::outcomes(progress));
-                preview = progress.get("preview").cloned().unwrap_or_default();
+                made = progress.pointer("/preview/id").cloned().unwrap_or_default();
+                if made.is_null() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             },
         )
         .await;
     bar.finish_and_clear();
     result?;
-    if preview.is_null() {
+    if made.is_null() {
         return Err(CliError::Answer("the subscription ended without a preview".to_owned()));
     }
+    let data = client.send(operations::FLEET_PREVIEW_SHOW, json!({ "id": made })).await?;
+    let preview = data.get("node").cloned().unwrap_or_default();
     if arguments.markdown {
         out!("{}", markdown::fleet(&preview));
     } else {

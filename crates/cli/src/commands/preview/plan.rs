@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    super::{field_change, list, origin, place, text},
+    super::{field_change, list, origin, place, requirement_named, text},
     exit, live,
 };
 use crate::output::{Output, out};
@@ -76,11 +76,16 @@ fn layers(output: &Output, plan: &Value) {
             text(conflict, "path"),
             text(conflict, "message")
         );
-        for (side, value, from) in [
-            ("running", "base", "baseOrigin"),
-            ("override", "ours", "oursOrigin"),
-            ("new", "theirs", "theirsOrigin"),
-        ] {
+        for (side, what) in sides(conflict) {
+            out!("    {side:8} {what}");
+        }
+    }
+}
+
+/// What each side of a conflict says, and from where.
+pub(super) fn sides(conflict: &Value) -> [(&'static str, String); 3] {
+    [("running", "base", "baseOrigin"), ("override", "ours", "oursOrigin"), ("new", "theirs", "theirsOrigin")]
+        .map(|(side, value, from)| {
             let is = conflict.get(value).filter(|value| !value.is_null());
             let is = is.map_or_else(|| "nothing".to_owned(), Value::to_string);
             let mut from = conflict.get(from).cloned().unwrap_or_default();
@@ -88,9 +93,8 @@ fn layers(output: &Output, plan: &Value) {
                 from.shift_remove("at");
             }
             let from = if from.is_null() { String::new() } else { format!(", from {}", origin(&from)) };
-            out!("    {side:8} {is}{from}");
-        }
-    }
+            (side, format!("{is}{from}"))
+        })
 }
 
 fn objects(output: &Output, plan: &Value) {
@@ -126,37 +130,60 @@ fn objects(output: &Output, plan: &Value) {
 }
 
 fn restarts(output: &Output, plan: &Value) {
-    let restarts = list(plan, "restarts");
+    let restarts = restarted(plan);
     if !restarts.is_empty() {
         out!("\n{}", output.paint("Pods are replaced", "1"));
     }
-    for restart in restarts {
+    for line in restarts {
+        out!("  {line}");
+    }
+}
+
+/// Whose Pods are replaced, and why, a line each.
+pub(super) fn restarted(plan: &Value) -> Vec<String> {
+    let line = |restart: &Value| {
         let object = restart.get("object").cloned().unwrap_or_default();
         let paths = list(restart, "paths");
         let paths: Vec<&str> = paths.iter().filter_map(Value::as_str).collect();
         let why = if paths.is_empty() { "all of it is replaced".to_owned() } else { paths.join(", ") };
-        out!("  {} {}: {why}", text(&object, "kind"), place(&object));
-    }
+        format!("{} {}: {why}", text(&object, "kind"), place(&object))
+    };
+    list(plan, "restarts").iter().map(line).collect()
 }
 
 fn repave(output: &Output, plan: &Value) {
-    let repave = plan.get("repave").cloned().unwrap_or_default();
-    if repave.get("required") != Some(&Value::Bool(true)) {
-        return;
+    let Some((what, reasons)) = repaved(plan) else { return };
+    out!("\n{} {what}", output.paint("Nodes are replaced:", "33;1"));
+    for reason in reasons {
+        out!("  {reason}");
     }
-    let scope = text(&repave, "scope");
+}
+
+/// Which nodes are replaced, and why, a line for each reason.
+pub(super) fn repaved(plan: &Value) -> Option<(String, Vec<String>)> {
+    let repave = plan.get("repave").filter(|repave| repave.get("required") == Some(&Value::Bool(true)))?;
+    let scope = text(repave, "scope");
     let plane = ["FULL", "CONTROL_PLANE"].contains(&scope).then(|| "control plane".to_owned());
-    let pools = list(&repave, "pools");
+    let pools = list(repave, "pools");
     let pools = pools.iter().filter_map(Value::as_str).map(|pool| format!("pool \"{pool}\""));
     let what: Vec<String> = plane.into_iter().chain(pools).collect();
-    out!("\n{} {scope} ({})", output.paint("Nodes are replaced:", "33;1"), what.join(", "));
-    for reason in list(&repave, "reasons") {
+    let reason = |reason: &Value| {
         let place = match text(reason, "pool") {
             "" => "control plane".to_owned(),
             pool => format!("pool \"{pool}\""),
         };
-        out!("  {place}: {} [{}]", text(reason, "message"), text(reason, "code"));
-    }
+        format!("{place}: {} [{}]", text(reason, "message"), text(reason, "code"))
+    };
+    Some((format!("{scope} ({})", what.join(", ")), list(repave, "reasons").iter().map(reason).collect()))
+}
+
+/// What must be approved, by whom: `REPAVE: control plane and pool "blue", by 1 APPROVER`.
+pub(super) fn required(plan: &Value) -> Vec<String> {
+    let line = |requirement: &Value| {
+        let quorum = requirement.get("quorum").and_then(Value::as_u64).unwrap_or(1);
+        format!("{}, by {quorum} {}", requirement_named(requirement), text(requirement, "role"))
+    };
+    list(plan, "requirements").iter().map(line).collect()
 }
 
 fn findings(output: &Output, plan: &Value) {
@@ -190,14 +217,7 @@ fn findings(output: &Output, plan: &Value) {
         out!("\n{} nobody can approve it: mend what is told above", output.paint("blocked:", "31;1"));
         return;
     }
-    for requirement in list(plan, "requirements") {
-        out!(
-            "\n{} {} of {}, by {} {}",
-            output.paint("needs approval:", "33;1"),
-            text(requirement, "kind"),
-            text(requirement, "scope"),
-            requirement.get("quorum").and_then(Value::as_u64).unwrap_or(1),
-            text(requirement, "role")
-        );
+    for line in required(plan) {
+        out!("\n{} {line}", output.paint("needs approval:", "33;1"));
     }
 }

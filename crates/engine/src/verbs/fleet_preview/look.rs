@@ -52,7 +52,7 @@ impl FleetSurvey {
 
     /// Plans each by itself. Who has not answered in time counts as not looked at.
     async fn plan_each(&mut self, rows: Vec<Row>) -> Result<(), EngineError> {
-        let side_by_side = std::thread::available_parallelism().map_or(2, usize::from) * 2;
+        let side_by_side = std::thread::available_parallelism().map_or(2, usize::from) * 4;
         let common = self.session.common().await?;
         let mut rows = rows.into_iter();
         while Instant::now() < self.until {
@@ -61,29 +61,21 @@ impl FleetSurvey {
                 break;
             }
             let mut records = self.session.records(batch.iter().map(|row| &row.cluster)).await?;
-            let given: Vec<(Row, Records)> = batch
-                .into_iter()
-                .map(|row| {
-                    let records = records.remove(&row.cluster.value.id).unwrap_or_default();
-                    (row, records)
-                })
-                .collect();
-            // A few that do not answer are not waited for with all the time that there is.
-            let patience = self.session.engine.options().fleet_preview_patience;
-            let until = self.until.min(Instant::now() + patience);
-            let survey = &*self;
-            let planned: Vec<(Row, Option<Planned>)> = stream::iter(given)
-                .map(|(row, records)| {
-                    let common = &common;
-                    async move {
-                        let planned = survey.look(&row, (common, records), until).await?;
-                        Ok::<_, EngineError>((row, planned))
-                    }
-                })
-                .buffered(side_by_side)
-                .try_collect()
-                .await?;
-            for (row, planned) in planned {
+            let given = batch.into_iter().map(|row| {
+                let records = records.remove(&row.cluster.value.id).unwrap_or_default();
+                (row, records)
+            });
+            let (survey, common) = (&*self, &common);
+            let looks = given.enumerate().map(|(place, (row, records))| async move {
+                let planned = survey.look(&row, (common, records)).await?;
+                Ok::<_, EngineError>((place, row, planned))
+            });
+            // One that is slow to answer keeps nobody else waiting.
+            let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(side_by_side);
+            let mut planned: Vec<(usize, Row, Option<Planned>)> = looks.try_collect().await?;
+            // Which is the first of a group is not decided by who is done first.
+            planned.sort_by_key(|(place, ..)| *place);
+            for (_, row, planned) in planned {
                 let Some(planned) = planned else { continue };
                 self.known.learn(&row, &planned);
                 self.count(planned).await?;
@@ -114,13 +106,11 @@ impl FleetSurvey {
         Ok(others)
     }
 
-    async fn look(
-        &self,
-        row: &Row,
-        given: (&Common, Records),
-        until: Instant,
-    ) -> Result<Option<Planned>, EngineError> {
+    async fn look(&self, row: &Row, given: (&Common, Records)) -> Result<Option<Planned>, EngineError> {
         let cluster = &row.cluster;
+        // One that does not answer is not waited for with all the time that there is.
+        let patience = self.session.engine.options().fleet_preview_patience;
+        let until = self.until.min(Instant::now() + patience);
         let key = self.session.engine.store().digest_key();
         let member = |composition: Option<&Composition>, plan_digest| FleetMember {
             cluster: cluster.value.id,

@@ -6,8 +6,8 @@
 //! digest is. A survey goes on step by step, as long as somebody waits for what comes of it.
 //!
 //! *Guarantees.* Nothing changes. Bounded in clusters, in time and in plans that are kept; what was not looked at is counted.
-//! A cluster that has no plan is a group of its own and keeps none of the others from having one. Few steps are made at once:
-//! who surveys more waits.
+//! A cluster that has no plan is a group of its own and keeps none of the others from having one. Only a few surveys are made
+//! at once; who asks for more is refused.
 
 mod groups;
 mod known;
@@ -18,13 +18,14 @@ use std::{sync::Arc, time::Duration};
 
 use strata_model::{
     access::Permission,
+    error::RefusalCode,
     fleet_preview::{FleetGroup, FleetPreview},
     id::{ClusterId, FleetPreviewId},
     profile::{ClusterName, RevisionReference},
 };
 use strata_plan::CompositionRequest;
 use strata_store::{ClusterFilter, ProfileFilter};
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use self::{groups::Groups, known::Known};
 use crate::{
@@ -36,8 +37,6 @@ use crate::{
 
 /// How many clusters one preview looks at.
 const MOST_CLUSTERS: u64 = 20_000;
-/// How many clusters are looked at together.
-const CHUNK: usize = 200;
 
 /// A fleet preview that is being made.
 #[derive(Debug)]
@@ -56,6 +55,8 @@ pub struct FleetSurvey {
     found: Vec<(FleetGroup, ClusterName)>,
     planned: u32,
     until: Instant,
+    /// Given back when the survey is over, or nobody follows it any more.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Session {
@@ -63,7 +64,7 @@ impl Session {
     /// none. What is not looked at within [`crate::EngineOptions::fleet_preview_patience`] is left out.
     ///
     /// # Errors
-    /// `FORBIDDEN`, `NOT_FOUND`, `INVALID_VERSION`.
+    /// `FORBIDDEN`, `NOT_FOUND`, `INVALID_VERSION`, `LIMIT_EXCEEDED` when too many are made already.
     pub async fn preview_fleet_upgrade(
         &self,
         to: &RevisionWish,
@@ -95,6 +96,13 @@ impl Session {
         patience: Duration,
     ) -> Result<FleetSurvey, EngineError> {
         self.permit(Permission::Read)?;
+        let Ok(permit) = Arc::clone(self.engine.surveys()).try_acquire_owned() else {
+            return Err(EngineError::refuse(
+                RefusalCode::LimitExceeded,
+                "as many fleet previews are being made as this server makes at once",
+                "try again when one of them is done",
+            ));
+        };
         let until = Instant::now() + patience;
         let wish = Wish { attach: vec![to.clone()], ..Wish::default() };
         let request = self.composition_request(&wish).await?;
@@ -120,6 +128,7 @@ impl Session {
             found: Vec::new(),
             planned: 0,
             until,
+            _permit: permit,
         })
     }
 }
@@ -134,12 +143,8 @@ impl FleetSurvey {
         session.permit(Permission::Read)?;
         self.session = session.clone();
         self.found.clear();
-        let chunk: Vec<ClusterId> = self.clusters.by_ref().take(CHUNK).collect();
-        let steps = session.engine.survey_steps();
-        let _step = match tokio::time::timeout_at(self.until, steps.acquire()).await {
-            Ok(step) => step.map_err(EngineError::internal)?,
-            Err(_elapsed) => return Ok(false),
-        };
+        let step = session.engine.options().fleet_survey_step.max(1);
+        let chunk: Vec<ClusterId> = self.clusters.by_ref().take(step).collect();
         if chunk.is_empty() || Instant::now() >= self.until {
             return Ok(false);
         }
@@ -164,6 +169,12 @@ impl FleetSurvey {
     #[must_use]
     pub const fn planned(&self) -> u32 {
         self.planned
+    }
+
+    /// How many pairs of plans were made to tell apart what is common from what is a cluster's own.
+    #[must_use]
+    pub fn pairs(&self) -> u32 {
+        self.effects.made()
     }
 
     /// The groups so far, in no order.
