@@ -371,15 +371,15 @@ async fn one_whose_objects_are_called_otherwise_is_no_model_for_others() {
         let layers = vec![layer("app", "cased", "1.0.0", values, ImmutablePolicy::Block)];
         bench.publish_content("cased", version, layers, vec![variable("site", Some("none"))]).await;
     }
-    for (name, site) in [("one", "Berlin"), ("two", "munich"), ("three", "paris"), ("four", "Oslo")] {
+    for (name, site) in [("four", "munich"), ("one", "Berlin"), ("three", "paris"), ("two", "Oslo")] {
         let mut wish = bench.wish(name, &[("cased", "1.0.0")]);
         wish.variables = vec![("site".into(), site.into())];
         bring(&bench, &[], wish).await;
     }
     let target = RevisionWish { profile: "cased".into(), ..to("1.1.0") };
     let (preview, pairs) = surveyed(session, &target).await;
-    assert_eq!(names(session, &preview).await, [vec!["four"], vec!["one"], vec!["three", "two"]]);
-    assert_eq!(pairs, 3, "those of one and four serve nobody, that of two serves three");
+    assert_eq!(names(session, &preview).await, [vec!["four", "three"], vec!["one"], vec!["two"]]);
+    assert_eq!(pairs, 3, "those of one and two serve nobody, that of four serves three");
     assert_each_alone(&bench, &preview, &target).await;
 }
 
