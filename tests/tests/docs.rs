@@ -397,6 +397,23 @@ async fn the_page_for_approvers_holds() -> Result<()> {
         carried_out += 1;
     }
     ensure!(carried_out >= 10, "{carried_out} commands were found on the page");
+    // The code says what was found whether or not somebody reads on; what cannot be written is a failure.
+    for (gone, expected) in [(true, 3), (false, 1)] {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let full = || fs::File::options().write(true).open("/dev/full");
+        let code = tokio::process::Command::new(program!())
+            .args(["preview", "edge-1", "--profile", "welcome@1.1.0"])
+            .env("STRATA_SERVER", server.url())
+            .env("STRATA_TOKEN_FILE", server.token_file())
+            .stdin(Stdio::null())
+            .stdout(if gone { Stdio::from(writer) } else { Stdio::from(full()?) })
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .status();
+        let code = tokio::time::timeout(PATIENCE, code).await??.code();
+        ensure!(code == Some(expected), "{code:?} instead of {expected}");
+    }
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 
 use async_graphql::{SDLExportOptions, SchemaBuilder};
 use strata_engine::Engine;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     limits::Bounds,
@@ -63,10 +62,10 @@ fn builder(options: &SchemaOptions) -> SchemaBuilder<Query, Mutation, Subscripti
     if options.introspection { builder } else { builder.disable_introspection() }
 }
 
-/// The schema over an engine. Subscriptions end when `cancel` is cancelled.
+/// The schema over an engine.
 #[must_use]
-pub fn build(engine: Engine, options: &SchemaOptions, cancel: CancellationToken) -> Schema {
-    builder(options).data(engine).data(cancel).data(Known::default()).finish()
+pub fn build(engine: Engine, options: &SchemaOptions) -> Schema {
+    builder(options).data(engine).data(Known::default()).finish()
 }
 
 /// The schema as text (SDL), for clients and their tools.

@@ -22,7 +22,6 @@ use strata_model::{
     secret::SecretText,
 };
 use tokio::{sync::watch, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     context::{caller, change_of, engine, identity, rollout_of, session},
@@ -125,7 +124,6 @@ struct Subscriber {
     bearer: SecretText,
     cause: String,
     project: ProjectId,
-    cancel: CancellationToken,
 }
 
 impl Subscriber {
@@ -136,7 +134,6 @@ impl Subscriber {
             bearer: identity(ctx)?.bearer.clone(),
             cause: request_id(),
             project: session.project_id(),
-            cancel: ctx.data_opt::<CancellationToken>().cloned().unwrap_or_default(),
         })
     }
 
@@ -180,19 +177,12 @@ impl Follow {
         }
     }
 
-    /// Waits until there may be more; false when the server shuts down.
-    async fn more(&mut self) -> bool {
-        let cancel = self.subscriber.cancel.clone();
-        let wait = async {
-            tokio::time::sleep_until(self.looked + PACE).await;
-            match tokio::time::timeout(RECHECK, self.latest.changed()).await {
-                Ok(Err(_)) => false,
-                Ok(Ok(())) | Err(_) => true,
-            }
-        };
-        tokio::select! {
-            () = cancel.cancelled() => false,
-            more = wait => more,
+    /// Waits until there may be more. When the server shuts down there is none: the connection is closed, so that who
+    /// follows knows that this is no end, and comes back.
+    async fn more(&mut self) {
+        tokio::time::sleep_until(self.looked + PACE).await;
+        if let Ok(Err(_)) = tokio::time::timeout(RECHECK, self.latest.changed()).await {
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -223,9 +213,7 @@ fn surveyed(
         yield FleetPreviewProgress::of(&survey, &session);
         loop {
             session = subscriber.session().await.map_err(answer)?;
-            let step = survey.step(&session);
-            let Some(more) = subscriber.cancel.run_until_cancelled(step).await else { return };
-            if !more.map_err(answer)? {
+            if !survey.step(&session).await.map_err(answer)? {
                 break;
             }
             yield FleetPreviewProgress::of(&survey, &session);
@@ -263,9 +251,10 @@ fn changes(
             let before = change_now(&session, id).await.map_err(answer)?;
             let events = follow.events(&session, position).await.map_err(answer)?;
             if events.is_empty() {
-                if rests(before.state) || !follow.more().await {
+                if rests(before.state) {
                     break;
                 }
+                follow.more().await;
                 continue;
             }
             session = follow.subscriber.session().await.map_err(answer)?;
@@ -308,9 +297,10 @@ fn rollouts(
             let before = rollout_now(&session, id).await.map_err(answer)?;
             let events = follow.events(&session, position).await.map_err(answer)?;
             if events.is_empty() {
-                if before.state.is_final() || !follow.more().await {
+                if before.state.is_final() {
                     break;
                 }
+                follow.more().await;
                 continue;
             }
             session = follow.subscriber.session().await.map_err(answer)?;
@@ -336,9 +326,7 @@ fn fleet(
         loop {
             let events = follow.events(&session, position).await.map_err(answer)?;
             if events.is_empty() {
-                if !follow.more().await {
-                    break;
-                }
+                follow.more().await;
                 session = follow.subscriber.session().await.map_err(answer)?;
                 continue;
             }

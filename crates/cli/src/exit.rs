@@ -111,6 +111,9 @@ pub enum CliError {
         /// Why.
         reason: String,
     },
+    /// Nobody reads what is watched any more.
+    #[error("nobody reads on; what is watched goes on")]
+    Unread,
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
@@ -128,6 +131,7 @@ impl CliError {
             },
             Self::Unreachable { .. } => Code::Unreachable,
             Self::Answer(_) => Code::Failure,
+            Self::Unread => Code::NotSucceeded,
             Self::File { .. } | Self::Usage(_) => Code::Usage,
         }
     }

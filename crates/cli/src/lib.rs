@@ -28,10 +28,10 @@ pub async fn run(connection: Connection, command: ClientCommand) -> Code {
         Ok(client) => commands::run(&client, &output, command).await,
         Err(error) => Err(error),
     };
-    match result {
+    output::ending(match result {
         Ok(code) => code,
         Err(error) => report(&output, &error),
-    }
+    })
 }
 
 fn report(output: &Output, error: &CliError) -> Code {

@@ -2,8 +2,8 @@
 
 use std::{
     borrow::Cow,
-    io::IsTerminal as _,
-    sync::atomic::{AtomicBool, Ordering},
+    io::{ErrorKind, IsTerminal as _},
+    sync::OnceLock,
 };
 
 use comfy_table::{Cell, Color as Color16, ContentArrangement, Table, presets::NOTHING};
@@ -12,12 +12,13 @@ use tokio::sync::Notify;
 
 use crate::{
     arguments::{Color, Format},
-    exit::CliError,
+    exit::{CliError, Code},
 };
 
-/// Told when nobody reads the output any more, by a program that called [`outlive_reader`].
+/// Told when nobody reads the output any more.
 static READER_LEFT: Notify = Notify::const_new();
-static OUTLIVES_READER: AtomicBool = AtomicBool::new(false);
+/// Why nothing can be written any more.
+static FAILED: OnceLock<std::io::Error> = OnceLock::new();
 
 /// Writes what people read to standard output, without what would steer their terminal: see [`visible`].
 pub fn write_out(text: std::fmt::Arguments<'_>, end: &str) {
@@ -74,25 +75,40 @@ fn colour(text: &str) -> usize {
     if painted && rest.starts_with('m') { length + 3 } else { 0 }
 }
 
-/// Writes to standard output as it is, for machines. Whoever read it may have left (`strata … | head`): then there is nobody to write for, and
-/// the program ends, unless it has something to put in order first ([`outlive_reader`]).
+/// Writes to standard output as it is, for machines. Whoever read it may have left (`strata … | head`): what is written from then
+/// on goes nowhere, and the command comes to its own end, so that its exit code says what it found.
 pub fn write_raw(text: std::fmt::Arguments<'_>, end: &str) {
     use std::io::Write as _;
+    if FAILED.get().is_some() {
+        return;
+    }
     let mut out = std::io::stdout().lock();
-    if write!(out, "{text}{end}").and_then(|()| out.flush()).is_err() {
-        if !OUTLIVES_READER.load(Ordering::Relaxed) {
-            std::process::exit(i32::from(crate::exit::Code::Ok.number()));
-        }
+    if let Err(error) = write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        // Only the first is told.
+        drop(FAILED.set(error));
         READER_LEFT.notify_one();
     }
 }
 
-/// From now on a reader who leaves does not end the program: output goes nowhere, and [`reader_left`] tells.
-pub fn outlive_reader() {
-    OUTLIVES_READER.store(true, Ordering::Relaxed);
+/// Whether nothing can be written to standard output any more.
+#[must_use]
+pub fn is_lost() -> bool {
+    FAILED.get().is_some()
 }
 
-/// Waits until the reader of standard output has left; for one who called [`outlive_reader`].
+/// The code that a command ends with: a result that could not be written is a failure, except to a reader that has seen enough.
+#[must_use]
+pub fn ending(code: Code) -> Code {
+    match FAILED.get() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("error: the output cannot be written: {error}");
+            Code::Failure
+        }
+        _ => code,
+    }
+}
+
+/// Waits until the reader of standard output has left.
 pub async fn reader_left() {
     READER_LEFT.notified().await;
 }

@@ -12,6 +12,7 @@ use crate::{
     client::{Client, REQUEST_DEADLINE, root_cause, user_errors},
     exit::CliError,
     operations::Operation,
+    output,
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -98,6 +99,9 @@ impl Client {
                         }
                         if on_item(item).is_break() {
                             return Ok(());
+                        }
+                        if output::is_lost() {
+                            return Err(CliError::Unread);
                         }
                     }
                 }

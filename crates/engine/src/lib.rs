@@ -67,7 +67,7 @@ pub struct EngineOptions {
     pub fleet_preview_patience: Duration,
     /// How long one looks at them that somebody follows.
     pub fleet_survey_patience: Duration,
-    /// How many clusters it looks at between two words.
+    /// How many clusters it looks at in one step at most.
     pub fleet_survey_step: usize,
     /// How long one step of a change may take to become healthy.
     pub step_deadline: Duration,

@@ -122,7 +122,7 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
         let layers = vec![layer("app", "web", "1.0.0", values, ImmutablePolicy::Block)];
         bench.publish_content("web", version, layers, vec![variable("title", Some("hello"))]).await;
     }
-    let names = ["eu-1", "eu-2", "eu-3", "named", "ours", "there"];
+    let names = ["eu-1", "eu-2", "eu-3", "named", "ours", "mine", "there"];
     let sim = bench.cluster("elsewhere").await;
     bench.register("elsewhere", &sim).await;
     for name in names {
@@ -130,37 +130,41 @@ async fn clusters_are_grouped_by_what_happens_to_them() {
         if name == "named" {
             wish.variables = vec![("title".into(), "our own".into())];
         }
-        if name == "ours" {
-            let set = PatchOperation::Set { path: "mode".parse().unwrap(), value: "special".into() };
+        if ["ours", "mine"].contains(&name) {
+            let set = PatchOperation::Set { path: "mode".parse().unwrap(), value: name.into() };
             wish.overrides = bench.override_wish(name, "app", Patch(vec![set])).overrides;
         }
         bring(&bench, &[], wish).await;
     }
 
     let preview = previewed(session, &to("1.1.0"), ClusterFilter::default()).await.unwrap();
-    assert_eq!((preview.looked_at, preview.left_out), (6, 0), "not those that do not run it");
-    let expected = [(FleetOutcome::Changes, 4), (FleetOutcome::Conflicts, 1), (FleetOutcome::Unchanged, 1)];
-    let mut groups = preview.groups.clone();
-    groups.sort_by_key(|group| (std::cmp::Reverse(group.clusters), std::cmp::Reverse(group.outcome)));
-    assert_eq!(told(&groups), [expected[0], expected[1], expected[2]]);
+    assert_eq!((preview.looked_at, preview.left_out), (7, 0), "not those that do not run it");
+    let groups = &preview.groups;
+    let expected = [(FleetOutcome::Conflicts, 2), (FleetOutcome::Changes, 4), (FleetOutcome::Unchanged, 1)];
+    assert_eq!(told(groups), expected, "the gravest first");
 
     // Each cluster of a group has the very plan that a preview of it alone has, and what is its own beside it.
     let kept = session.fleet_preview(preview.id).await.unwrap().unwrap();
     assert_eq!(kept, preview);
-    let first = members(session, &preview, &groups[0]).await;
+    let first = members(session, &preview, &groups[1]).await;
     let found: Vec<String> = first.iter().map(|member| member.name.to_string()).collect();
     assert_eq!(found, ["eu-1", "eu-2", "eu-3", "named"]);
     assert_eq!(first[3].variables, [("title".to_owned(), "our own".to_owned())]);
     assert_each_alone(&bench, &preview, &to("1.1.0")).await;
-    let example = session.plan(groups[0].example.unwrap()).await.unwrap().unwrap();
+    let example = session.plan(groups[1].example.unwrap()).await.unwrap().unwrap();
     assert_eq!(Some(example.plan.digest), first[0].plan_digest);
-    assert_eq!(members(session, &preview, &groups[1]).await[0].overridden, ["app"]);
+    // What overrides say is a cluster's own: those who disagree at the same place are told together, each with its value.
+    let own = members(session, &preview, &groups[0]).await;
+    let said: Vec<_> =
+        own.iter().map(|it| (it.disagrees[0].path.as_str(), it.disagrees[0].value.clone())).collect();
+    assert_eq!(said, [("mode", Some("mine".into())), ("mode", Some("ours".into()))]);
+    assert_eq!(own[0].overridden, ["app"]);
 
     // What does not render on one cluster says so, and the others have their plans.
     let preview = previewed(session, &to("1.2.0"), ClusterFilter::default()).await.unwrap();
     let blocked: Vec<_> =
         preview.groups.iter().filter(|group| group.outcome == FleetOutcome::Blocked).collect();
-    assert_eq!((blocked.len(), blocked[0].clusters, preview.looked_at), (1, 1, 6));
+    assert_eq!((blocked.len(), blocked[0].clusters, preview.looked_at), (1, 1, 7));
     let plan = session.plan(blocked[0].example.unwrap()).await.unwrap().unwrap().plan;
     assert!(plan.actions.is_empty() && plan.findings[0].code == FindingCode::RenderFailed, "{plan:#?}");
     assert!(plan.findings[0].message.contains("not here"), "{:#?}", plan.findings);

@@ -144,10 +144,20 @@ impl Refusal {
 
     /// There is no such thing in this project.
     pub fn not_found(noun: &str, name: impl fmt::Display) -> Self {
+        let see = match noun {
+            "cluster" | "profile" | "pack" | "macro" | "change" | "rollout" | "token" => {
+                format!("list what there is with `strata {noun} list`")
+            }
+            "version" | "revision" | "profile version" | "draft" => {
+                "see what there is with `strata profile show NAME`".to_owned()
+            }
+            "orphan" => "list what there is with `strata orphans list`".to_owned(),
+            _ => "see how it is spelled".to_owned(),
+        };
         Self::new(
             RefusalCode::NotFound,
             format!("there is no {noun} `{name}` in this project"),
-            format!("list what there is with `strata {noun} list`, or choose another project"),
+            format!("{see}, or choose another project"),
         )
     }
 }

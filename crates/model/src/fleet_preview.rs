@@ -1,6 +1,7 @@
 //! Fleet previews: what one target would do to many clusters, grouped by effect.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     Timestamp,
@@ -8,7 +9,7 @@ use crate::{
     finding::{FindingCode, Severity},
     id::{ClusterId, FleetPreviewId, PlanId, ProjectId},
     plan::{Plan, RepaveScope},
-    profile::{ClusterName, RevisionReference},
+    profile::{ClusterName, LayerName, RevisionReference},
 };
 
 /// What comes of a target on a cluster, the gravest last.
@@ -80,6 +81,21 @@ pub struct FleetMember {
     pub variables: Vec<(String, String)>,
     /// The layers that it overrides.
     pub overridden: Vec<String>,
+    /// What its overrides say where they disagree with the new revision, masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disagrees: Vec<OwnValue>,
+}
+
+/// What an override of a cluster says at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnValue {
+    /// The layer.
+    pub layer: LayerName,
+    /// The path in its values.
+    pub path: String,
+    /// The value; none where it is taken away.
+    pub value: Option<Value>,
 }
 
 /// What one target would do to many clusters.
@@ -99,7 +115,7 @@ pub struct FleetPreview {
     pub planned: u32,
     /// How many were not, because time or the limit was over.
     pub left_out: u64,
-    /// The largest group first.
+    /// The gravest first, and of these the largest.
     pub groups: Vec<FleetGroup>,
     /// When it was made.
     pub created_at: Timestamp,

@@ -104,7 +104,7 @@ impl std::ops::Deref for Api {
 
 fn api(engine: Engine, options: HttpOptions, cancel: CancellationToken) -> Api {
     Api(Arc::new(Shared {
-        schema: schema::build(engine.clone(), &options.schema, cancel.clone()),
+        schema: schema::build(engine.clone(), &options.schema),
         requests: Semaphore::new(options.requests),
         sockets: Arc::new(Semaphore::new(options.sockets)),
         tracker: TaskTracker::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::{ComplexObject, Description, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Description, ID, Json, Object, SimpleObject};
 use strata_engine::{FleetSurvey, PageOf, Session};
 use strata_model::{
     error::{Refusal, RefusalCode},
@@ -168,7 +168,7 @@ impl FleetPreview {
         findings(self.preview.groups.iter())
     }
 
-    /// Clusters to which the same happens; the largest group first.
+    /// Clusters to which the same happens; the gravest first, and of these the largest.
     #[graphql(complexity = "list(first, child_complexity)")]
     async fn groups(
         &self,
@@ -278,6 +278,19 @@ pub struct FleetMember {
     pub variables: Vec<KeyValue>,
     /// The layers that it overrides.
     pub overridden: Vec<String>,
+    /// What its overrides say where they disagree with the new revision; secrets masked.
+    pub disagrees: Vec<OwnValue>,
+}
+
+/// What an override of a cluster says at a place.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct OwnValue {
+    /// The layer.
+    pub layer: String,
+    /// The path in its values.
+    pub path: String,
+    /// The value; none where it is taken away.
+    pub value: Option<Json<serde_json::Value>>,
 }
 
 impl From<fleet_preview::FleetMember> for FleetMember {
@@ -288,6 +301,7 @@ impl From<fleet_preview::FleetMember> for FleetMember {
             plan_digest: member.plan_digest.as_ref().map(DigestText::from),
             variables: variables.collect(),
             overridden: member.overridden,
+            disagrees: member.disagrees.into_iter().map(OwnValue::from).collect(),
         }
     }
 }
@@ -380,5 +394,11 @@ impl FleetPreviewProgress {
             found: found.collect(),
             preview: None,
         }
+    }
+}
+
+impl From<fleet_preview::OwnValue> for OwnValue {
+    fn from(own: fleet_preview::OwnValue) -> Self {
+        Self { layer: own.layer.to_string(), path: own.path, value: own.value.map(Json) }
     }
 }

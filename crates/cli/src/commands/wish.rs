@@ -14,7 +14,11 @@ pub(super) fn input(cluster: &str, wish: &Wish) -> Result<Value, CliError> {
         },
         None => Map::new(),
     };
-    input.insert("cluster".to_owned(), json!(cluster));
+    if let Some(other) = input.insert("cluster".to_owned(), json!(cluster))
+        && other != json!(cluster)
+    {
+        return Err(CliError::Usage(format!("the input is for the cluster {other}, not for `{cluster}`")));
+    }
     add(&mut input, "attach", wish.profiles.iter().map(|text| revision(text)).collect::<Result<_, _>>()?);
     add(&mut input, "detach", wish.detach.iter().map(|name| json!(name)).collect());
     add(&mut input, "overrides", overrides(&wish.set)?);

@@ -192,9 +192,13 @@ fn document(plan: &Plan, render: &Render, redactor: &Redactor) -> Value {
         .iter()
         .map(|reason| json!([reason.code, reason.pool, reason.path, reason.message]))
         .collect();
-    // Whose an override is, is a cluster's own.
-    let conflicts: Vec<MergeConflict> =
-        plan.conflicts.iter().map(|it| MergeConflict { ours_origin: None, ..it.clone() }).collect();
+    // Whose an override is, and what it says, is a cluster's own; not whether it says anything.
+    let conflict = |it: &MergeConflict| MergeConflict {
+        ours: it.ours.as_ref().map(|_| json!("‹own›")),
+        ours_origin: None,
+        ..it.clone()
+    };
+    let conflicts: Vec<MergeConflict> = plan.conflicts.iter().map(conflict).collect();
     let mut findings: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for it in &plan.findings {
         let what = json!([it.code, it.severity, it.layer, it.object, it.path]).to_string();

@@ -19,7 +19,6 @@ impl Ending {
     /// # Errors
     /// When the system does not let us.
     pub(super) fn new(leaves_traces: bool) -> Result<Self, Failed> {
-        strata_cli::output::outlive_reader();
         let signals = Signals::new()?;
         let hang_up = leaves_traces
             .then(|| signal(SignalKind::hangup()))

@@ -99,8 +99,12 @@ pub(super) fn of_fleet(preview: &Value, fail_on: &[String]) -> Code {
     if outcomes.contains("CONFLICTS") {
         reasons.insert(CONFLICT.to_owned());
     }
+    let left_out = preview.get("leftOut").and_then(Value::as_u64).unwrap_or(0);
+    if left_out > 0 {
+        eprintln!("{left_out} clusters were not looked at: nobody knows what happens to them");
+    }
     let blocked = ["CONFLICTS", "BLOCKED", "REFUSED"].iter().any(|outcome| outcomes.contains(outcome));
-    code(blocked, !outcomes.contains("CHANGES"), &reasons, fail_on)
+    code(blocked || left_out > 0, !outcomes.contains("CHANGES"), &reasons, fail_on)
 }
 
 #[cfg(test)]

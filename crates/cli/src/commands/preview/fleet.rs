@@ -1,5 +1,7 @@
 //! A fleet preview, readable in a terminal.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{
@@ -15,7 +17,7 @@ pub(super) fn show(output: &Output, preview: &Value) {
         return;
     }
     out!("{}", output.paint(&headline(preview), "1"));
-    for group in groups(preview) {
+    for (group, in_full) in told(preview) {
         let sgr = match text(group, "outcome") {
             "UNCHANGED" => "32;1",
             "CHANGES" => "33;1",
@@ -30,21 +32,40 @@ pub(super) fn show(output: &Output, preview: &Value) {
             out!("  {}", reason.replace('\n', "\n  "));
         }
         match group.get("example").filter(|example| !example.is_null()) {
-            Some(example) => plan::parts(output, example),
-            None if reason.is_empty() => {
-                out!("  too many groups to show each: preview one of its clusters");
-            }
-            None => {}
+            Some(example) if in_full => plan::parts(output, example),
+            _ if reason.is_empty() => out!("  {IN_SHORT}"),
+            _ => {}
         }
     }
-    let shown = groups(preview).len();
-    let all = number(preview.pointer("/groups/totalCount"));
-    if all > u64::try_from(shown).unwrap_or(u64::MAX) {
-        out!(
-            "\n{} more groups: see them with `-o json` of fewer clusters",
-            all - u64::try_from(shown).unwrap_or(0)
-        );
+    if let Some(rest) = rest(preview) {
+        out!("\n{rest}");
     }
+}
+
+/// How many groups of one kind are shown in full.
+const IN_FULL: usize = 10;
+/// What is said of the others.
+pub(super) const IN_SHORT: &str = "one of many groups: preview one of its clusters";
+
+/// The groups, and whether each is shown in full.
+pub(super) fn told(preview: &Value) -> Vec<(&Value, bool)> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let told = groups(preview).iter().map(|group| {
+        let number = seen.entry(text(group, "outcome")).or_default();
+        *number += 1;
+        (group, *number <= IN_FULL)
+    });
+    told.collect()
+}
+
+/// What is said of groups that were not read.
+pub(super) fn rest(preview: &Value) -> Option<String> {
+    let shown = u64::try_from(groups(preview).len()).unwrap_or(u64::MAX);
+    let more = number(preview.pointer("/groups/totalCount")).saturating_sub(shown);
+    let what = if more == 1 { "group" } else { "groups" };
+    (more > 0).then(|| {
+        format!("{more} more {what}: look at fewer clusters with `--label`, `--running` or `--kubernetes`")
+    })
 }
 
 /// `web@1.1.0#1 on 10000 clusters: 9871 change in 2 ways, 129 unchanged`.
@@ -53,10 +74,11 @@ pub(super) fn headline(preview: &Value) -> String {
         0 => String::new(),
         left_out => format!("; {left_out} were not looked at"),
     };
-    let clusters = number(preview.get("lookedAt"));
+    let looked_at = number(preview.get("lookedAt"));
+    let clusters = if looked_at == 1 { "cluster" } else { "clusters" };
     let outcomes = outcomes(preview);
     let what = if outcomes.is_empty() { String::new() } else { format!(": {outcomes}") };
-    format!("{} on {clusters} clusters{what}{left_out}", text(preview, "to"))
+    format!("{} on {looked_at} {clusters}{what}{left_out}", text(preview, "to"))
 }
 
 /// `9871 change in 2 ways, 129 unchanged`.
@@ -97,14 +119,19 @@ pub(super) fn names(group: &Value) -> String {
 }
 
 /// What clusters that are shown have of their own.
-fn own(group: &Value) -> Vec<String> {
+pub(super) fn own(group: &Value) -> Vec<String> {
     let lines = members(group).iter().filter_map(|member| {
         let variables = list(member, "variables");
         let variables = variables.iter().map(|own| format!("{}={}", text(own, "key"), text(own, "value")));
         let overridden = list(member, "overridden");
         let overridden =
             overridden.iter().filter_map(Value::as_str).map(|layer| format!("overrides of {layer}"));
-        let own: Vec<String> = variables.chain(overridden).collect();
+        let disagrees = list(member, "disagrees").iter().map(|own| {
+            let value = own.get("value").filter(|value| !value.is_null());
+            let value = value.map_or_else(|| "nothing".to_owned(), Value::to_string);
+            format!("{}:{} is {value}", text(own, "layer"), text(own, "path"))
+        });
+        let own: Vec<String> = variables.chain(overridden).chain(disagrees).collect();
         (!own.is_empty()).then(|| format!("{}: {}", text(member, "cluster"), own.join(", ")))
     });
     lines.collect()

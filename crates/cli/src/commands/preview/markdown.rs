@@ -21,15 +21,27 @@ pub(in crate::commands) fn plan(plan: &Value) -> String {
 /// A fleet preview.
 pub(super) fn fleet(preview: &Value) -> String {
     let mut page = format!("## {}\n", fleet::headline(preview));
-    for group in fleet::groups(preview) {
+    for (group, in_full) in fleet::told(preview) {
         push(&mut page, format_args!("\n### {} — {}\n", fleet::title(group), fleet::names(group)));
+        let own = fleet::own(group);
+        for line in &own {
+            push(&mut page, format_args!("- {}", inline(line)));
+        }
+        if !own.is_empty() {
+            page.push('\n');
+        }
         let reason = text(group, "reason");
         if !reason.is_empty() {
             fenced(&mut page, "", reason);
         }
-        if let Some(example) = group.get("example").filter(|example| !example.is_null()) {
-            parts(&mut page, example);
+        match group.get("example").filter(|example| !example.is_null()) {
+            Some(example) if in_full => parts(&mut page, example),
+            _ if reason.is_empty() => push(&mut page, format_args!("{}", fleet::IN_SHORT)),
+            _ => {}
         }
+    }
+    if let Some(rest) = fleet::rest(preview) {
+        push(&mut page, format_args!("\n{rest}"));
     }
     page
 }

@@ -20,6 +20,9 @@ use crate::{
     output::{Output, out},
 };
 
+/// Of how many groups of a fleet preview something is shown: as many as have an example.
+const MOST_GROUPS: usize = 100;
+
 pub(super) async fn run(client: &Client, output: &Output, arguments: PreviewArguments) -> Outcome {
     let fail_on = exit::reasons(&arguments.fail_on, arguments.live)?;
     let Some(cluster) = &arguments.cluster else {
@@ -48,7 +51,7 @@ async fn of_fleet(
     let input = in_project(client, fleet_input(arguments)?);
     // Drawn on a terminal only.
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30.green} {pos}/{len} {wide_msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:20.green} {pos}/{len} {wide_msg}") {
         bar.set_style(style);
     }
     let mut made = Value::Null;
@@ -72,8 +75,7 @@ async fn of_fleet(
     if made.is_null() {
         return Err(CliError::Answer("the subscription ended without a preview".to_owned()));
     }
-    let data = client.send(operations::FLEET_PREVIEW_SHOW, json!({ "id": made })).await?;
-    let preview = data.get("node").cloned().unwrap_or_default();
+    let preview = stored(client, &made).await?;
     if arguments.markdown {
         out!("{}", markdown::fleet(&preview));
     } else {
@@ -81,10 +83,41 @@ async fn of_fleet(
     }
     if preview.get("lookedAt").and_then(Value::as_u64) == Some(0) {
         eprintln!(
-            "no cluster was looked at: see that the profile runs somewhere, and that labels are as the clusters have them"
+            "no cluster was looked at: see that the profile runs somewhere (else name what does with `--running`), and that \
+             `--label` and `--kubernetes` are as the clusters have them"
         );
     }
     Ok(exit::of_fleet(&preview, fail_on))
+}
+
+/// A fleet preview with as many of its groups as are shown.
+async fn stored(client: &Client, id: &Value) -> Result<Value, CliError> {
+    let mut preview = Value::Null;
+    let mut after = Value::Null;
+    loop {
+        let page = json!({ "id": id, "after": after });
+        let data = client.send(operations::FLEET_PREVIEW_SHOW, page).await?;
+        let mut next = data.get("node").cloned().unwrap_or_default();
+        if next.is_null() {
+            return Err(CliError::Answer("the preview is not there any more".to_owned()));
+        }
+        let info = next.pointer("/groups/pageInfo").cloned().unwrap_or_default();
+        if let Some(groups) = next.get_mut("groups").and_then(Value::as_object_mut) {
+            groups.shift_remove("pageInfo");
+        }
+        if preview.is_null() {
+            preview = next;
+        } else if let (Some(Value::Array(all)), Some(Value::Array(more))) =
+            (preview.pointer_mut("/groups/nodes"), next.pointer_mut("/groups/nodes"))
+        {
+            all.append(more);
+        }
+        after = info.get("endCursor").cloned().unwrap_or_default();
+        let has_more = info.get("hasNextPage") == Some(&json!(true)) && !after.is_null();
+        if !has_more || fleet::groups(&preview).len() >= MOST_GROUPS {
+            return Ok(preview);
+        }
+    }
 }
 
 fn in_project(client: &Client, mut input: Value) -> Value {

@@ -25,7 +25,9 @@ pub(in crate::commands) fn show(output: &Output, plan: &Value) {
     }
     parts(output, plan);
     let digest = text(plan, "planDigest");
-    if let Some(idle) = exit::idle(plan) {
+    // Of what is blocked the findings say so.
+    let is_blocked = list(plan, "findings").iter().any(exit::blocks);
+    if let Some(idle) = exit::idle(plan).filter(|_| !is_blocked) {
         out!("{}", output.paint(idle, "1"));
     }
     out!("\n{} {digest}", output.paint("plan", "1"));

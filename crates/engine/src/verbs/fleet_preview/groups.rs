@@ -1,14 +1,16 @@
 //! Groups: clusters to which the same happens.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use strata_model::{
+    cluster::Cluster,
     composition::Composition,
     digest::Digest,
-    fleet_preview::{FleetGroup, FleetMember, FleetOutcome},
+    fleet_preview::{FleetGroup, FleetMember, FleetOutcome, OwnValue},
     id::PlanId,
     overrides::OverrideSource,
     plan::RepaveScope,
+    profile::ClusterName,
 };
 use strata_plan::fleet::{Original, Unfollowed};
 
@@ -62,7 +64,7 @@ impl Groups {
         let plan = first.assembled.as_ref().map(|assembled| &assembled.plan);
         let mut findings: Vec<_> =
             plan.iter().flat_map(|plan| &plan.findings).map(|it| (it.code, it.severity)).collect();
-        findings.sort_by_key(|(code, severity)| (std::cmp::Reverse(*severity), *code));
+        findings.sort_by_key(|(code, severity)| (Reverse(*severity), *code));
         findings.dedup();
         let Looked { outcome, effect, .. } = &first.looked;
         let group = FleetGroup {
@@ -86,21 +88,47 @@ impl Groups {
         }
     }
 
-    /// The largest first, and their clusters by name, each with the effect of its group.
+    /// The gravest first, of these the largest, of these by the names of their clusters; and the clusters by name, each with
+    /// the effect of its group.
     pub(super) fn settled(self) -> (Vec<FleetGroup>, Vec<(Digest, FleetMember)>) {
         let mut members = self.members;
         members.sort_by(|(_, one), (_, other)| (&one.name, one.cluster).cmp(&(&other.name, other.cluster)));
+        let mut firsts: BTreeMap<&Digest, &ClusterName> = BTreeMap::new();
+        for (effect, member) in &members {
+            firsts.entry(effect).or_insert(&member.name);
+        }
         let mut groups: Vec<FleetGroup> = self.groups.into_values().collect();
-        groups.sort_by_key(|group| std::cmp::Reverse(group.clusters));
+        groups.sort_by_key(|group| {
+            (Reverse(group.outcome), Reverse(group.clusters), firsts.get(&group.effect).copied())
+        });
         (groups, members)
     }
 }
 
-pub(super) fn variables(composition: &Composition) -> Vec<(String, String)> {
+/// What a cluster of a group has of its own.
+pub(super) fn member(cluster: &Cluster, assembled: Option<&Assembled>) -> FleetMember {
+    let composition = assembled.and_then(|assembled| assembled.composition.as_ref());
+    let plan = assembled.map(|assembled| &assembled.plan);
+    let disagrees = plan.iter().flat_map(|plan| &plan.conflicts).map(|conflict| OwnValue {
+        layer: conflict.layer.clone(),
+        path: conflict.path.clone(),
+        value: conflict.ours.clone(),
+    });
+    FleetMember {
+        cluster: cluster.id,
+        name: cluster.name.clone(),
+        plan_digest: plan.map(|plan| plan.digest.clone()),
+        variables: composition.map(variables).unwrap_or_default(),
+        overridden: composition.map(overridden).unwrap_or_default(),
+        disagrees: disagrees.collect(),
+    }
+}
+
+fn variables(composition: &Composition) -> Vec<(String, String)> {
     composition.variables.iter().map(|(name, value)| (name.clone(), value.masked())).collect()
 }
 
-pub(super) fn overridden(composition: &Composition) -> Vec<String> {
+fn overridden(composition: &Composition) -> Vec<String> {
     let layers = composition.overrides.iter().flat_map(OverrideSource::layers);
     layers.map(|own| own.layer.to_string()).collect()
 }

@@ -3,16 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use strata_model::{
-    composition::Composition,
-    fleet_preview::{FleetMember, FleetOutcome},
-};
+use strata_model::fleet_preview::FleetOutcome;
 use strata_plan::fleet::{self, Unfollowed};
 use tokio::time::Instant;
 
 use super::{
     FleetSurvey,
-    groups::{Looked, Planned, overridden, variables},
+    groups::{Looked, Planned, member},
     rows::Row,
 };
 use crate::{
@@ -112,13 +109,9 @@ impl FleetSurvey {
         let patience = self.session.engine.options().fleet_preview_patience;
         let until = self.until.min(Instant::now() + patience);
         let key = self.session.engine.store().digest_key();
-        let member = |composition: Option<&Composition>, plan_digest| FleetMember {
-            cluster: cluster.value.id,
-            name: cluster.value.name.clone(),
-            plan_digest,
-            variables: composition.map(variables).unwrap_or_default(),
-            overridden: composition.map(overridden).unwrap_or_default(),
-        };
+        if Instant::now() >= self.until {
+            return Ok(None);
+        }
         let (request, effects) = (self.request.clone(), Arc::clone(&self.effects));
         match self.session.survey(cluster, given, request, effects, until).await {
             Ok(None) => Ok(None),
@@ -126,7 +119,7 @@ impl FleetSurvey {
                 looked: Looked {
                     outcome: FleetOutcome::of(&assembled.plan),
                     effect,
-                    member: member(assembled.composition.as_ref(), Some(assembled.plan.digest.clone())),
+                    member: member(&cluster.value, Some(&assembled)),
                 },
                 assembled: Some(assembled),
                 reason: None,
@@ -135,8 +128,9 @@ impl FleetSurvey {
             Err(EngineError::Refused(refusals)) => {
                 let mut reasons = Vec::new();
                 for refusal in &refusals {
-                    reasons.push(refusal.message.clone());
+                    reasons.push(format!("{} [{}]", refusal.message, refusal.code));
                     reasons.extend(refusal.diagnostics.iter().map(ToString::to_string));
+                    reasons.push(format!("  {}", refusal.help));
                 }
                 let reason = reasons.join("\n");
                 let bare = fleet::without_own(&reason, &cluster.value);
@@ -144,7 +138,7 @@ impl FleetSurvey {
                     looked: Looked {
                         outcome: FleetOutcome::Refused,
                         effect: key.bytes("effect", bare.as_bytes()),
-                        member: member(None, None),
+                        member: member(&cluster.value, None),
                     },
                     assembled: None,
                     reason: Some(reason),

@@ -37,6 +37,10 @@ use crate::{
 
 /// How many clusters one preview looks at.
 const MOST_CLUSTERS: u64 = 20_000;
+/// How many it looks at in its first step.
+const FIRST_STRIDE: usize = 25;
+/// How long a step takes, about: who follows is told something that often.
+const STEP: Duration = Duration::from_secs(1);
 
 /// A fleet preview that is being made.
 #[derive(Debug)]
@@ -54,6 +58,8 @@ pub struct FleetSurvey {
     /// Those of the last step.
     found: Vec<(FleetGroup, ClusterName)>,
     planned: u32,
+    /// How many clusters the next step looks at.
+    stride: usize,
     until: Instant,
     /// Given back when the survey is over, or nobody follows it any more.
     _permit: OwnedSemaphorePermit,
@@ -110,6 +116,9 @@ impl Session {
         if let Some(running) = &filter.profile {
             // A name that nobody has would be taken for one that nobody runs.
             self.rows().profile_by_name(&running.profile).await?;
+            if let Some(version) = &running.version {
+                self.rows().revision_find(&running.profile, version, running.revision).await?;
+            }
         }
         filter.profile.get_or_insert_with(|| ProfileFilter {
             profile: target.profile.clone(),
@@ -127,6 +136,7 @@ impl Session {
             groups: Groups::default(),
             found: Vec::new(),
             planned: 0,
+            stride: FIRST_STRIDE.min(self.engine.options().fleet_survey_step.max(1)),
             until,
             _permit: permit,
         })
@@ -143,13 +153,20 @@ impl FleetSurvey {
         session.permit(Permission::Read)?;
         self.session = session.clone();
         self.found.clear();
-        let step = session.engine.options().fleet_survey_step.max(1);
-        let chunk: Vec<ClusterId> = self.clusters.by_ref().take(step).collect();
-        if chunk.is_empty() || Instant::now() >= self.until {
+        let begun = Instant::now();
+        let chunk: Vec<ClusterId> = self.clusters.by_ref().take(self.stride).collect();
+        if chunk.is_empty() || begun >= self.until {
             return Ok(false);
         }
         let rows = session.fleet_rows(&chunk).await?;
         self.look_at(rows).await?;
+        let took = begun.elapsed();
+        if took < STEP / 2 {
+            let most = session.engine.options().fleet_survey_step.max(1);
+            self.stride = self.stride.saturating_mul(2).min(most);
+        } else if took > STEP {
+            self.stride = (self.stride / 2).max(1);
+        }
         Ok(true)
     }
 
