@@ -112,7 +112,7 @@ pub enum CliError {
         reason: String,
     },
     /// Nobody reads what is watched any more.
-    #[error("nobody reads on; what is watched goes on")]
+    #[error("the output goes nowhere any more; what is watched goes on")]
     Unread,
     /// The command line is wrong.
     #[error("{0}")]

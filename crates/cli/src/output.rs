@@ -90,6 +90,13 @@ pub fn write_raw(text: std::fmt::Arguments<'_>, end: &str) {
     }
 }
 
+/// Writes what people read to standard error. Who does not hear it is not told elsewhere.
+pub fn write_error(text: std::fmt::Arguments<'_>, end: &str) {
+    use std::io::Write as _;
+    let text = text.to_string();
+    drop(write!(std::io::stderr().lock(), "{}{end}", visible(&text)));
+}
+
 /// Whether nothing can be written to standard output any more.
 #[must_use]
 pub fn is_lost() -> bool {
@@ -101,7 +108,7 @@ pub fn is_lost() -> bool {
 pub fn ending(code: Code) -> Code {
     match FAILED.get() {
         Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("error: the output cannot be written: {error}");
+            write_error(format_args!("error: the output cannot be written: {error}"), "\n");
             Code::Failure
         }
         _ => code,
@@ -110,7 +117,9 @@ pub fn ending(code: Code) -> Code {
 
 /// Waits until the reader of standard output has left.
 pub async fn reader_left() {
-    READER_LEFT.notified().await;
+    while !is_lost() {
+        READER_LEFT.notified().await;
+    }
 }
 
 /// `println!` for a reader that may leave.
@@ -118,9 +127,9 @@ macro_rules! out {
     ($($words:tt)*) => { $crate::output::write_out(format_args!($($words)*), "\n") };
 }
 
-/// `eprintln!` of what people read.
+/// `eprintln!` of what people read, for a reader that may leave.
 macro_rules! tell {
-    ($($words:tt)*) => { eprintln!("{}", $crate::output::visible(&format!($($words)*))) };
+    ($($words:tt)*) => { $crate::output::write_error(format_args!($($words)*), "\n") };
 }
 
 pub(crate) use {out, tell};
@@ -160,7 +169,7 @@ impl Output {
             return;
         }
         if rows.is_empty() {
-            eprintln!("{nothing}");
+            write_error(format_args!("{nothing}"), "\n");
             return;
         }
         let cells: Vec<Vec<String>> = rows
@@ -221,7 +230,7 @@ impl Output {
         match self.format {
             Format::Yaml => match serde_saphyr::to_string(value) {
                 Ok(text) => write_raw(format_args!("{text}"), ""),
-                Err(error) => eprintln!("{error}"),
+                Err(error) => write_error(format_args!("{error}"), "\n"),
             },
             Format::Json => write_raw(format_args!("{value:#}"), "\n"),
             Format::Table => out!("{value:#}"),

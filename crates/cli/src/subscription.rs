@@ -1,7 +1,10 @@
 //! Watches changes, rollouts and fleet previews over `graphql-transport-ws`. When the connection breaks, one resumes by the
 //! cursor of the last item; what has none begins anew.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest_websocket::{Message, Upgrade as _};
@@ -18,8 +21,13 @@ use crate::{
 const PROTOCOL: &str = "graphql-transport-ws";
 /// The server pings more often than this; longer silence means that the connection is gone.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
-/// How often a broken connection is made anew before giving up.
-const RECONNECTS: u32 = 5;
+/// How often a connection is tried to a server that has not said anything yet.
+const FIRST_ATTEMPTS: u32 = 5;
+/// How long one that did is waited for.
+const ABSENCE: Duration = Duration::from_secs(120);
+/// How long is waited before the first new attempt, and before any.
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 impl Client {
     /// Subscribes with these variables and hands each item under `field` to `on_item` until the subscription completes or it has
@@ -34,12 +42,21 @@ impl Client {
         mut variables: Value,
         mut on_item: impl FnMut(&Value) -> ControlFlow<()>,
     ) -> Result<(), CliError> {
+        let mut heard: Option<Instant> = None;
         let mut attempts = 0;
         loop {
-            match self.watch_once(operation, field, &mut variables, &mut on_item).await {
-                Err(CliError::Unreachable { .. }) if attempts < RECONNECTS => {
+            let mut seen = |item: &Value| {
+                heard = Some(Instant::now());
+                attempts = 0;
+                on_item(item)
+            };
+            match self.watch_once(operation, field, &mut variables, &mut seen).await {
+                // A server that was there comes back; one that was not may not be there at all.
+                Err(CliError::Unreachable { .. })
+                    if attempts < FIRST_ATTEMPTS || heard.is_some_and(|heard| heard.elapsed() < ABSENCE) =>
+                {
                     attempts += 1;
-                    tokio::time::sleep(Duration::from_millis(200 * u64::from(attempts))).await;
+                    tokio::time::sleep((PAUSE * attempts).min(LONGEST_PAUSE)).await;
                 }
                 other => return other,
             }
@@ -69,7 +86,10 @@ impl Client {
             "payload": { "query": operation.text, "variables": variables },
         });
         for message in [hello, start] {
-            socket.send(Message::Text(message.to_string())).await.map_err(|error| lost(error.to_string()))?;
+            socket
+                .send(Message::Text(message.to_string()))
+                .await
+                .map_err(|error| lost(root_cause(&error)))?;
         }
         loop {
             let next = tokio::time::timeout(SILENCE_LIMIT, socket.next())
@@ -77,7 +97,7 @@ impl Client {
                 .map_err(|_| lost("no word for a minute".to_owned()))?;
             let message = match next {
                 None => return Err(lost("the connection was closed".to_owned())),
-                Some(Err(error)) => return Err(lost(error.to_string())),
+                Some(Err(error)) => return Err(lost(root_cause(&error))),
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Close { reason, .. })) => {
                     return Err(lost(format!("the connection was closed: {reason}")));
@@ -93,15 +113,15 @@ impl Client {
                     {
                         return Err(CliError::Refused(user_errors(errors)));
                     }
+                    if output::is_lost() {
+                        return Err(CliError::Unread);
+                    }
                     if let Some(item) = message.pointer(&format!("/payload/data/{field}")) {
                         if let (Some(cursor), Some(map)) = (item.get("cursor"), variables.as_object_mut()) {
                             map.insert("after".to_owned(), cursor.clone());
                         }
                         if on_item(item).is_break() {
                             return Ok(());
-                        }
-                        if output::is_lost() {
-                            return Err(CliError::Unread);
                         }
                     }
                 }
@@ -112,7 +132,7 @@ impl Client {
                 Some("complete") => return Ok(()),
                 Some("ping") => {
                     let pong = json!({ "type": "pong" }).to_string();
-                    socket.send(Message::Text(pong)).await.map_err(|error| lost(error.to_string()))?;
+                    socket.send(Message::Text(pong)).await.map_err(|error| lost(root_cause(&error)))?;
                 }
                 _ => {}
             }

@@ -113,6 +113,7 @@ struct Inner {
     contents: contents::ContentCache,
     schemas: schemas::SchemaCache,
     surveys: Arc<Semaphore>,
+    looks: Semaphore,
     /// Who this server is in leases.
     holder: String,
     tracker: TaskTracker,
@@ -134,6 +135,7 @@ impl Engine {
                 contents: contents::ContentCache::default(),
                 schemas: schemas::SchemaCache::default(),
                 surveys: Arc::new(Semaphore::new(SURVEYS)),
+                looks: Semaphore::new(verbs::side_by_side()),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
             }),
@@ -191,6 +193,11 @@ impl Engine {
     /// Whoever has a permit may make a fleet preview.
     pub(crate) fn surveys(&self) -> &Arc<Semaphore> {
         &self.inner.surveys
+    }
+
+    /// Whoever has a permit may plan a cluster for a fleet preview.
+    pub(crate) fn looks(&self) -> &Semaphore {
+        &self.inner.looks
     }
 
     pub(crate) fn tracker(&self) -> &TaskTracker {

@@ -144,9 +144,13 @@ pub struct Render {
     /// The same object rendered by two layers that may not share it.
     pub duplicates: Vec<DuplicateObject>,
     /// Whether it took something that no other cluster has: an id, generated values, the whole list of served APIs. One
-    /// that did not is that of every cluster with the same composition and the same answers in `facts_read`.
+    /// that did not is that of every cluster with the same composition and the same answers in `facts_seen`.
     #[serde(skip)]
     pub is_own: bool,
+    /// What was asked, and what was asked to find out which definitions the composition brings: that moves with its being
+    /// applied, so it is no part of what is approved, but another cluster with other answers may get something else.
+    #[serde(skip)]
+    pub facts_seen: FactsRead,
     /// All secrets that occur in it, for masking. Not serialised: whoever opens a stored render collects them anew.
     #[serde(skip)]
     pub secrets: Vec<SecretText>,

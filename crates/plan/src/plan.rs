@@ -115,7 +115,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         repave,
         findings,
         layers: preview::layers(input),
-        conflicts: input.composed.conflicts.clone(),
+        conflicts: preview::conflicts(input),
         resolutions,
         reversible,
         digest: Digest::of_content(&[]),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use strata_model::{
     overrides::{ConflictResolution, ItemKey, OverrideSource, Patch, PatchOperation, ResolutionChoice},
-    plan::{LayerPreview, ValueOrigin},
+    plan::{LayerPreview, MergeConflict, ValueOrigin},
     profile::LayerName,
     render::LayerValues,
     value_path::{Segment, ValuePath},
@@ -143,4 +144,16 @@ pub(crate) fn mask_resolution(resolution: &ConflictResolution, redactor: &Redact
         path: mask_path(&resolution.path, redactor),
         choice,
     }
+}
+
+/// Open conflicts as a plan may hold them: what the new render knows to be secret is masked as well.
+pub(crate) fn conflicts(input: &PlanInput<'_>) -> Vec<MergeConflict> {
+    let mask = |value: &Option<Value>| value.as_ref().map(|value| input.redactor.mask_value(value));
+    let conflict = |conflict: &MergeConflict| MergeConflict {
+        base: mask(&conflict.base),
+        ours: mask(&conflict.ours),
+        theirs: mask(&conflict.theirs),
+        ..conflict.clone()
+    };
+    input.composed.conflicts.iter().map(conflict).collect()
 }

@@ -4,7 +4,7 @@
 //! definitions will serve. An answer that comes from the composition itself is no fact that was read: it cannot move.
 //!
 //! *Caveats.* A cluster that was never reached has no facts; until then it is taken to serve what every Kubernetes of
-//! this age serves. A definition that is rendered only where the cluster has it already is no fact that was read, either.
+//! this age serves.
 
 use std::{
     cell::{Cell, RefCell},
@@ -92,9 +92,12 @@ impl Capabilities {
 
     /// The same for another execution, with what the last one has defined.
     pub(crate) fn again(&self, definitions: Definitions) -> Self {
-        let mut earlier = self.earlier.clone();
-        earlier.extend(self.read.borrow().clone());
-        Self { earlier, own: self.own.clone(), ..Self::new(self.facts.clone(), definitions) }
+        Self {
+            earlier: self.facts_seen(),
+            own: self.own.clone(),
+            unanswered: self.unanswered.clone(),
+            ..Self::new(self.facts.clone(), definitions)
+        }
     }
 
     /// Sets the version that counts instead of the fact.
@@ -153,17 +156,14 @@ impl Capabilities {
     }
 
     pub(crate) fn facts_read(&self) -> FactsRead {
-        let definitions = self.definitions.borrow();
-        // Whether the cluster has what the composition brings moves with its being applied.
-        let brought = |(fact, _): &(&FactKey, &Value)| matches!(fact, FactKey::ApiVersion(api) if definitions.serves(api));
-        let mut read: FactsRead = self
-            .earlier
-            .iter()
-            .filter(|it| !brought(it))
-            .map(|(fact, answer)| (fact.clone(), answer.clone()))
-            .collect();
-        read.extend(self.read.borrow().clone());
-        read
+        self.read.borrow().clone()
+    }
+
+    /// Those, and what was read by executions before.
+    pub(crate) fn facts_seen(&self) -> FactsRead {
+        let mut seen = self.earlier.clone();
+        seen.extend(self.facts_read());
+        seen
     }
 
     /// Remembers that something was taken that no other cluster has.

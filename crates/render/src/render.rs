@@ -228,6 +228,7 @@ fn finish(
         hooks,
         layers,
         facts_read: capabilities.facts_read(),
+        facts_seen: capabilities.facts_seen(),
         is_own: capabilities.is_own(),
         kubernetes_version,
         warnings,

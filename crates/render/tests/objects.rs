@@ -208,21 +208,22 @@ fn facts_are_recorded_when_they_are_read() {
     );
 }
 
-/// What decides whether a definition is there at all is read once, before it is there.
+/// What decides whether a definition is there at all is asked once, before it is there.
 #[test]
-fn facts_are_recorded_of_every_round() {
+fn facts_are_seen_in_every_round() {
     let text = format!(
         "{{{{ if .Capabilities.APIVersions.Has \"acme.io/v1\" }}}}\n{CRD}{{{{ else if eq .Strata.Cluster.Labels.crds \"yes\" }}}}\n{CRD}{{{{ end }}}}\n"
     );
     let mut scene = single(&[("manifests/m.yaml", &text)], "");
-    let read = |scene: &Scene| {
+    let seen = |scene: &Scene| {
         let render = scene.rendered();
-        (render.objects.len(), render.facts_read.keys().map(ToString::to_string).collect::<Vec<_>>())
+        (render.objects.len(), render.facts_seen.keys().map(ToString::to_string).collect::<Vec<_>>())
     };
+    let both = || vec!["apiVersion acme.io/v1".to_owned(), "label crds".to_owned()];
     scene.facts.labels.insert("crds".to_owned(), "yes".to_owned());
-    assert_eq!(read(&scene), (1, vec!["label crds".to_owned()]));
+    assert_eq!(seen(&scene), (1, both()));
     scene.facts.labels.insert("crds".to_owned(), "no".to_owned());
-    assert_eq!(read(&scene), (0, vec!["apiVersion acme.io/v1".to_owned(), "label crds".to_owned()]));
+    assert_eq!(seen(&scene), (0, both()));
 }
 
 /// What a looked-up Secret holds is a secret wherever a template puts it.

@@ -6,6 +6,7 @@
 //!
 //! *Guarantees.* Nothing is made where there was nothing: a file that is missing stays so, and the schema is not touched.
 
+use strata_cli::output::write_error;
 use strata_engine::recover_administrator;
 use strata_store::{DatabaseUrl, MigrationMode, Store, StoreSettings, seal::SealKeys};
 
@@ -36,7 +37,10 @@ pub(crate) async fn run(arguments: CreateAdminArguments) -> Result<(), Failed> {
     store.close().await;
     let token =
         made.map_err(|source| Failed::Engine { operation: "make a token of the administrator", source })?;
-    eprintln!("A token of `{}`, shown this once. Use it: export STRATA_TOKEN=…", token.principal);
+    write_error(
+        format_args!("A token of `{}`, shown this once. Use it: export STRATA_TOKEN=…", token.principal),
+        "\n",
+    );
     write_out(&format!("{}\n", token.secret.expose()));
     Ok(())
 }

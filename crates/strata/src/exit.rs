@@ -4,6 +4,7 @@
 //! on, the number says what keeps a server from starting, so that whoever restarts it can tell.
 
 use std::{error::Error, process::ExitCode};
+use strata_cli::output::write_error;
 
 use strata_store::StoreError;
 
@@ -182,23 +183,23 @@ impl Failed {
             text.push_str(&format!(": {error}"));
             cause = error.source();
         }
-        eprintln!("error: {text}");
+        write_error(format_args!("error: {text}"), "\n");
         if let Self::Pack { problems, .. } = self {
             for problem in problems {
-                eprintln!("  {problem}");
+                write_error(format_args!("  {problem}"), "\n");
                 if let Some(help) = &problem.help {
-                    eprintln!("    help: {help}");
+                    write_error(format_args!("    help: {help}"), "\n");
                 }
             }
         }
         if let Self::Remains { what, orders } = self {
             for sentence in what {
-                eprintln!("  {sentence}");
+                write_error(format_args!("  {sentence}"), "\n");
             }
-            eprint!("remove it by hand:\n{orders}");
+            write_error(format_args!("remove it by hand:\n{orders}"), "");
         }
         if let Some(help) = self.help() {
-            eprintln!("  help: {help}");
+            write_error(format_args!("  help: {help}"), "\n");
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
+use strata_cli::output::write_error;
 
 use strata_store::{DatabaseUrl, StoreError, seal::MasterKey};
 
@@ -79,7 +80,7 @@ fn read(file: &Path) -> Result<MasterKey, Failed> {
         |source| Failed::File { operation: "read the key", path: file.display().to_string(), source };
     let mode = file.metadata().map_err(failed)?.permissions().mode();
     if mode & 0o077 != 0 {
-        eprintln!("warning: {} can be read by others; `chmod 600` it", file.display());
+        write_error(format_args!("warning: {} can be read by others; `chmod 600` it", file.display()), "\n");
     }
     let text = std::fs::read_to_string(file).map_err(failed)?;
     parse(&text, &file.display().to_string())

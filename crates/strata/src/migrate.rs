@@ -2,7 +2,7 @@
 
 use strata_store::{MigrationMode, migrate_database};
 
-use crate::{arguments::DatabaseArguments, exit::Failed, settings};
+use crate::{arguments::DatabaseArguments, exit::Failed, program::write_out, settings};
 
 /// Runs the command.
 ///
@@ -11,6 +11,6 @@ use crate::{arguments::DatabaseArguments, exit::Failed, settings};
 pub(crate) async fn run(arguments: &DatabaseArguments) -> Result<(), Failed> {
     let database = settings::database(arguments)?;
     migrate_database(&database, MigrationMode::Apply).await.map_err(Failed::Store)?;
-    println!("The schema is up to date.");
+    write_out("The schema is up to date.\n");
     Ok(())
 }

@@ -1,9 +1,7 @@
 //! From the command line to a command, and from its outcome to an exit code.
 
-use std::{
-    io::{ErrorKind, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
+use strata_cli::{exit::Code, output::write_error};
 
 use crate::{
     arguments::{self, Invocation, LocalCommand},
@@ -29,21 +27,17 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            write_error(format_args!("error: cannot start: {error}"), "\n");
             return Exit::Failure.into();
         }
     };
     runtime.block_on(Box::pin(run(invocation)))
 }
 
-/// Writes a result to standard output. A reader that left early, as `head` does, is no error.
+/// Writes a result to standard output. A reader that left early, as `head` does, is no error; whatever else keeps it from
+/// being written is one, see [`strata_cli::output::ending`].
 pub(crate) fn write_out(text: &str) {
-    let written = std::io::stdout().write_all(text.as_bytes());
-    if let Err(error) = written
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        eprintln!("error: cannot write: {error}");
-    }
+    strata_cli::output::write_raw(format_args!("{text}"), "");
 }
 
 async fn run(invocation: Invocation) -> ExitCode {
@@ -66,7 +60,7 @@ async fn run(invocation: Invocation) -> ExitCode {
         LocalCommand::Verify(arguments, format) => pack::verify(&arguments, format).await,
     };
     match outcome {
-        Ok(()) => Exit::Ok.into(),
+        Ok(()) => ExitCode::from(strata_cli::output::ending(Code::Ok).number()),
         Err(failed) => {
             failed.print();
             failed.exit().into()

@@ -1,5 +1,6 @@
 //! `strata serve`
 
+use strata_cli::output::write_error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -36,9 +37,12 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<(), Failed> {
 
 /// Writes the administrator's token to standard error: the only time that it is shown.
 fn announce(first: &FirstStart) {
-    eprintln!(
-        "This is the first start. The administrator's token, shown this once:\n\n  {}\n\nKeep it, and use it: export STRATA_TOKEN=…\n",
-        first.token.secret.expose()
+    write_error(
+        format_args!(
+            "This is the first start. The administrator's token, shown this once:\n\n  {}\n\nKeep it, and use it: export STRATA_TOKEN=…\n",
+            first.token.secret.expose()
+        ),
+        "\n",
     );
 }
 

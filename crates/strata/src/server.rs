@@ -1,6 +1,7 @@
 //! A running server: store, engine and GraphQL interface together. `serve` and `demo` are two ways to start one.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
+use strata_cli::output::write_error;
 
 use strata_api::{HttpOptions, http::ServeError};
 use strata_cluster::{ConnectOptions, KubeconfigPolicy};
@@ -50,9 +51,12 @@ impl Server {
             Err(error) => return Err(found.refused(error)),
         };
         if let Some(path) = found.made.as_ref().filter(|_| !settings.passing) {
-            eprintln!(
-                "A new key was made: {}. Keep a copy: without it, stored credentials cannot be read.",
-                path.display()
+            write_error(
+                format_args!(
+                    "A new key was made: {}. Keep a copy: without it, stored credentials cannot be read.",
+                    path.display()
+                ),
+                "\n",
             );
         }
         let options = EngineOptions {

@@ -71,8 +71,8 @@ async fn add(
     let strata_registry::Listing { packs: sources, passed_over } =
         strata_registry::list_packs(path).map_err(unread)?;
     if !passed_over.is_empty() {
-        eprintln!("warning: {} lies beside packs and belongs to none: passed over", passed_over.join(", "));
-        eprintln!("  help: add manifests by their own path, or from a folder that holds nothing else");
+        tell!("warning: {} lies beside packs and belongs to none: passed over", passed_over.join(", "));
+        tell!("  help: add manifests by their own path, or from a folder that holds nothing else");
     }
     if sources.len() > 1 && (name.is_some() || version.is_some()) {
         return Err(CliError::Usage(format!(

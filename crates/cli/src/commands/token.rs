@@ -3,7 +3,13 @@
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::{arguments::TokenCommand, client::Client, exit::Code, operations, output::Output};
+use crate::{
+    arguments::TokenCommand,
+    client::Client,
+    exit::Code,
+    operations,
+    output::{Output, tell},
+};
 
 pub(super) async fn run(client: &Client, output: &Output, command: TokenCommand) -> Outcome {
     match command {
@@ -35,7 +41,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: TokenCommand)
             ];
             output.record(&payload, &lines);
             if output.is_for_people() {
-                eprintln!("This is the only time that the token is shown.");
+                tell!("This is the only time that the token is shown.");
             }
         }
         TokenCommand::List => {

@@ -18,6 +18,7 @@ mod rollout;
 
 pub use cluster::{RegisterCluster, RegisterInfrastructure};
 pub use fleet_preview::FleetSurvey;
+pub(crate) use fleet_preview::look::side_by_side;
 pub use macros::SetMacro;
 pub use orphan::OrphanDecision;
 pub use profile::{DraftContent, DraftLayer, DraftPack, ImportProfile};

@@ -182,7 +182,7 @@ impl Read {
         let renders = [&made.before, &made.render];
         let is_own = renders.iter().any(|render| render.is_own);
         (!is_own || own.seeds()).then(|| Self {
-            facts: renders.iter().flat_map(|render| render.facts_read.clone()).collect(),
+            facts: renders.iter().flat_map(|render| render.facts_seen.clone()).collect(),
             lists: is_own.then(|| Lists::of(facts)),
         })
     }

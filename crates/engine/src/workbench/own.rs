@@ -57,7 +57,7 @@ impl Own {
             variables: own_variables(gathered, made),
             names: failed
                 || by_api
-                || renders.iter().any(|render| render.facts_read.contains_key(&FactKey::ClusterName)),
+                || renders.iter().any(|render| render.facts_seen.contains_key(&FactKey::ClusterName)),
             seeds: failed || renders.iter().any(|render| render.is_own),
         };
         (own.names || own.seeds || !own.variables.is_empty()).then_some(own)

@@ -67,7 +67,7 @@ pub struct Candidate<'a> {
 pub struct Original {
     cluster: Cluster,
     applied: Digest,
-    facts_read: FactsRead,
+    facts_seen: FactsRead,
     known: [bool; 2],
     /// Without bodies, by place.
     sent: Vec<InventoryEntry>,
@@ -114,16 +114,16 @@ impl Original {
     /// # Errors
     /// Where no other plan can follow from it.
     pub fn new(input: &OriginalInput<'_>, key: &DigestKey) -> Result<Self, Unfollowed> {
-        let facts_read: FactsRead =
-            [input.before, input.after].iter().flat_map(|render| render.facts_read.clone()).collect();
+        let facts_seen: FactsRead =
+            [input.before, input.after].iter().flat_map(|render| render.facts_seen.clone()).collect();
         let unanswered = |(fact, answer): (&FactKey, &_)| {
             matches!(fact, FactKey::Lookup { .. }) && answer == &serde_json::Value::Null
         };
-        if input.before.is_own || input.after.is_own || facts_read.contains_key(&FactKey::ClusterName) {
+        if input.before.is_own || input.after.is_own || facts_seen.contains_key(&FactKey::ClusterName) {
             return Err(Unfollowed::ByRender);
         }
         let in_doubt = input.cluster.change.is_some()
-            || facts_read.iter().any(unanswered)
+            || facts_seen.iter().any(unanswered)
             || input.inventory.iter().any(|entry| !entry.earlier.is_empty());
         if in_doubt {
             return Err(Unfollowed::ByState);
@@ -152,7 +152,7 @@ impl Original {
         Ok(Self {
             cluster: input.cluster.clone(),
             applied: input.applied.clone(),
-            facts_read,
+            facts_seen,
             known: known(input.facts),
             sent: outlines(input.inventory),
             bodies,
@@ -173,7 +173,7 @@ impl Original {
             && other.cluster.change.is_none()
             && known(other.facts) == self.known
             && other.inventory.len() == self.sent.len()
-            && self.facts_read.iter().all(|(fact, answer)| other.facts.answer(fact) == *answer);
+            && self.facts_seen.iter().all(|(fact, answer)| other.facts.answer(fact) == *answer);
         if !same {
             return None;
         }

@@ -5,12 +5,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{terminal::tell, traces::Traces};
 use crate::{exit::Failed, serve::Signals};
 
+const UNREAD: &str = "nobody reads on";
+
 /// Whatever asks the demo to end.
 #[derive(Debug)]
 pub(super) struct Ending {
     signals: Signals,
     /// A closed terminal ends it too, where it has something to put in order.
     hang_up: Option<Signal>,
+    /// Whether it is known that nobody reads on: that asks once.
+    unread: bool,
 }
 
 impl Ending {
@@ -24,7 +28,7 @@ impl Ending {
             .then(|| signal(SignalKind::hangup()))
             .transpose()
             .map_err(|error| Failed::Serve(error.into()))?;
-        Ok(Self { signals, hang_up })
+        Ok(Self { signals, hang_up, unread: false })
     }
 
     /// Waits for the first, and says what it was.
@@ -35,11 +39,29 @@ impl Ending {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let unread = async {
+            if self.unread {
+                std::future::pending().await
+            } else {
+                strata_cli::output::reader_left().await;
+            }
+        };
+        let how = tokio::select! {
             name = self.signals.next() => name,
             _ = hang_up => "SIGHUP",
-            () = strata_cli::output::reader_left() => "nobody reads on",
+            () = unread => UNREAD,
+        };
+        self.unread |= how == UNREAD;
+        how
+    }
+
+    /// What a step of the story failed with, or that nobody reads on: then no command can be followed any more.
+    pub(super) fn cause(&mut self, failed: Failed) -> Failed {
+        if strata_cli::output::is_lost() && !self.unread {
+            self.unread = true;
+            return Failed::Interrupted { how: UNREAD };
         }
+        failed
     }
 }
 

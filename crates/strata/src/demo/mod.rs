@@ -101,7 +101,7 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failed> {
             }
             cleared
         }
-        Err(failed) => Err(failed),
+        Err(failed) => Err(ending.cause(failed)),
     };
     // Nothing is put back while it is taken away: the server stops first.
     server.stop().await;

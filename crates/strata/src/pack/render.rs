@@ -4,6 +4,7 @@
 //! their templates write. No cluster is asked, and generated values are the same at every call.
 
 use std::rc::Rc;
+use strata_cli::output::write_error;
 
 use serde_json::Value;
 use strata_cli::arguments::Format;
@@ -37,13 +38,16 @@ pub(crate) fn run(arguments: &RenderArguments, format: Format) -> Result<(), Fai
             let alone = input::alone(arguments, &pack)?;
             let written = written_alone(*pack, &alone).map_err(fails)?;
             if !written.namespaces.is_empty() {
-                eprintln!("note: namespaces that are made for it: {}", written.namespaces.join(", "));
+                write_error(
+                    format_args!("note: namespaces that are made for it: {}", written.namespaces.join(", ")),
+                    "\n",
+                );
             }
             (written.objects, written.warnings)
         }
     };
     for warning in &warnings {
-        eprintln!("warning: {warning}");
+        write_error(format_args!("warning: {warning}"), "\n");
     }
     write_objects(objects, format);
     Ok(())

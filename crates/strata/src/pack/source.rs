@@ -1,6 +1,7 @@
 //! What lies at a path: a pack, or a Helm chart.
 
 use std::{fs, path::Path};
+use strata_cli::output::write_error;
 
 use strata_model::{
     diagnostic::Diagnostic,
@@ -51,7 +52,7 @@ pub(super) fn open(path: &Path) -> Result<Source, Failed> {
     }
     let loaded = adopt(files, &said).and_then(|files| load_pack(&files)).map_err(refused)?;
     for warning in &loaded.warnings {
-        eprintln!("warning: {warning}");
+        write_error(format_args!("warning: {warning}"), "\n");
     }
     Ok(Source::Pack(Box::new(loaded.pack)))
 }

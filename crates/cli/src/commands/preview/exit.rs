@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use strata_model::finding::FindingCode;
 
 use super::super::{list, text};
-use crate::exit::{CliError, Code};
+use crate::{
+    exit::{CliError, Code},
+    output::tell,
+};
 
 const REPAVE: &str = "repave";
 const CONFLICT: &str = "conflict";
@@ -40,7 +43,7 @@ fn code(blocked: bool, nothing: bool, reasons: &BTreeSet<String>, fail_on: &[Str
     let met: Vec<&str> =
         fail_on.iter().filter(|named| reasons.contains(*named)).map(String::as_str).collect();
     if !met.is_empty() {
-        eprintln!("failed on: {}", met.join(", "));
+        tell!("failed on: {}", met.join(", "));
     }
     if blocked || !met.is_empty() {
         Code::Blocked
@@ -101,7 +104,7 @@ pub(super) fn of_fleet(preview: &Value, fail_on: &[String]) -> Code {
     }
     let left_out = preview.get("leftOut").and_then(Value::as_u64).unwrap_or(0);
     if left_out > 0 {
-        eprintln!("{left_out} clusters were not looked at: nobody knows what happens to them");
+        tell!("{left_out} clusters were not looked at: nobody knows what happens to them");
     }
     let blocked = ["CONFLICTS", "BLOCKED", "REFUSED"].iter().any(|outcome| outcomes.contains(outcome));
     code(blocked || left_out > 0, !outcomes.contains("CHANGES"), &reasons, fail_on)

@@ -143,8 +143,10 @@ fn summary(plan: &Value) -> String {
         let of = if restarts == 1 { "workload" } else { "workloads" };
         parts.push(format!("Pods of {restarts} {of} are replaced"));
     }
-    for line in required(plan) {
-        parts.push(format!("needs approval: {line}"));
+    if list(plan, "findings").iter().any(exit::blocks) {
+        parts.push("**blocked**: nobody can approve it".to_owned());
+    } else {
+        parts.extend(required(plan).iter().map(|line| format!("needs approval: {line}")));
     }
     if plan.get("reversible") == Some(&json!(false)) {
         parts.push("**cannot be taken back as a whole**".to_owned());
@@ -218,7 +220,7 @@ mod tests {
         assert_eq!(
             page,
             "## `eu-1`\n\nObjects: 1 change; **nodes are replaced**: WORKER_POOLS (pool \"blue\"); \
-             Pods of 1 workload are replaced; needs approval: REPAVE: pool \"blue\", by 1 APPROVER\n\n\
+             Pods of 1 workload are replaced; **blocked**: nobody can approve it\n\n\
              - **INFO** &lt;b&gt; left [here]\\(http://x) `LEFT_BEHIND`\n\
              - **BLOCK** they differ `MERGE_CONFLICT`\n  - decide\n\
              - **conflict** `app:a` both changed it\n  - running: 1\n  - override: \"&lt;2&gt;\"\n  - new: nothing\n\

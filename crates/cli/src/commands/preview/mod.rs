@@ -17,7 +17,7 @@ use crate::{
     client::Client,
     exit::CliError,
     operations,
-    output::{Output, out},
+    output::{Output, out, tell},
 };
 
 /// Of how many groups of a fleet preview something is shown: as many as have an example.
@@ -81,8 +81,9 @@ async fn of_fleet(
     } else {
         fleet::show(output, &preview);
     }
-    if preview.get("lookedAt").and_then(Value::as_u64) == Some(0) {
-        eprintln!(
+    let none = |key: &str| preview.get(key).and_then(Value::as_u64) == Some(0);
+    if none("lookedAt") && none("leftOut") {
+        tell!(
             "no cluster was looked at: see that the profile runs somewhere (else name what does with `--running`), and that \
              `--label` and `--kubernetes` are as the clusters have them"
         );

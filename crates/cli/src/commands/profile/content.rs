@@ -16,7 +16,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code},
     operations,
-    output::Output,
+    output::{Output, tell},
 };
 
 /// The content of a document, as the API takes it.
@@ -160,12 +160,12 @@ pub(super) fn warn_of_clusters(output: &Output, name: &str, version: &str, shown
     let nodes = shown.pointer("/clusters/nodes").and_then(Value::as_array).cloned().unwrap_or_default();
     let named: Vec<&str> = nodes.iter().filter_map(|cluster| cluster.get("name")?.as_str()).collect();
     let more = if u64::try_from(named.len()).unwrap_or(u64::MAX) < count { ", …" } else { "" };
-    eprintln!(
+    tell!(
         "{} {name}@{version} was in use: {count} clusters keep the former revision as a pending update ({}{more})",
         output.paint("warning:", "33;1"),
         named.join(", ")
     );
-    eprintln!(
+    tell!(
         "  help: bring each to it with `strata apply CLUSTER --updates`, or all with a rollout; next time make a new version"
     );
 }

@@ -16,7 +16,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code},
     operations,
-    output::Output,
+    output::{Output, tell},
 };
 
 /// How lines begin that are ours and are taken out again.
@@ -66,7 +66,7 @@ pub(super) async fn edit(
             Ok(typed) => without_heading(&typed),
             Err(error) => {
                 folder.disable_cleanup(true);
-                eprintln!("the text is kept in {}", file.display());
+                tell!("the text is kept in {}", file.display());
                 return Err(error);
             }
         };
@@ -100,7 +100,7 @@ pub(super) async fn edit(
             }
             Err(error) => {
                 folder.disable_cleanup(true);
-                eprintln!("what you typed is kept in {shown_name}");
+                tell!("what you typed is kept in {shown_name}");
                 return Err(source.placed(error));
             }
         }

@@ -14,7 +14,7 @@ use crate::{
     client::Client,
     exit::{CliError, Code},
     operations,
-    output::{Output, write_raw},
+    output::{Output, tell, write_raw},
 };
 
 pub(super) async fn export(
@@ -45,7 +45,7 @@ pub(super) async fn export(
     }
     let masks = exported.get("masks").and_then(Value::as_array).map_or(0, Vec::len);
     if masks > 0 {
-        eprintln!("{} {masks} secrets are masked; an import asks for them", output.paint("note:", "36"));
+        tell!("{} {masks} secrets are masked; an import asks for them", output.paint("note:", "36"));
     }
     Ok(Code::Ok)
 }

@@ -82,7 +82,7 @@ pub(super) fn show(output: &Output, problems: &[Problem]) {
     if errors > 0 {
         let what =
             if errors == 1 { "one problem keeps".to_owned() } else { format!("{errors} problems keep") };
-        eprintln!("{what} this version from being published");
+        tell!("{what} this version from being published");
     }
 }
 

@@ -42,8 +42,9 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn len(&self) -> usize {
-        self.groups.len()
+    /// Of how many groups of this kind a plan is kept.
+    pub(super) fn examples(&self, outcome: FleetOutcome) -> usize {
+        self.groups.values().filter(|group| group.outcome == outcome && group.example.is_some()).count()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &FleetGroup> {

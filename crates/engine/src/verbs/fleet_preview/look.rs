@@ -17,13 +17,18 @@ use crate::{
     workbench::{Common, Records, Surveyed},
 };
 
-/// Of how many groups a plan is kept.
-const EXAMPLES: usize = 100;
+/// Of how many groups of one kind a plan is kept.
+const EXAMPLES: usize = 25;
 /// Of how many all is read at once that a plan is made of.
 const BATCH: usize = 25;
 /// How often those of a chunk that nothing follows for yet are tried again, each time with more to follow from; then they are
 /// planned by themselves.
 const ROUNDS: usize = 4;
+
+/// How many clusters are looked at side by side: more than there are processors, since some are waited for.
+pub(crate) fn side_by_side() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from) * 4
+}
 
 impl FleetSurvey {
     pub(super) async fn look_at(&mut self, rows: Vec<Row>) -> Result<(), EngineError> {
@@ -49,7 +54,6 @@ impl FleetSurvey {
 
     /// Plans each by itself. Who has not answered in time counts as not looked at.
     async fn plan_each(&mut self, rows: Vec<Row>) -> Result<(), EngineError> {
-        let side_by_side = std::thread::available_parallelism().map_or(2, usize::from) * 4;
         let common = self.session.common().await?;
         let mut rows = rows.into_iter();
         while Instant::now() < self.until {
@@ -68,7 +72,7 @@ impl FleetSurvey {
                 Ok::<_, EngineError>((place, row, planned))
             });
             // One that is slow to answer keeps nobody else waiting.
-            let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(side_by_side);
+            let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(side_by_side());
             let mut planned: Vec<(usize, Row, Option<Planned>)> = looks.try_collect().await?;
             // Which is the first of a group is not decided by who is done first.
             planned.sort_by_key(|(place, ..)| *place);
@@ -105,13 +109,14 @@ impl FleetSurvey {
 
     async fn look(&self, row: &Row, given: (&Common, Records)) -> Result<Option<Planned>, EngineError> {
         let cluster = &row.cluster;
+        // However many are surveyed at once, only so many are planned.
+        let turn = self.session.engine.looks().acquire();
+        let Ok(turn) = tokio::time::timeout_at(self.until, turn).await else { return Ok(None) };
+        let _turn = turn.map_err(EngineError::internal)?;
         // One that does not answer is not waited for with all the time that there is.
         let patience = self.session.engine.options().fleet_preview_patience;
         let until = self.until.min(Instant::now() + patience);
         let key = self.session.engine.store().digest_key();
-        if Instant::now() >= self.until {
-            return Ok(None);
-        }
         let (request, effects) = (self.request.clone(), Arc::clone(&self.effects));
         match self.session.survey(cluster, given, request, effects, until).await {
             Ok(None) => Ok(None),
@@ -152,7 +157,7 @@ impl FleetSurvey {
     async fn count(&mut self, planned: Planned) -> Result<(), EngineError> {
         if !self.groups.has(&planned.looked) {
             let example = match &planned.assembled {
-                Some(assembled) if self.groups.len() < EXAMPLES => {
+                Some(assembled) if self.groups.examples(planned.looked.outcome) < EXAMPLES => {
                     Some(self.session.keep_preview(assembled.clone()).await?.id)
                 }
                 _ => None,

@@ -11,7 +11,7 @@
 
 mod groups;
 mod known;
-mod look;
+pub(crate) mod look;
 mod rows;
 
 use std::{sync::Arc, time::Duration};
@@ -165,7 +165,8 @@ impl FleetSurvey {
             let most = session.engine.options().fleet_survey_step.max(1);
             self.stride = self.stride.saturating_mul(2).min(most);
         } else if took > STEP {
-            self.stride = (self.stride / 2).max(1);
+            // Within a step several are looked at side by side.
+            self.stride = (self.stride / 2).max(look::side_by_side()).min(self.stride);
         }
         Ok(true)
     }
