@@ -1,10 +1,7 @@
 //! Watches changes, rollouts and fleet previews over `graphql-transport-ws`. When the connection breaks, one resumes by the
 //! cursor of the last item; what has none begins anew.
 
-use std::{
-    ops::ControlFlow,
-    time::{Duration, Instant},
-};
+use std::{ops::ControlFlow, time::Duration};
 
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest_websocket::{Message, Upgrade as _};
@@ -23,8 +20,8 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// How often a connection is tried to a server that has not said anything yet.
 const FIRST_ATTEMPTS: u32 = 5;
-/// How long one that did is waited for.
-const ABSENCE: Duration = Duration::from_secs(120);
+/// How often to one that did: for about two minutes.
+const ATTEMPTS: u32 = 45;
 /// How long is waited before the first new attempt, and before any.
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -42,18 +39,20 @@ impl Client {
         mut variables: Value,
         mut on_item: impl FnMut(&Value) -> ControlFlow<()>,
     ) -> Result<(), CliError> {
-        let mut heard: Option<Instant> = None;
-        let mut attempts = 0;
+        let (mut heard, mut attempts) = (false, 0);
         loop {
             let mut seen = |item: &Value| {
-                heard = Some(Instant::now());
-                attempts = 0;
+                heard = true;
+                // From here on it is resumed.
+                if item.get("cursor").is_some() {
+                    attempts = 0;
+                }
                 on_item(item)
             };
             match self.watch_once(operation, field, &mut variables, &mut seen).await {
                 // A server that was there comes back; one that was not may not be there at all.
                 Err(CliError::Unreachable { .. })
-                    if attempts < FIRST_ATTEMPTS || heard.is_some_and(|heard| heard.elapsed() < ABSENCE) =>
+                    if attempts < if heard { ATTEMPTS } else { FIRST_ATTEMPTS } =>
                 {
                     attempts += 1;
                     tokio::time::sleep((PAUSE * attempts).min(LONGEST_PAUSE)).await;
