@@ -22,6 +22,7 @@ mod ledger;
 mod passwords;
 mod reach;
 mod reads;
+mod recent;
 mod schemas;
 mod session;
 mod tasks;

@@ -8,8 +8,11 @@
 //! placeholders would be the same, or if that has other secrets and really does what is told, word by word.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use strata_model::{
@@ -27,6 +30,7 @@ use super::{
     make::{self, Made},
     own::{Own, TakenOut},
 };
+use crate::recent::Recent;
 
 /// How many pairs of plans are kept of what is alike: they differ in what was read of their clusters, and in secrets.
 const MOST_OF_ALIKE: usize = 16;
@@ -34,18 +38,18 @@ const MOST_OF_ALIKE: usize = 16;
 const MOST_PAIRS: usize = 500;
 
 /// What is known of effects, for one fleet preview.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Effects {
-    pairs: Mutex<Pairs>,
+    /// By likeness.
+    pairs: Mutex<Recent<Arc<Pair>>>,
+    /// How many were made at all.
+    made: AtomicU32,
 }
 
-#[derive(Debug, Default)]
-struct Pairs {
-    by_likeness: BTreeMap<Digest, Vec<Arc<Pair>>>,
-    /// The likenesses of those that are kept, the oldest first.
-    kept: VecDeque<Digest>,
-    /// How many were made at all.
-    made: u32,
+impl Default for Effects {
+    fn default() -> Self {
+        Self { pairs: Mutex::new(Recent::new(MOST_OF_ALIKE, MOST_PAIRS)), made: AtomicU32::new(0) }
+    }
 }
 
 /// What two plans with placeholders do.
@@ -82,7 +86,7 @@ struct Lists {
 impl Effects {
     /// How many pairs of plans with placeholders were made.
     pub(crate) fn made(&self) -> u32 {
-        self.pairs().made
+        self.made.load(Ordering::Relaxed)
     }
 
     /// Names what a plan does to a cluster, without what is its own.
@@ -114,29 +118,26 @@ impl Effects {
         };
         let effects = [first.effect, second.effect];
         let told = tell(&effects).effect.digest(key);
-        self.pairs().made += 1;
+        self.made.fetch_add(1, Ordering::Relaxed);
         let known = (first.read, second.read, first.sent, second.sent);
         if let (Some(read), Some(also), Some(first), Some(second)) = known {
             let named = effects[0].digest(key);
             let pair = Pair { effects, named, read: read.and(also), secrets, sent: [first, second] };
-            self.learn(likeness, pair);
+            self.learn(&likeness, pair);
         }
         told
     }
 
-    fn pairs(&self) -> MutexGuard<'_, Pairs> {
+    fn pairs(&self) -> MutexGuard<'_, Recent<Arc<Pair>>> {
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn like(&self, likeness: &Digest) -> Vec<Arc<Pair>> {
-        self.pairs().by_likeness.get(likeness).cloned().unwrap_or_default()
+        self.pairs().of(likeness).to_vec()
     }
 
-    /// Keeps a pair; the oldest goes when there are too many.
-    fn learn(&self, likeness: Digest, pair: Pair) {
+    fn learn(&self, likeness: &Digest, pair: Pair) {
         let mut pairs = self.pairs();
-        let pairs = &mut *pairs;
-        let alike = pairs.by_likeness.entry(likeness.clone()).or_default();
         // Those who are looked at side by side may have made the same.
         let same = |it: &Arc<Pair>| {
             it.named == pair.named
@@ -144,19 +145,8 @@ impl Effects {
                 && it.secrets == pair.secrets
                 && it.sent == pair.sent
         };
-        if alike.len() >= MOST_OF_ALIKE || alike.iter().any(same) {
-            return;
-        }
-        alike.push(Arc::new(pair));
-        pairs.kept.push_back(likeness);
-        while pairs.kept.len() > MOST_PAIRS {
-            let Some(oldest) = pairs.kept.pop_front() else { break };
-            if let Some(alike) = pairs.by_likeness.get_mut(&oldest) {
-                alike.remove(0);
-                if alike.is_empty() {
-                    pairs.by_likeness.remove(&oldest);
-                }
-            }
+        if !pairs.of(likeness).iter().any(same) {
+            pairs.keep(likeness, Arc::new(pair));
         }
     }
 }

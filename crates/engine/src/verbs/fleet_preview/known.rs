@@ -1,6 +1,6 @@
 //! Clusters from whose plans those of others follow.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use strata_model::{
     digest::{Digest, DigestKey},
@@ -12,20 +12,26 @@ use super::{
     groups::{Looked, Planned},
     rows::Row,
 };
+use crate::recent::Recent;
 
 /// How many originals are kept of one composition.
 const ORIGINALS: usize = 16;
-/// How many are kept at all: each holds what was sent to its cluster. The oldest go first.
+/// How many are kept at all: each holds what was sent to its cluster.
 const MOST_ORIGINALS: usize = 500;
 
-/// Those whose plans others may follow from, by what they run.
-#[derive(Debug, Default)]
+/// Those whose plans others may follow from.
+#[derive(Debug)]
 pub(super) struct Known {
-    originals: BTreeMap<Digest, Vec<(Original, Looked)>>,
+    /// By what they run.
+    originals: Recent<(Original, Looked)>,
     /// What renders so that nothing can follow from any cluster that runs it.
     alone: BTreeSet<Digest>,
-    /// What the originals that are kept run, the oldest first.
-    kept: VecDeque<Digest>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { originals: Recent::new(ORIGINALS, MOST_ORIGINALS), alone: BTreeSet::new() }
+    }
 }
 
 impl Known {
@@ -36,33 +42,18 @@ impl Known {
 
     pub(super) fn learn(&mut self, row: &Row, planned: &Planned) {
         let Some(applied) = &row.applied else { return };
-        let original = match &planned.original {
-            Ok(original) => original,
+        match &planned.original {
+            Ok(original) => self.originals.keep(applied, (original.clone(), planned.looked.clone())),
             Err(Unfollowed::ByRender) => {
                 self.alone.insert(applied.clone());
-                return;
             }
-            Err(Unfollowed::ByState) => return,
-        };
-        let originals = self.originals.entry(applied.clone()).or_default();
-        if originals.len() < ORIGINALS {
-            originals.push((original.clone(), planned.looked.clone()));
-            self.kept.push_back(applied.clone());
-        }
-        while self.kept.len() > MOST_ORIGINALS {
-            let Some(oldest) = self.kept.pop_front() else { break };
-            if let Some(originals) = self.originals.get_mut(&oldest) {
-                originals.remove(0);
-                if originals.is_empty() {
-                    self.originals.remove(&oldest);
-                }
-            }
+            Err(Unfollowed::ByState) => {}
         }
     }
 
     pub(super) fn follow(&self, row: &Row, key: &DigestKey) -> Option<Looked> {
         let candidate = row.candidate()?;
-        self.originals.get(candidate.applied)?.iter().find_map(|(original, looked)| {
+        self.originals.of(candidate.applied).iter().find_map(|(original, looked)| {
             let plan_digest = original.plan_digest_of(&candidate, key)?;
             let cluster = &row.cluster.value;
             let member = FleetMember {
