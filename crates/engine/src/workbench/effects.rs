@@ -66,8 +66,8 @@ struct Pair {
     sent: [Vec<(usize, ObjectKey)>; 2],
 }
 
-/// By composition and name.
-type Secrets = Vec<BTreeMap<String, Fingerprint>>;
+/// By name, of what runs and of what is wanted.
+type Secrets = [BTreeMap<String, Fingerprint>; 2];
 
 /// What renders took of a cluster.
 #[derive(Debug, PartialEq, Eq)]
@@ -205,7 +205,7 @@ fn secrets(gathered: &Gathered, made: &Made) -> Secrets {
         let secrets = composition.iter().flat_map(fleet::secrets);
         secrets.map(|(name, secret)| (name.clone(), secret.clone())).collect()
     };
-    [&gathered.applied, &gathered.base, &made.composition].map(of).to_vec()
+    [&gathered.applied, &made.composition].map(of)
 }
 
 /// A plan with placeholders.

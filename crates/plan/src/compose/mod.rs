@@ -136,7 +136,6 @@ pub fn compose(
     })
 }
 
-/// Strata does not provide the machines of an imported cluster, so it has no infrastructure to bring.
 /// Wishes of which one would silently undo the other, or that nobody could fulfil.
 fn contradictions(
     request: &CompositionRequest,
@@ -169,6 +168,7 @@ fn contradictions(
     }
 }
 
+/// Strata does not provide the machines of an imported cluster, so it has no infrastructure to bring.
 fn on_imported(wanted: &Composition) -> Option<Finding> {
     let infrastructure =
         wanted.attachments.iter().find(|attachment| attachment.profile_type != ProfileType::Addon)?;
